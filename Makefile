@@ -1,0 +1,53 @@
+# Every target works on a fresh Debian or Ubuntu with Python 3.11+ and make alone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install dev demo test lint bench docs trust clean
+
+help:  ## what can be made
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Regard needs Python 3.11 or later; found: $$($(PYTHON) --version). Try: make PYTHON=python3.12 install"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing python3-venv"; apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
+	  else echo "Python cannot make virtual environments here. Run: sudo apt-get install python3-venv"; exit 1; fi; }
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing Regard and its locked dependencies into $(VENV)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+install: $(VENV)/.installed  ## a working .venv/bin/regard
+
+dev: $(VENV)/.installed-dev  ## what the tests and linters need, too
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Chromium for the browser tests"; apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	  else echo "No Chromium found: the browser tests will be skipped. Run: sudo apt-get install chromium"; fi; }
+
+demo: install  ## a made-up company in your browser
+	@$(BIN)/regard demo
+
+test: dev  ## every test, with the rules of the house
+	@$(BIN)/python -m pytest
+
+lint: dev  ## ruff, mypy and the layers
+	@$(BIN)/ruff check src tests benchmarks
+	@$(BIN)/ruff format --check src tests benchmarks
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: dev  ## re-measure every published figure
+	@$(BIN)/python -m benchmarks
+
+docs: dev  ## write the reference from the code
+	@$(BIN)/python -m docs.build
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

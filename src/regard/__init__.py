@@ -1,0 +1,1 @@
+"""Regard: the open-source engine for customer-driven growth."""

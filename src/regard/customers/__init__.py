@@ -1,0 +1,1 @@
+"""Competency 1: customers as assets. Does the base grow or shrink, in count and value, and why?"""

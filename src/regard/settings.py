@@ -1,0 +1,48 @@
+"""Every setting of this installation: name, type, default, help. Read from the environment as REGARD_<NAME>."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from regard.errors import BadInput
+
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an installation may be told from outside. Each field is an environment variable REGARD_<NAME>."""
+
+    workspace: Path = field(
+        default=Path("regard-workspace"), metadata={"help": "Directory of the workspace: one company, one directory."}
+    )
+    port: int = field(default=7788, metadata={"help": "Port of the pages on 127.0.0.1; 0 takes a free one."})
+    buckets: int = field(
+        default=16, metadata={"help": "Customer-hash buckets of a new workspace's lake; fixed once it holds signals."}
+    )
+    memory: str = field(default="1GB", metadata={"help": "Memory the engine may use for one question or settling."})
+    threads: int = field(default=0, metadata={"help": "Threads of the engine; 0 takes every core."})
+    worker_idle: float = field(default=60.0, metadata={"help": "Seconds without a question before a worker stops."})
+
+
+def settings(**given: object) -> Settings:
+    """The settings in force: what is given, else the environment, else the default.
+
+    Raises:
+        BadInput: An environment variable does not have its setting's type.
+    """
+    values: dict[str, object] = {}
+    for item in fields(Settings):
+        if given.get(item.name) is not None:
+            values[item.name] = given[item.name]
+            continue
+        name = f"REGARD_{item.name.upper()}"
+        raw = os.environ.get(name)
+        if raw is not None and raw != "":
+            kind = type(item.default)
+            try:
+                values[item.name] = Path(raw) if isinstance(item.default, Path) else kind(raw)  # type: ignore[call-arg]
+            except ValueError as error:
+                raise BadInput(f"{name} must be of type {kind.__name__}, not {raw!r}.", where=name) from error
+    return Settings(**values)  # type: ignore[arg-type]

@@ -1,0 +1,92 @@
+"""What the company declares: the meaning of its numbers, kept in ``company.toml`` and versioned in state.
+
+Proposed from the data, confirmed or edited by a person. A question that needs a missing one raises
+`MissingDeclaration` and names it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """What a customer is worth."""
+
+    kind: Annotated[
+        Literal["recurring", "trailing"] | None,
+        Meta(description="recurring: yearly amount of active subscriptions; trailing: orders of the last `days`, less refunds."),
+    ] = None
+    days: Annotated[int, Meta(description="Days looked back for trailing value.", ge=1)] = 365
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True):
+    """When somebody is in the customer base."""
+
+    lost: Annotated[
+        Literal["subscription ends", "no order", "no activity"] | None,
+        Meta(description="What ends a customership: the last subscription ends, or no order / no activity for `days`."),
+    ] = None
+    days: Annotated[int, Meta(description="Days of silence after which a customer without contract is lost.", ge=1)] = 365
+    active_days: Annotated[int, Meta(description="A customer is active when any event, order or telemetry came within so many days.", ge=1)] = 30
+
+
+class Dimension(msgspec.Struct, frozen=True, kw_only=True):
+    """A label customers or signals are cut by."""
+
+    name: Annotated[str, Meta(description="Its name in commands and pages: region.")]
+    label: Annotated[str, Meta(description="The label or column it reads; empty takes the name.")] = ""
+    title: Annotated[str, Meta(description="What people call it: Region.")] = ""
+    of: Annotated[Literal["customer", "signal"], Meta(description="customer: from profiles; signal: on the signal itself, else from profiles.")] = "customer"
+    when: Annotated[Literal["then", "now"], Meta(description="As it was when the signal occurred, or as it is now.")] = "then"
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment of a stage: which signals belong to it."""
+
+    name: Annotated[str, Meta(description="What people call it: First report.")]
+    events: Annotated[tuple[str, ...], Meta(description="Event names that belong to it; * at the end matches a prefix.")] = ()
+    kinds: Annotated[tuple[str, ...], Meta(description="Kinds of signal that belong to it whole: order, contact, subscription:start.")] = ()
+    surveys: Annotated[tuple[str, ...], Meta(description="Surveys asked at this moment.")] = ()
+    areas: Annotated[tuple[str, ...], Meta(description="Contact areas that belong to it.")] = ()
+    promises: Annotated[tuple[str, ...], Meta(description="Promises made or kept here.")] = ()
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage of the journey, as the customer lives it."""
+
+    name: Annotated[str, Meta(description="What people call it: Start.")]
+    moments: Annotated[tuple[Moment, ...], Meta(description="Its moments, in order.")] = ()
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """A dated exchange rate."""
+
+    currency: Annotated[str, Meta(description="ISO code of the money converted from.")]
+    since: Annotated[str, Meta(description="First day it holds, YYYY-MM-DD.")]
+    rate: Annotated[float, Meta(description="Units of the company's currency for one unit.", gt=0)]
+
+
+class Declarations(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a company declares."""
+
+    name: Annotated[str, Meta(description="Name of the company.")] = ""
+    customer: Annotated[Literal["person", "account"], Meta(description="What a customer is.")] = "person"
+    called: Annotated[str, Meta(description="What one customer is called: customer, member, student.")] = "customer"
+    called_many: Annotated[str, Meta(description="What many are called.")] = "customers"
+    time_zone: Annotated[str, Meta(description="IANA zone days and weeks are counted in.")] = "UTC"
+    week_start: Annotated[Literal["monday", "sunday", "saturday"], Meta(description="First day of a week.")] = "monday"
+    fiscal_year_start: Annotated[int, Meta(description="Month the fiscal year starts with.", ge=1, le=12)] = 1
+    currency: Annotated[str, Meta(description="ISO code of the company's currency.")] = ""
+    rates: Annotated[tuple[Rate, ...], Meta(description="Dated exchange rates into it.")] = ()
+    value: Annotated[Value, Meta(description="What a customer is worth.")] = Value()
+    base: Annotated[Base, Meta(description="When somebody is in the base.")] = Base()
+    metric: Annotated[str, Meta(description="The score shown first: nps, csat, ces, stars.")] = ""
+    dimensions: Annotated[tuple[Dimension, ...], Meta(description="What customers are cut by.")] = ()
+    stages: Annotated[tuple[Stage, ...], Meta(description="The journey.")] = ()
+
+    def dimension(self, name: str) -> Dimension | None:
+        """The declared dimension of that name, or None."""
+        return next((d for d in self.dimensions if d.name == name), None)
