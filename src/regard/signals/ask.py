@@ -88,10 +88,10 @@ class View:
         if not rows:
             return self.today
         if (self.today - rows[-1][2]).days <= 7:
-            return min(rows[-1][2], self.today)
+            return min(date.fromordinal(rows[-1][2].toordinal()), self.today)
         typical = sorted(r[1] for r in rows)[len(rows) // 2]
         filled = [r for r in rows if r[1] >= 0.2 * typical]
-        return filled[-1][2]
+        return date.fromordinal(filled[-1][2].toordinal())
 
 
 @dataclass(kw_only=True)

@@ -130,7 +130,7 @@ def known_grouping(name: str, declarations: Declarations) -> None:
 
 
 @lru_cache(maxsize=512)
-def _parsed(statement: str) -> exp.Expression:
+def _parsed(statement: str) -> Any:
     return sqlglot.parse_one(statement, dialect="duckdb")
 
 
@@ -161,8 +161,8 @@ def scoped(statement: str, scope: Scope, declarations: Declarations, *, dialect:
     ctes = [_cte(noun, _definition(noun, scope, declarations)) for noun in nouns]
     if own is not None:
         own.set("expressions", ctes + own.expressions)
-        return tree.sql(dialect=dialect)
-    body = tree.sql(dialect=dialect)
+        return str(tree.sql(dialect=dialect))
+    body = str(tree.sql(dialect=dialect))
     heads = ", ".join(cte.sql(dialect=dialect) for cte in ctes)
     return f"WITH {heads} {body}" if heads else body
 

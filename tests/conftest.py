@@ -1,0 +1,114 @@
+"""What tests share: a log made of a few rows written in the test, without files."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from regard.signals.ask import View
+from regard.signals.declarations import Declarations
+from regard.signals.kinds import KINDS
+
+DATA = Path(__file__).parents[1] / "../shared/data"
+
+ARROW = {
+    "text": pa.string(),
+    "number": pa.float64(),
+    "whole": pa.int64(),
+    "time": pa.timestamp("us"),
+    "truth": pa.bool_(),
+}
+HASH = "CAST(md5_number_lower({}) & 9223372036854775807 AS BIGINT)"
+
+
+def _table(kind, rows):
+    columns = {}
+    for column in kind.all_columns:
+        values = [row.get(column.name) for row in rows]
+        if column.name == "labels":
+            values = [json.dumps(v) if isinstance(v, dict) else v for v in values]
+        if column.type == "time":
+            values = [datetime.fromisoformat(v) if isinstance(v, str) else v for v in values]
+        columns[column.name] = pa.array(values, ARROW[column.type])
+    return pa.table(columns)
+
+
+def _load(connection, kind, given, customer):
+    table = given if isinstance(given, pa.Table) else _table(kind, given or [])
+    for column in kind.all_columns:
+        if column.name not in table.column_names:
+            table = table.append_column(column.name, pa.nulls(len(table), ARROW[column.type]))
+    connection.register("given", table)
+    times = {c.name for c in kind.all_columns if c.type == "time"}
+    names = ", ".join(
+        f'CAST(timezone(\'UTC\', CAST("{c.name}" AS TIMESTAMPTZ)) AS TIMESTAMP) AS "{c.name}"'
+        if c.name in times and pa.types.is_timestamp(table.schema.field(c.name).type) and table.schema.field(c.name).type.tz
+        else f'"{c.name}"'
+        for c in kind.all_columns
+    )
+    order = "ORDER BY coalesce(version_at, occurred_at), position" if kind.keyed else ""
+    latest = (
+        f"QUALIFY key IS NULL OR row_number() OVER (PARTITION BY key {order} ) = count(*) OVER (PARTITION BY key)"
+        if kind.keyed
+        else ""
+    )
+    connection.execute(
+        f"CREATE TABLE lake_{kind.name} AS SELECT * FROM (SELECT {names}, "
+        f"CAST(row_number() OVER () AS BIGINT) AS position, 1 AS batch, 'test' AS source, "
+        f"{customer} AS customer, TIMESTAMP '2026-01-01' AS received_at FROM given) {latest}"
+    )
+    connection.unregister("given")
+
+
+@pytest.fixture
+def view_of():
+    """A function: kind name to rows (dicts or an Arrow table), declarations → View, as a settled lake would give it."""
+    opened = []
+
+    def make(tables=None, declarations=Declarations(), today=date(2026, 11, 23), **kinds):
+        connection = duckdb.connect()
+        opened.append(connection)
+        connection.execute("SET TimeZone = 'UTC'")
+        person = HASH.format("'person:' || coalesce(person, anonymous)")
+        customer = person
+        if declarations.customer == "account":
+            customer = f"coalesce({HASH.format(chr(39) + 'account:' + chr(39) + ' || account')}, {person})"
+        given = {**(tables or {}), **kinds}
+        for kind in KINDS:
+            _load(connection, kind, given.get(kind.name), customer)
+        _derive(connection)
+        return View(connection=connection, declarations=declarations, declarations_version=1, position=1000, today=today)
+
+    yield make
+    for connection in opened:
+        connection.close()
+
+
+def _derive(connection):
+    union = " UNION ALL ".join(
+        f"SELECT customer, occurred_at, person, account, anonymous FROM lake_{k.name} WHERE customer IS NOT NULL"
+        for k in KINDS
+    )
+    connection.execute(
+        f"""CREATE TABLE lake_customer AS
+        WITH seen AS (SELECT customer, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
+                      arg_min(coalesce(account, person, anonymous), occurred_at) AS id,
+                      CASE WHEN max(account) IS NULL THEN 'person' ELSE 'account' END AS kind
+                      FROM ({union}) GROUP BY customer),
+             known AS (SELECT customer, arg_max(name, occurred_at) AS name, arg_max(labels, occurred_at) AS labels,
+                       arg_max(partner, occurred_at) AS partner
+                       FROM lake_profile GROUP BY customer)
+        SELECT customer, id, coalesce(name, id) AS name, kind, CAST(NULL AS BIGINT) AS account, partner, first_at,
+               last_at, labels FROM seen LEFT JOIN known USING (customer)"""
+    )
+    connection.execute(
+        """CREATE TABLE lake_standing AS
+        SELECT customer, CASE WHEN row_number() OVER w = 1 THEN TIMESTAMP '1900-01-01' ELSE occurred_at END AS since,
+               coalesce(lead(occurred_at) OVER w, TIMESTAMP '2900-01-01') AS until, labels
+        FROM lake_profile WHERE labels IS NOT NULL WINDOW w AS (PARTITION BY customer ORDER BY occurred_at, position)"""
+    )
