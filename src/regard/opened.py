@@ -1,0 +1,122 @@
+"""The Python door: ``regard.open(path)`` gives a company one can ask.
+
+    >>> import regard
+    >>> company = regard.open("my-company")
+    >>> company.ask("listening/scores", since="2026-09-01", by="region").answer
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from regard.questions import find, questions
+from regard.signals.ask import View, answer
+from regard.signals.scope import Given
+from regard.signals.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from regard.findings import Finding
+
+SCOPE = tuple(Given.__struct_fields__)
+
+
+def split(arguments: dict[str, Any]) -> tuple[Given, dict[str, Any]]:
+    """Part what belongs to the scope from what belongs to the question.
+
+    Args:
+        arguments: Names to values as a door collected them; None and empty texts count as not given.
+    """
+    scope = {k: v for k, v in arguments.items() if k in SCOPE and v not in (None, "", ())}
+    if isinstance(scope.get("where"), str):
+        scope["where"] = (scope["where"],)
+    elif isinstance(scope.get("where"), dict):
+        scope["where"] = tuple(f"{k}={v}" for k, v in scope["where"].items())
+    elif "where" in scope:
+        scope["where"] = tuple(scope["where"])
+    rest = {k: v for k, v in arguments.items() if k not in SCOPE and v is not None}
+    return Given(**scope), rest
+
+
+class Company:
+    """One company's workspace, ready to be asked. Close it, or use it in a with block."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._lease: AbstractContextManager[Any] | None = None
+        self._view: View | None = None
+
+    @property
+    def view(self) -> View:
+        """The log at the newest settled position, under a lease held until `refresh` or `close`."""
+        if self._view is None:
+            self._lease = self.workspace.connect()
+            connection, position = self._lease.__enter__()
+            version, declarations = self.workspace.declarations()
+            self._view = View(
+                connection=connection, declarations=declarations, declarations_version=version, position=position
+            )
+        return self._view
+
+    def refresh(self) -> None:
+        """Move to the newest settled position; cheap when nothing was settled since."""
+        if self._lease is not None:
+            self._lease.__exit__(None, None, None)
+        self._lease = self._view = None
+
+    def ask(self, question: str, /, **arguments: Any) -> Finding:
+        """Ask a question.
+
+        Args:
+            question: Its path, such as "listening/scores".
+            arguments: The scope (since, until, period, against, where, by) and the question's own parameters.
+
+        Returns:
+            The finding: `answer` in words, typed fields, evidence, cautions.
+
+        Raises:
+            UnknownName: No such question, argument or dimension.
+            BadInput: A value cannot be used as given.
+        """
+        given, rest = split(arguments)
+        return answer(find(question), view=self.view, given=given, arguments=rest)
+
+    def questions(self) -> list[str]:
+        """The paths of every question one can ask."""
+        return list(questions())
+
+    def settle(self) -> None:
+        """Bring what was received into the answers, and move there."""
+        for _ in self.workspace.settle():
+            pass
+        self.refresh()
+
+    def close(self) -> None:
+        """Give the lease back."""
+        self.refresh()
+        self.workspace.close()
+
+    def __enter__(self) -> Company:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(questions())
+
+
+def open(path: str | Path, *, create: bool = False) -> Company:  # noqa: A001 the door is called regard.open
+    """Open a company's workspace.
+
+    Args:
+        path: Its directory.
+        create: Make it when it does not exist.
+
+    Raises:
+        BadInput: There is no workspace there and `create` is false.
+    """
+    return Company(Workspace.open(path, create=create))

@@ -1,0 +1,135 @@
+"""A finding as a sheet: CSV for any door, aligned text for a terminal. Derived from the finding's type alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from regard.errors import UnknownName
+from regard.findings import Finding, Interval, tables
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠")
+MOST_ROWS = 40
+
+
+def csv_of(finding: Finding, table: str = "") -> str:
+    """One table of a finding as CSV (RFC 4180, UTF-8).
+
+    Args:
+        finding: Any finding.
+        table: The field that is the table; empty takes the first. A finding without tables gives its single values
+            as name and value.
+
+    Raises:
+        UnknownName: The finding has no such table.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    found = tables(type(finding))
+    if table and table not in found:
+        raise UnknownName("table", table, found, where="table")
+    if not found:
+        writer.writerow(["name", "value"])
+        writer.writerows([[name, safe(value)] for name, value in single_values(finding).items()])
+        return out.getvalue()
+    name = table or next(iter(found))
+    writer.writerow(flat_names(found[name]))
+    writer.writerows([safe(v) for v in flat_values(row)] for row in getattr(finding, name))
+    return out.getvalue()
+
+
+def safe(value: Any) -> Any:
+    """A cell that no spreadsheet will run: texts that begin like a formula get a leading quote; numbers stay numbers."""
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return "'" + value
+    return "" if value is None else value
+
+
+def flat_names(row: type[msgspec.Struct]) -> list[str]:
+    """Column names of a row's Struct; an interval becomes name_low and name_high."""
+    names: list[str] = []
+    for field in msgspec.structs.fields(row):
+        is_interval = Interval in getattr(field.type, "__args__", (field.type,)) or "Interval" in str(field.type)
+        names += [f"{field.name}_low", f"{field.name}_high"] if is_interval else [field.name]
+    return names
+
+
+def flat_values(row: msgspec.Struct) -> list[Any]:
+    """Values of a row in the order of `flat_names`."""
+    values: list[Any] = []
+    for field in msgspec.structs.fields(type(row)):
+        value = getattr(row, field.name)
+        if "Interval" in str(field.type):
+            values += [value.low, value.high] if value else [None, None]
+        elif isinstance(value, date | datetime):
+            values.append(value.isoformat())
+        elif isinstance(value, tuple | list | dict | msgspec.Struct):
+            values.append(msgspec.json.encode(value).decode())
+        else:
+            values.append(value)
+    return values
+
+
+def single_values(finding: Finding) -> dict[str, Any]:
+    """A finding's own fields that are neither tables nor part of every finding."""
+    shared = set(Finding.__struct_fields__) | set(tables(type(finding)))
+    values = {}
+    for name in finding.__struct_fields__:
+        value = getattr(finding, name)
+        if name in shared or isinstance(value, dict | tuple | list):
+            continue
+        if isinstance(value, Interval):
+            values[f"{name}_low"], values[f"{name}_high"] = value.low, value.high
+        elif not isinstance(value, msgspec.Struct):
+            values[name] = value
+    return values
+
+
+def text_of(rows: tuple[msgspec.Struct, ...], kind: type[msgspec.Struct], *, width: int = 100) -> list[str]:
+    """A table as aligned lines of text, columns that do not fit left out and said, at most `MOST_ROWS` rows.
+
+    Args:
+        rows: The table.
+        kind: The Struct of its rows.
+        width: Columns of the terminal.
+    """
+    names = flat_names(kind)
+    cells = [[_short(v) for v in flat_values(row)] for row in rows[:MOST_ROWS]]
+    numeric = [all(_is_number(v) for v in column) for column in zip(*map(flat_values, rows[:MOST_ROWS]), strict=True)]
+    widths = [max(len(n), *(len(c[i]) for c in cells)) for i, n in enumerate(names)] if cells else []
+    kept, used = 0, 0
+    while kept < len(widths) and used + widths[kept] + 2 <= width:
+        used += widths[kept] + 2
+        kept += 1
+    lines = ["  ".join(_set(n, w, right=r) for n, w, r in zip(names[:kept], widths, numeric, strict=False))]
+    lines += ["  ".join(_set(c, w, right=r) for c, w, r in zip(row[:kept], widths, numeric, strict=False)) for row in cells]
+    if kept < len(names):
+        lines.append(f"… {len(names) - kept} more columns with --csv or --json: {', '.join(names[kept:][:6])}")
+    if len(rows) > MOST_ROWS:
+        lines.append(f"… {len(rows) - MOST_ROWS:,} more rows with --csv or --json")
+    return [line.rstrip() for line in lines]
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) < 0.1 else f"{value:,.2f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = " ".join(str(value).split())
+    return text if len(text) <= 44 else text[:43] + "…"
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _set(text: str, width: int, *, right: bool) -> str:
+    return text.rjust(width) if right else text.ljust(width)
