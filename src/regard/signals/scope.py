@@ -22,6 +22,7 @@ from regard.signals.declarations import Declarations, Dimension
 from regard.signals.kinds import BY_NOUN, Kind
 
 EVER = "_ever"
+WHOLE = "_whole"
 COMMON_GROUPINGS = ("source", "kind")
 
 
@@ -139,7 +140,11 @@ def nouns_of(statement: str) -> list[str]:
     tree = _parsed(statement)
     made = {cte.alias for cte in tree.find_all(exp.CTE)}
     names = dict.fromkeys(t.name for t in tree.find_all(exp.Table) if not t.db)
-    return [n for n in names if n not in made and (n.removesuffix(EVER) in BY_NOUN or n in {"customers", "moments"})]
+    return [n for n in names if n not in made and (_plain(n) in BY_NOUN or n in {"customers", "moments", "standings"})]
+
+
+def _plain(noun: str) -> str:
+    return noun.removesuffix(EVER).removesuffix(WHOLE)
 
 
 def scoped(statement: str, scope: Scope, declarations: Declarations, *, dialect: str = "duckdb") -> str:
@@ -182,13 +187,13 @@ def _check_reach(nouns: list[str], scope: Scope, declarations: Declarations) -> 
         if not any(_has(noun, name) for noun in nouns):
             reach = {d.name for d in declarations.dimensions}
             for noun in nouns:
-                kind = BY_NOUN.get(noun.removesuffix(EVER))
+                kind = BY_NOUN.get(_plain(noun))
                 reach |= {c.name for c in kind.columns if c.type == "text"} if kind else set()
             raise UnknownName("dimension of this question", name, reach, where="where, by")
 
 
 def _has(noun: str, name: str) -> bool:
-    kind = BY_NOUN.get(noun.removesuffix(EVER))
+    kind = BY_NOUN.get(_plain(noun))
     return kind is not None and (name in COMMON_GROUPINGS or any(c.name == name for c in kind.columns))
 
 
@@ -197,7 +202,11 @@ def _definition(noun: str, scope: Scope, declarations: Declarations) -> str:
         return _moments(declarations)
     if noun == "customers":
         return _customers(scope, declarations)
-    return _noun(BY_NOUN[noun.removesuffix(EVER)], scope, declarations, ever=noun.endswith(EVER))
+    if noun == "standings":
+        return _standings(scope, declarations)
+    if noun.endswith(WHOLE):
+        return _whole(BY_NOUN[_plain(noun)], scope, declarations)
+    return _noun(BY_NOUN[_plain(noun)], scope, declarations, ever=noun.endswith(EVER))
 
 
 def _noun(kind: Kind, scope: Scope, declarations: Declarations, *, ever: bool) -> str:
@@ -222,6 +231,64 @@ def _noun(kind: Kind, scope: Scope, declarations: Declarations, *, ever: bool) -
         f"{day} - CAST((isodow({day}) - {week} + 7) % 7 AS INTEGER) AS week, "
         f"CAST(date_trunc('month', {day}) AS DATE) AS month{_rate(kind, declarations)} "
         f"FROM (SELECT *, {_local('occurred_at', scope, ever=ever)} AS local FROM lake_{kind.name}) AS r{joins}{where}"
+    )
+
+
+def _whole(kind: Kind, scope: Scope, declarations: Declarations) -> str:
+    """All of a kind, whatever the scope: `slice` and `inside` say what the row's own labels and columns say of it.
+
+    A base at an instant is made of rows of long before, so their scope is that of the instant (see `standings`),
+    not that of the rows. Both are null where the row itself does not say.
+    """
+    own = {name: _own(kind, name, declarations) for name in [scope.by, *scope.where] if name}
+    tests = [f"{own[n]} IN ({', '.join(quoted(v) for v in values)})" for n, values in scope.where.items() if own[n]]
+    return (
+        f"SELECT r.* EXCLUDE (weight), coalesce(r.weight, 1.0) AS weight, "
+        f"{own.get(scope.by) or 'CAST(NULL AS VARCHAR)'} AS slice, "
+        f"{' AND '.join(tests) or 'CAST(NULL AS BOOLEAN)'} AS inside{_rate(kind, declarations)} "
+        f"FROM lake_{kind.name} AS r"
+    )
+
+
+def _own(kind: Kind, name: str, declarations: Declarations) -> str | None:
+    dimension = declarations.dimension(name)
+    if dimension is not None and dimension.of == "customer":
+        return None
+    if dimension is None and not _has(kind.noun, name):
+        return None
+    column = (dimension.label or dimension.name) if dimension else name
+    if dimension is None:
+        return _value(kind, name, declarations)
+    own = label("r.labels", dimension)
+    return f"coalesce(r.{_quoted_name(column)}, {own})" if any(c.name == column for c in kind.columns) else own
+
+
+def _standings(scope: Scope, declarations: Declarations) -> str:
+    """Every customer's labels over time: since, until, slice, inside (every filter), settled (filters on customers)."""
+    used = [d for n in dict.fromkeys([scope.by, *scope.where]) if n and (d := declarations.dimension(n))]
+    then = any(d.when == "then" for d in used)
+
+    def value(name: str) -> str | None:
+        d = declarations.dimension(name)
+        return label("s.labels" if d.when == "then" else "c.labels", d) if d else None
+
+    def test(*, settled: bool) -> str:
+        tests = []
+        for name, values in scope.where.items():
+            d = declarations.dimension(name)
+            if settled and (d is None or d.of == "signal"):
+                continue
+            among = ", ".join(quoted(v) for v in values)
+            tests.append(f"coalesce({value(name)} IN ({among}), FALSE)" if d else "FALSE")
+        return " AND ".join(tests) or "TRUE"
+
+    early, late = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2900-01-01'"
+    since, until = (f"coalesce(s.since, {early})", f"coalesce(s.until, {late})") if then else (early, late)
+    return (
+        f"SELECT c.customer, {since} AS since, {until} AS until, "
+        f"{(value(scope.by) if scope.by else None) or 'CAST(NULL AS VARCHAR)'} AS slice, "
+        f"{test(settled=False)} AS inside, {test(settled=True)} AS settled FROM lake_customer AS c"
+        + (" LEFT JOIN lake_standing AS s ON s.customer = c.customer" if then else "")
     )
 
 
