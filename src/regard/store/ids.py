@@ -1,0 +1,217 @@
+"""The index of ids: which rows the log already holds, and where.
+
+An index of sorted, memory-mapped runs (a log-structured merge tree): each append adds a run, small neighbours are merged
+into larger ones, and a lookup is one vectorised binary search per run. A run is four columns of 64 bits: id high, id
+low, log position, check. The *check* is the content of a row known by its message id, 0 for all others: same id with
+another check is another content. Everything here is derived and can be made again from the inbox's segments.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from regard.store import disk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+U64 = np.dtype("<u8")
+I64 = np.dtype("<i8")
+FAN = 6
+"""So many runs of one size are merged into one of the next."""
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Ids as columns of equal length: high and low half, log position, check."""
+
+    high: NDArray[np.uint64]
+    low: NDArray[np.uint64]
+    position: NDArray[np.int64]
+    check: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.high)
+
+    def take(self, index: NDArray[Any]) -> Ids:
+        """The chosen rows."""
+        return Ids(self.high[index], self.low[index], self.position[index], self.check[index])
+
+    def sorted_newest(self) -> Ids:
+        """Sorted by id; of equal ids only the last given one stays."""
+        order = np.lexsort((self.low, self.high)) if len(self) else np.zeros(0, np.int64)
+        high, low = self.high[order], self.low[order]
+        last = np.ones(len(order), bool)
+        last[:-1] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+        return self.take(order[last])
+
+
+def joined(parts: Sequence[Ids]) -> Ids:
+    """Ids one after another, oldest first."""
+    return Ids(
+        np.concatenate([p.high for p in parts]),
+        np.concatenate([p.low for p in parts]),
+        np.concatenate([p.position for p in parts]),
+        np.concatenate([p.check for p in parts]),
+    )
+
+
+def write_run(directory: Path, ids: Ids) -> tuple[str, disk.Written]:
+    """Write sorted ids as a run, durably.
+
+    Returns:
+        The file's name within the directory, and what was written.
+    """
+    name = f"{uuid4().hex}.ids"
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            for column in (ids.high, ids.low, ids.position, ids.check):
+                file.write(np.ascontiguousarray(column).data)
+
+    return name, disk.publish(directory / name, write)
+
+
+def open_run(path: Path, rows: int) -> Ids:
+    """Map a run into memory.
+
+    Raises:
+        OSError: The file is not there or shorter than ``rows``.
+        ValueError: The file is shorter than ``rows``.
+    """
+    if rows == 0:
+        return Ids(np.zeros(0, U64), np.zeros(0, U64), np.zeros(0, I64), np.zeros(0, U64))
+    words = np.memmap(path, dtype=U64, mode="r", shape=(4, rows))
+    return Ids(words[0], words[1], words[2].view(I64), words[3])
+
+
+def find(runs: Sequence[Ids], high: NDArray[np.uint64], low: NDArray[np.uint64]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Look ids up, in the newest run first.
+
+    Args:
+        runs: Sorted runs, oldest first.
+        high: High halves, ascending (an ascending search walks each run once, which the page cache rewards).
+        low: Low halves.
+
+    Returns:
+        Positions (-1 where unknown) and checks, in the order asked.
+    """
+    position = np.full(len(high), -1, I64)
+    check = np.zeros(len(high), U64)
+    open_ = np.arange(len(high))
+    for run in reversed(runs):
+        if not len(open_) or not len(run):
+            continue
+        at = _search(run, high[open_], low[open_])
+        hit = at >= 0
+        position[open_[hit]] = run.position[at[hit]]
+        check[open_[hit]] = run.check[at[hit]]
+        open_ = open_[~hit]
+    return position, check
+
+
+def _search(run: Ids, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Row of each id in one run, or -1."""
+    at = np.searchsorted(run.high, high)
+    found = np.full(len(high), -1, I64)
+    asked = np.arange(len(high))
+    while len(asked):
+        inside = at < len(run)
+        at, asked = at[inside], asked[inside]
+        same = run.high[at] == high[asked]
+        at, asked = at[same], asked[same]
+        hit = run.low[at] == low[asked]
+        found[asked[hit]] = at[hit]
+        at, asked = at[~hit] + 1, asked[~hit]  # two ids may share their high half
+    return found
+
+
+def to_merge(rows: Sequence[int]) -> int:
+    """How many of the newest runs to merge now; 0 for none.
+
+    Args:
+        rows: Rows per run, oldest first.
+    """
+    tiers = [int(math.log(max(n, 1), FAN)) for n in rows]
+    count, tier = 0, 0
+    for mine in reversed(tiers):
+        if count and mine > tier:
+            break
+        tier = max(tier, mine)
+        count += 1
+    return count if count >= FAN else 0
+
+
+class Ordinals:
+    """How often equal rows without a key came before, within one batch, in bounded memory.
+
+    Sorted runs of row hashes; runs past a few megabytes live on disk and are mapped. Equal rows of one file are told
+    apart by their ordinal, so that the same file twice adds nothing and a file with two equal rows keeps both.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._runs: list[NDArray[np.uint64]] = []
+        self._files: list[Path | None] = []
+
+    def of(self, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The ordinal of each hash among its equals so far; remembers them.
+
+        Args:
+            hashes: Row hashes in file order.
+        """
+        order = np.argsort(hashes, kind="stable")
+        ordered = hashes[order]
+        starts = np.ones(len(ordered), bool)
+        starts[1:] = ordered[1:] != ordered[:-1]
+        first = np.maximum.accumulate(np.where(starts, np.arange(len(ordered)), 0))
+        rank = np.arange(len(ordered)) - first
+        for run in self._runs:
+            left = np.searchsorted(run, ordered)
+            rank += np.searchsorted(run, ordered, side="right") - left if _any_equal(run, ordered, left) else 0
+        self._add(ordered)
+        result = np.empty(len(order), I64)
+        result[order] = rank
+        return result
+
+    def _add(self, ordered: NDArray[np.uint64]) -> None:
+        self._runs.append(ordered)
+        self._files.append(None)
+        count = to_merge([len(run) for run in self._runs])
+        if count:
+            merged = np.sort(np.concatenate(self._runs[-count:]))
+            old = self._files[-count:]
+            del self._runs[-count:], self._files[-count:]
+            run, path = self._settle(merged)
+            self._runs.append(run)
+            self._files.append(path)
+            for path in old:
+                if path is not None:
+                    path.unlink(missing_ok=True)
+
+    def _settle(self, run: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], Path | None]:
+        if run.nbytes < 4 << 20:
+            return run, None
+        path = self._directory / f"{uuid4().hex}.ordinals{disk.TEMPORARY}"
+        run.tofile(path)
+        return np.memmap(path, dtype=U64, mode="r"), path
+
+    def close(self) -> None:
+        """Forget everything."""
+        for path in self._files:
+            if path is not None:
+                path.unlink(missing_ok=True)
+        self._runs, self._files = [], []
+
+
+def _any_equal(run: NDArray[np.uint64], ordered: NDArray[np.uint64], left: NDArray[np.int64]) -> bool:
+    inside = left < len(run)
+    return bool(np.any(run[left[inside]] == ordered[inside]))

@@ -1,0 +1,448 @@
+"""The inbox: every row ever acknowledged, in sealed segments, each row with one outcome.
+
+A chunk of rows becomes one segment (Parquet, zstd, fsynced) and one transaction in state that also counts the outcomes:
+that commit is the acknowledgement. A file no transaction knows was never acknowledged and is cleaned away. Segments
+describe themselves (batch, kind, source and positions are in their metadata) and hold the ids of their rows, so that
+everything else can be made again from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import delete, insert, select, update
+
+from regard.errors import BadInput, Damaged, UnknownName
+from regard.store import disk, ids, log, rows, tables
+from regard.store.log import OUTCOMES, Liveness, Outcome, Segment
+from regard.store.state import now_text, write_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection
+
+    from regard.store.state import State
+
+CHUNK = 1 << 18
+"""Rows of one segment at most."""
+
+ID_COLUMNS = ("id_high", "id_low", "id_check")
+SEGMENT_HINT = "The inbox is the truth and cannot be made again: restore it from a backup (regard restore)."
+
+
+class Inbox:
+    """The durable intake of one workspace.
+
+    Args:
+        root: The workspace's directory; ``inbox``, ``ids`` and ``rejects`` are made inside it.
+        state: The workspace's state.
+        schemas: Columns of each kind of signal.
+    """
+
+    def __init__(self, root: Path, state: State, schemas: Mapping[str, pa.Schema]) -> None:
+        self.directory, self.ids, self.rejects = root / "inbox", root / "ids", root / "rejects"
+        for directory in (self.directory, self.ids, self.rejects):
+            directory.mkdir(parents=True, exist_ok=True)
+        self.state = state
+        self.schemas = dict(schemas)
+        self._lock = root / "inbox" / "append.lock"
+        self._runs: dict[str, ids.Ids] = {}
+        self._tombstones: tuple[int, str, set[str]] = (0, "", set())
+
+    @contextmanager
+    def appending(self, wait: float = 600.0) -> Iterator[None]:
+        """Hold the right to append, undo or erase.
+
+        Raises:
+            Busy: Another process kept it longer than ``wait`` seconds.
+        """
+        with disk.locked(self._lock, what="adding signals", wait=wait):
+            yield
+
+    # ------------------------------------------------------------------ batches
+
+    def begin(self, *, source: str, files: Sequence[str] = (), mapping: str = "") -> Batch:
+        """Open a batch: rows that came together and can be undone together.
+
+        Args:
+            source: Where they come from; part of every row's identity.
+            files: Names of the files, for people.
+            mapping: The mapping used, as TOML.
+        """
+        if not source.strip():
+            raise BadInput("A batch needs the name of its source.", where="source", hint="Such as: shop, zendesk.")
+        row = {
+            "source": source,
+            "files": json.dumps(list(files)),
+            "mapping": mapping,
+            "mapping_sha": hashlib.sha256(mapping.encode()).hexdigest() if mapping else "",
+            "started": now_text(),
+            **dict.fromkeys(OUTCOMES, 0),
+        }
+        with self.state.writing() as connection:
+            key = connection.execute(insert(tables.batches).values(row)).inserted_primary_key[0]
+        return Batch(self, int(key), source)
+
+    def batches(self) -> list[dict[str, Any]]:
+        """Every batch, newest first, with its counts; ``files`` as a list."""
+        with self.state.reading() as connection:
+            found = connection.execute(select(tables.batches).order_by(tables.batches.c.id.desc())).mappings()
+            return [{**row, "files": json.loads(row["files"])} for row in found]
+
+    def undo(self, batch: int) -> None:
+        """Take a batch back: its rows no longer stand, unless a batch that stands brought them too.
+
+        Raises:
+            UnknownName: No such batch.
+            BadInput: It was undone before.
+        """
+        with self.appending(), self.state.writing() as connection:
+            row = _batch_row(connection, batch)
+            if row["undone"] is not None:
+                raise BadInput(f"Batch {batch} was undone already.", where="batch", hint="Import its files again.")
+            position = log.position(connection) + 1  # undoing moves the log: what was found before is found anew
+            write_meta(connection, "position", str(position))
+            found = update(tables.batches).where(tables.batches.c.id == batch)
+            connection.execute(found.values(undone=now_text(), undone_position=position))
+
+    def ledger(self, source: str | None = None) -> list[dict[str, Any]]:
+        """Outcomes per source, batches that were undone left out, and a last row of totals (source ``""``)."""
+        listed = [b for b in self.batches() if b["undone"] is None and (source is None or b["source"] == source)]
+        names = sorted({b["source"] for b in listed})
+        result: list[dict[str, Any]] = [
+            {"source": name, **{o: sum(b[o] for b in listed if b["source"] == name) for o in OUTCOMES}}
+            for name in names
+        ]
+        return [*result, {"source": "", **{o: sum(b[o] for b in listed) for o in OUTCOMES}}]
+
+    # ------------------------------------------------------------------ reading
+
+    def read(self, segment: Segment, *, check: bool = True) -> pa.Table:
+        """The rows of a segment as stored, with their ids.
+
+        Raises:
+            Damaged: The file is not what was acknowledged.
+        """
+        path = self.directory / segment.file
+        if check and not disk.is_as_written(
+            path, size=segment.size, mtime_ns=segment.mtime_ns, digest=segment.checksum
+        ):
+            raise disk.refuse_damaged(path, SEGMENT_HINT)
+        try:
+            return pq.read_table(path, memory_map=True, partitioning=None)
+        except (pa.ArrowException, OSError) as error:
+            raise disk.refuse_damaged(path, SEGMENT_HINT) from error
+
+    # ------------------------------------------------------------------ opening
+
+    def recover(self) -> None:
+        """Clean away what an interrupted append left, and make missing parts of the id index again.
+
+        Raises:
+            Damaged: A segment is missing or not what was acknowledged.
+        """
+        with self.appending():
+            with self.state.reading() as connection:
+                found = log.segments(connection)
+                runs = {row.file for row in connection.execute(select(tables.id_runs))}
+            disk.clean(self.directory, {s.file for s in found})
+            disk.clean(self.ids, runs)
+            for path in self.rejects.glob(f"*{disk.TEMPORARY}"):
+                path.unlink(missing_ok=True)
+
+    def damage(self, *, thorough: bool = False) -> Iterator[Damaged]:
+        """Segments that are not what was acknowledged."""
+        with self.state.reading() as connection:
+            found = log.segments(connection)
+        for s in found:
+            path = self.directory / s.file
+            if not disk.is_as_written(
+                path, size=s.size, mtime_ns=s.mtime_ns, digest=s.checksum, thorough=thorough
+            ):
+                yield disk.refuse_damaged(path, SEGMENT_HINT)
+
+    def runs(self, connection: Connection) -> list[ids.Ids]:
+        """The runs of the id index, oldest first; made again from the segments where one is damaged.
+
+        Call it while appending.
+        """
+        listed = list(connection.execute(select(tables.id_runs).order_by(tables.id_runs.c.id)).mappings())
+        known = {row["file"] for row in listed}
+        self._runs = {name: run for name, run in self._runs.items() if name in known}
+        for row in listed:
+            if row["file"] not in self._runs:
+                path = self.ids / row["file"]
+                if not disk.is_as_written(
+                    path, size=row["size"], mtime_ns=row["mtime_ns"], digest=row["checksum"]
+                ):
+                    return self._index_again(connection, path)
+                self._runs[row["file"]] = ids.open_run(path, row["rows"])
+        return [self._runs[row["file"]] for row in listed]
+
+    def _index_again(self, connection: Connection, damaged: Path) -> list[ids.Ids]:
+        if damaged.exists():
+            damaged.replace(damaged.with_name(damaged.name + ".damaged"))
+        connection.execute(delete(tables.id_runs))
+        self._runs = {}
+        for segment in log.segments(connection):
+            self.remember(connection, self.ids_of(segment))
+        return self.runs(connection)
+
+    def ids_of(self, segment: Segment) -> ids.Ids:
+        """The ids of a segment's rows, sorted."""
+        table = self.read(segment)
+        high, low, check = (table[name].to_numpy() for name in ID_COLUMNS)
+        position = np.arange(segment.first_position, segment.last_position + 1)
+        return ids.Ids(high, low, position, check).sorted_newest()
+
+    def remember(self, connection: Connection, new: ids.Ids) -> list[str]:
+        """Add sorted ids to the index, merging runs as they grow.
+
+        Returns:
+            Names of files to remove once the transaction is committed.
+        """
+        listed = list(connection.execute(select(tables.id_runs).order_by(tables.id_runs.c.id)).mappings())
+        count = ids.to_merge([*(row["rows"] for row in listed), len(new)])
+        old = listed[len(listed) - (count - 1) :] if count > 1 else []
+        if old:
+            parts = [self._runs.get(row["file"]) or ids.open_run(self.ids / row["file"], row["rows"]) for row in old]
+            new = ids.joined([*parts, new]).sorted_newest()
+            connection.execute(delete(tables.id_runs).where(tables.id_runs.c.id.in_([row["id"] for row in old])))
+        name, written = ids.write_run(self.ids, new)
+        connection.execute(insert(tables.id_runs).values(file=name, rows=len(new), **_described(written)))
+        return [row["file"] for row in old]
+
+
+@dataclass
+class Batch:
+    """An open batch of one inbox."""
+
+    inbox: Inbox
+    id: int
+    source: str
+
+    def __post_init__(self) -> None:
+        self._ordinals: dict[str, ids.Ordinals] = {}
+        self._duckdb: duckdb.DuckDBPyConnection | None = None
+
+    def append(self, kind: str, table: pa.Table, *, refused: int = 0, held_back: int = 0) -> Outcome:
+        """Add rows of one kind; when this returns they are durable.
+
+        Args:
+            kind: Kind of signal.
+            table: Its columns, or a subset of them.
+            refused: Rows the caller read but refused, to be counted.
+            held_back: Rows the caller keeps aside, to be counted.
+
+        Raises:
+            UnknownName: The kind or a column is unknown.
+            BadInput: A column does not fit; the batch is finished or undone.
+            Busy: Another process kept the inbox too long.
+        """
+        if kind not in self.inbox.schemas:
+            raise UnknownName("kind of signal", kind, self.inbox.schemas)
+        fitted = rows.fitted(kind, table, self.inbox.schemas[kind])
+        total = self._count(Outcome(received=refused + held_back, refused=refused, held_back=held_back))
+        for start in range(0, fitted.num_rows, CHUNK):
+            total += self._append(kind, fitted.slice(start, CHUNK))
+        return total
+
+    def finish(self) -> Outcome:
+        """Close the batch; returns its counts."""
+        for ordinals in self._ordinals.values():
+            ordinals.close()
+        with self.inbox.state.writing() as connection:
+            row = _batch_row(connection, self.id)
+            if row["finished"] is None:
+                found = update(tables.batches).where(tables.batches.c.id == self.id)
+                connection.execute(found.values(finished=now_text()))
+        return Outcome(**{name: row[name] for name in OUTCOMES})
+
+    def _count(self, outcome: Outcome) -> Outcome:
+        if outcome.received:
+            with self.inbox.state.writing() as connection:
+                _check_open(_batch_row(connection, self.id))
+                _add_counts(connection, self.id, outcome)
+        return outcome
+
+    def _append(self, kind: str, table: pa.Table) -> Outcome:
+        if self._duckdb is None:
+            self._duckdb = duckdb.connect()
+        ordinals = self._ordinals.setdefault(kind, ids.Ordinals(self.inbox.ids))
+        identity = rows.identify(self._duckdb, kind=kind, source=self.source, table=table, ordinals=ordinals)
+        with self.inbox.appending():
+            with self.inbox.state.reading() as connection:
+                _check_open(_batch_row(connection, self.id))
+            return Arrival(self.inbox, self, kind, table, identity).store()
+
+
+class Arrival:
+    """One chunk on its way into the log: classified, written, acknowledged. Used under the inbox's lock."""
+
+    def __init__(self, inbox: Inbox, batch: Batch, kind: str, table: pa.Table, identity: rows.Identities) -> None:
+        self.inbox, self.batch, self.kind, self.table, self.identity = inbox, batch, kind, table, identity
+
+    def store(self) -> Outcome:
+        """Give each row its outcome and acknowledge them all in one transaction."""
+        from_index: list[str] = []
+        with self.inbox.state.writing() as connection:
+            new, repeated, held, dropped = self._classified(connection)
+            outcome = Outcome(
+                received=self.table.num_rows,
+                stored=len(new),
+                held_back=len(held),
+                refused=dropped,
+                duplicate=self.table.num_rows - len(new) - len(held) - dropped,
+            )
+            if len(held):
+                self._set_aside(held)
+            if len(repeated):
+                ranges = log.packed(repeated)
+                connection.execute(insert(tables.repeats).values(batch=self.batch.id, ranges=ranges))
+            if len(new):
+                from_index = self._write(connection, new)
+            _add_counts(connection, self.batch.id, outcome)
+        for name in from_index:
+            (self.inbox.ids / name).unlink(missing_ok=True)
+        return outcome
+
+    def _classified(self, connection: Connection) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]:
+        """Rows to store (ascending), positions repeated (ascending), rows held back, number of rows erased."""
+        erased = self._erased(connection)
+        identity = self.identity
+        order = np.lexsort((identity.low, identity.high))
+        order = order[~erased[order]]
+        high, low, check = identity.high[order], identity.low[order], identity.check[order]
+        first = np.ones(len(order), bool)
+        first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+        start = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+        position, known_check = ids.find(self.inbox.runs(connection), high, low)
+        known = position >= 0
+        if known.any():
+            known[known] = Liveness(connection).stands(position[known])
+        held = np.where(known, known_check != check, check != check[start])
+        new = first & ~known
+        own = self._own_positions(connection, position)
+        repeated = np.unique(position[known & ~held & ~own])
+        return np.sort(order[new]), repeated, np.sort(order[held]), int(erased.sum())
+
+    def _own_positions(self, connection: Connection, position: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which positions this very batch stored: repeating oneself needs no remembering."""
+        table = tables.segments
+        mine = select(table.c.first_position, table.c.last_position).where(table.c.batch == self.batch.id)
+        ranges = np.array([tuple(r) for r in connection.execute(mine.order_by(table.c.first_position))], np.int64)
+        if not len(ranges):
+            return np.zeros(len(position), bool)
+        at = np.searchsorted(ranges[:, 0], position, side="right") - 1
+        inside: NDArray[np.bool_] = (at >= 0) & (position <= ranges[np.maximum(at, 0), 1])
+        return inside
+
+    def _erased(self, connection: Connection) -> NDArray[np.bool_]:
+        hashes = list(connection.execute(select(tables.tombstones.c.hash)).scalars())
+        if not hashes or self.batch._duckdb is None:  # noqa: SLF001
+            return np.zeros(self.table.num_rows, bool)
+        salt = connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == "tombstone_key")).scalar()
+        return erased_rows(self.batch._duckdb, self.table, str(salt), hashes)  # noqa: SLF001
+
+    def _set_aside(self, held: NDArray[Any]) -> None:
+        path = self.inbox.rejects / f"held-{self.batch.id}-{uuid4().hex}.parquet"
+        kept = self.table.take(pa.array(held)).replace_schema_metadata(
+            {"regard": json.dumps({"batch": self.batch.id, "kind": self.kind, "source": self.batch.source,
+                                   "why": "a message id known with other content"})}
+        )
+        disk.publish(path, lambda target: pq.write_table(kept, target, compression="zstd", compression_level=1))
+
+    def _write(self, connection: Connection, new: NDArray[Any]) -> list[str]:
+        first = log.position(connection)
+        every = len(new) == self.table.num_rows
+        chosen = self.table if every else self.table.take(pa.array(new))
+        identity = self.identity
+        columns = [identity.high[new], identity.low[new], identity.check[new]]
+        received = now_text()
+        for name, column in zip(ID_COLUMNS, columns, strict=True):
+            chosen = chosen.append_column(name, pa.array(column))
+        about = {"batch": self.batch.id, "kind": self.kind, "source": self.batch.source, "first_position": first}
+        about |= {"received_at": received}
+        name = f"{first:016d}-{self.kind}-{uuid4().hex[:8]}.parquet"
+        written = write_segment(self.inbox.directory / name, chosen, about)
+        row = {"batch": self.batch.id, "source": self.batch.source, "kind": self.kind, "file": name}
+        row |= {"rows": len(new), "first_position": first, "last_position": first + len(new) - 1}
+        connection.execute(insert(tables.segments).values(**row, received_at=received, **_described(written)))
+        write_meta(connection, "position", str(first + len(new)))
+        position = np.arange(first, first + len(new))
+        return self.inbox.remember(connection, ids.Ids(columns[0], columns[1], position, columns[2]).sorted_newest())
+
+
+def write_segment(path: Path, table: pa.Table, about: dict[str, Any]) -> disk.Written:
+    """Write rows as a segment that describes itself."""
+    table = table.replace_schema_metadata({"regard": json.dumps(about)})
+    plain = {"key", "message_id", "occurred_at", *ID_COLUMNS}
+    coded = [name for name in table.column_names if name not in plain]
+
+    def write(target: Path) -> None:
+        pq.write_table(table, target, compression="zstd", compression_level=1, use_dictionary=coded)
+
+    return disk.publish(path, write)
+
+
+def erased_rows(
+    connection: duckdb.DuckDBPyConnection, table: pa.Table, salt: str, hashes: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Which rows name somebody who was erased.
+
+    Args:
+        connection: Any DuckDB connection.
+        table: Rows with any of the columns person, account, anonymous.
+        salt: The key of the tombstones.
+        hashes: sha256 of salt, space (person:, account: or anonymous:) and id.
+    """
+    found = np.zeros(table.num_rows, bool)
+    wanted = pa.table({"hash": pa.array(hashes, pa.string())})
+    for space in {"person", "account", "anonymous"} & set(table.column_names):
+        column = table[space].combine_chunks().dictionary_encode()
+        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        known = pa.table({"id": column.dictionary, "at": np.arange(len(column.dictionary))})
+        connection.register("known", known)
+        connection.register("wanted", wanted)
+        statement = f"SELECT at FROM known WHERE sha256($salt || '{space}:' || id) IN (SELECT hash FROM wanted)"
+        hit = connection.execute(statement, {"salt": salt}).fetchnumpy()["at"]
+        if len(hit):
+            found |= np.isin(np.asarray(column.indices.fill_null(-1)), hit)
+    return found
+
+
+def _described(written: disk.Written) -> dict[str, Any]:
+    return {"size": written.size, "mtime_ns": written.mtime_ns, "checksum": written.checksum}
+
+
+def _batch_row(connection: Connection, batch: int) -> dict[str, Any]:
+    row = connection.execute(select(tables.batches).where(tables.batches.c.id == batch)).mappings().first()
+    if row is None:
+        known = connection.execute(select(tables.batches.c.id)).scalars()
+        raise UnknownName("batch", str(batch), [str(k) for k in known])
+    return dict(row)
+
+
+def _check_open(row: dict[str, Any]) -> None:
+    if row["undone"] is not None or row["finished"] is not None:
+        what = "undone" if row["undone"] is not None else "finished"
+        raise BadInput(f"Batch {row['id']} is {what}; nothing can be added to it.", hint="Begin a new batch.")
+
+
+def _add_counts(connection: Connection, batch: int, outcome: Outcome) -> None:
+    columns = tables.batches.c
+    values = {name: columns[name] + getattr(outcome, name) for name in OUTCOMES if getattr(outcome, name)}
+    if values:
+        connection.execute(update(tables.batches).where(columns.id == batch).values(**values))

@@ -1,0 +1,228 @@
+"""The lake: immutable files of columns, published as generations, read under leases, made again from the inbox.
+
+A generation is a list of files that one transaction publishes. A reader holds a lease on its generation; what no
+generation in use lists is removed. Nothing here is the truth: a damaged file is set aside and made again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pyarrow.parquet as pq
+from sqlalchemy import delete, func, insert, select
+
+from regard.store import disk, tables
+from regard.store.state import now_text, read_meta, write_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+    from sqlalchemy import Connection
+
+    from regard.store.state import State
+
+LEASE_SECONDS = 24 * 3600
+ROW_GROUP = 1 << 17
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeFile:
+    """One file of the lake.
+
+    ``role`` is base (one bucket's rows), run (recent rows of all buckets), hidden (positions of rows that no longer
+    stand) or the name of a derived table. ``id`` is 0 until published.
+    """
+
+    id: int
+    file: str
+    kind: str
+    role: str
+    bucket: int | None
+    rows: int
+    size: int
+    mtime_ns: int
+    checksum: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """A published state of the lake: everything before ``position``, under a version of the declarations."""
+
+    id: int
+    position: int
+    declarations: int
+    published: str
+    files: tuple[LakeFile, ...]
+
+    def of(self, kind: str, *roles: str) -> list[LakeFile]:
+        """Files of a kind in any of the roles."""
+        return [f for f in self.files if f.kind == kind and f.role in roles]
+
+
+class Lake:
+    """The files of one workspace's lake.
+
+    Args:
+        directory: Where they are; made where missing.
+        state: The workspace's state.
+    """
+
+    def __init__(self, directory: Path, state: State) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.state = state
+
+    def write(self, table: pa.Table, *, kind: str, role: str, bucket: int | None = None) -> LakeFile:
+        """Write a table as a file of the lake; it becomes visible when a generation lists it."""
+
+        def fill(target: Path) -> None:
+            pq.write_table(table, target, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+
+        name = f"{kind}-{role}-{'' if bucket is None else f'{bucket:03d}-'}{uuid4().hex[:12]}.parquet"
+        written = disk.publish(self.directory / name, fill)
+        return LakeFile(
+            id=0, file=name, kind=kind, role=role, bucket=bucket, rows=table.num_rows,
+            size=written.size, mtime_ns=written.mtime_ns, checksum=written.checksum,
+        )  # fmt: skip
+
+    def path(self, file: LakeFile) -> Path:
+        """Where a file is."""
+        return self.directory / file.file
+
+    def newest(self, connection: Connection | None = None) -> Generation | None:
+        """The newest generation, or None before the first."""
+        if connection is None:
+            with self.state.reading() as mine:
+                return self.newest(mine)
+        row = connection.execute(select(tables.generations).order_by(tables.generations.c.id.desc()).limit(1))
+        found = row.mappings().first()
+        return None if found is None else Generation(**found, files=_files(connection, found["id"]))
+
+    def publish(self, *, position: int, declarations: int, files: Iterable[LakeFile]) -> Generation:
+        """Make files the newest generation, in one transaction."""
+        with self.state.writing() as connection:
+            row = {"position": position, "declarations": declarations, "published": now_text()}
+            new = connection.execute(insert(tables.generations).values(row)).inserted_primary_key[0]
+            listed = []
+            for file in files:
+                listed.append(file.id or _insert(connection, file))
+            if listed:
+                rows = [{"generation": new, "lake_file": key} for key in listed]
+                connection.execute(insert(tables.generation_files), rows)
+            return Generation(id=new, **row, files=_files(connection, new))
+
+    def lease(self) -> tuple[int, Generation | None]:
+        """Hold the newest generation so that its files stay; returns the lease to give back, and the generation."""
+        with self.state.writing() as connection:
+            generation = self.newest(connection)
+            if generation is None:
+                return 0, None
+            row = {
+                "generation": generation.id,
+                "pid": os.getpid(),
+                "pid_started": _started(os.getpid()),
+                "expires": int(time.time()) + LEASE_SECONDS,
+            }
+            return int(connection.execute(insert(tables.leases).values(row)).inserted_primary_key[0]), generation
+
+    def release(self, lease: int) -> None:
+        """Give a lease back."""
+        if lease:
+            with self.state.writing() as connection:
+                connection.execute(delete(tables.leases).where(tables.leases.c.id == lease))
+
+    def collect(self) -> int:
+        """Remove generations nobody holds (the newest stays) and files no generation lists.
+
+        Call it while settling. Returns the number of files removed.
+        """
+        with self.state.writing() as connection:
+            _drop_dead_leases(connection)
+            newest = connection.execute(select(func.max(tables.generations.c.id))).scalar()
+            held = set(connection.execute(select(tables.leases.c.generation)).scalars()) | {newest}
+            old = tables.generation_files.c.generation.not_in(held)
+            connection.execute(delete(tables.generation_files).where(old))
+            connection.execute(delete(tables.generations).where(tables.generations.c.id.not_in(held)))
+            listed = select(tables.generation_files.c.lake_file)
+            connection.execute(delete(tables.lake_files).where(tables.lake_files.c.id.not_in(listed)))
+            known = set(connection.execute(select(tables.lake_files.c.file)).scalars())
+        before = sum(1 for _ in self.directory.iterdir())
+        disk.clean(self.directory, known)
+        return before - sum(1 for _ in self.directory.iterdir())
+
+    def damaged(self, generation: Generation, *, thorough: bool = False) -> list[LakeFile]:
+        """Files of a generation that are not what was written."""
+        return [
+            f
+            for f in generation.files
+            if not disk.is_as_written(
+                self.path(f), size=f.size, mtime_ns=f.mtime_ns, digest=f.checksum, thorough=thorough
+            )
+        ]
+
+    def set_aside(self, file: LakeFile) -> Path:
+        """Rename a damaged file so that nothing reads it and a person can look at it; returns its new name."""
+        path = self.path(file)
+        aside = path.with_name(path.name + ".damaged")
+        if path.exists():
+            path.replace(aside)
+        return aside
+
+    def remember(self, name: str, value: str) -> None:
+        """Remember a word about the lake."""
+        with self.state.writing() as connection:
+            write_meta(connection, f"lake.{name}", value)
+
+    def recall(self, name: str) -> str:
+        """A remembered word, or nothing."""
+        with self.state.reading() as connection:
+            return read_meta(connection, f"lake.{name}")
+
+
+def _insert(connection: Connection, file: LakeFile) -> int:
+    row: dict[str, Any] = {name: getattr(file, name) for name in LakeFile.__dataclass_fields__ if name != "id"}
+    return int(connection.execute(insert(tables.lake_files).values(row)).inserted_primary_key[0])
+
+
+def _files(connection: Connection, generation: int) -> tuple[LakeFile, ...]:
+    joined = tables.lake_files.join(
+        tables.generation_files, tables.generation_files.c.lake_file == tables.lake_files.c.id
+    )
+    statement = select(tables.lake_files).select_from(joined)
+    statement = statement.where(tables.generation_files.c.generation == generation).order_by(tables.lake_files.c.id)
+    return tuple(LakeFile(**row) for row in connection.execute(statement).mappings())
+
+
+def _started(pid: int) -> str:
+    """When a process began, in the system's own words; "" where it is gone or the system does not say."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _drop_dead_leases(connection: Connection) -> None:
+    now = int(time.time())
+    dead = [
+        row.id
+        for row in connection.execute(select(tables.leases))
+        if row.expires < now or not _lives(row.pid) or _started(row.pid) != row.pid_started
+    ]
+    if dead:
+        connection.execute(delete(tables.leases).where(tables.leases.c.id.in_(dead)))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

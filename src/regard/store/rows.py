@@ -1,0 +1,144 @@
+"""The identity of rows: a 128-bit id of each, made of what was sent and nothing else.
+
+The id of a row is the md5 of its kind, source and every column that has a value, except when it was sent. Columns
+without a value add nothing, so that a kind may gain columns without changing the ids of what is already stored. A row
+with a message id is known by that id, and its content is its *check*. A row with neither record key nor message id is
+told from its equals by its ordinal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from regard.errors import BadInput, UnknownName
+
+if TYPE_CHECKING:
+    import duckdb
+    from numpy.typing import NDArray
+
+    from regard.store.ids import Ordinals
+
+NOT_CONTENT = "sent_at"
+"""Sent again later is still the same content."""
+
+EMPTY_IS_NONE = ("key", "message_id", "person", "account", "anonymous", "labels")
+"""Columns in which an empty text is no value."""
+
+
+@dataclass(frozen=True)
+class Identities:
+    """Identity of each row: high and low half of its id, and the check of its content (0 without message id)."""
+
+    high: NDArray[np.uint64]
+    low: NDArray[np.uint64]
+    check: NDArray[np.uint64]
+
+
+def fitted(kind: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A chunk as it will be stored: known columns in schema order and types; columns without any value left out.
+
+    Raises:
+        UnknownName: A column the kind does not have.
+        BadInput: A column whose values do not fit its type.
+    """
+    for name in table.column_names:
+        if name not in schema.names:
+            raise UnknownName("column", name, schema.names, where=kind)
+    columns: list[Any] = []
+    fields: list[pa.Field] = []
+    for field in schema:
+        if field.name not in table.column_names:
+            continue
+        column = _fitted(kind, table[field.name], field)
+        if column.null_count < len(column):
+            columns.append(column)
+            fields.append(field)
+    if not fields and table.num_rows:
+        raise BadInput("These rows have no value in any column.", where=kind)
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _fitted(kind: str, column: Any, field: pa.Field) -> Any:
+    try:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        column = column if column.type == field.type else column.cast(field.type)
+    except pa.ArrowException as error:
+        raise BadInput(f"The column {field.name} does not fit {field.type}: {error}", where=kind) from error
+    if field.name in EMPTY_IS_NONE and column.null_count < len(column):
+        empty = pc.equal(column, "")
+        if pc.any(empty).as_py():
+            column = pc.if_else(empty, pa.scalar(None, pa.string()), column)
+    return column
+
+
+def identify(
+    connection: duckdb.DuckDBPyConnection, *, kind: str, source: str, table: pa.Table, ordinals: Ordinals
+) -> Identities:
+    """The identity of each row of a fitted chunk.
+
+    Args:
+        connection: Any DuckDB connection; nothing is kept in it.
+        kind: Kind of signal.
+        source: Where it comes from.
+        table: The chunk, from `fitted`.
+        ordinals: The batch's memory of equal rows.
+    """
+    prefix = f"{len(kind)}:{kind}{len(source)}:{source}"
+    parts = [_written(field) for field in table.schema if field.name != NOT_CONTENT]
+    high, low = _md5(connection, table, "||".join(["$prefix", *parts]), prefix)
+    check = np.zeros(len(high), np.uint64)
+    named = _present(table, "message_id")
+    plain = ~named & ~_present(table, "key")
+    if named.any():
+        check[named] = low[named]
+        message_high, message_low = _md5(connection, table, "$prefix || '#' || message_id", prefix)
+        high[named], low[named] = message_high[named], message_low[named]
+    if plain.any():
+        ordinal = ordinals.of(high[plain]).astype(np.uint64)
+        high[plain] += _mixed(ordinal)
+        low[plain] ^= _mixed(ordinal)
+    return Identities(high, low, check)
+
+
+def _present(table: pa.Table, name: str) -> NDArray[np.bool_]:
+    if name not in table.column_names:
+        return np.zeros(table.num_rows, bool)
+    return np.asarray(table[name].is_valid())
+
+
+def _written(field: pa.Field) -> str:
+    """SQL of a value in an unmistakable form: name, length, value; nothing for null."""
+    name = '"' + field.name.replace('"', '""') + '"'
+    label = "'" + field.name.replace("'", "''")
+    if pa.types.is_timestamp(field.type):
+        return f"coalesce({label}=' || epoch_us({name}), '')"
+    if pa.types.is_string(field.type):
+        return f"coalesce({label}=' || strlen({name}) || ':' || {name}, '')"
+    return f"coalesce({label}=' || {name}, '')"
+
+
+def _md5(
+    connection: duckdb.DuckDBPyConnection, table: pa.Table, text: str, prefix: str
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    statement = f"""
+        SELECT coalesce((m >> 64)::UBIGINT, 0) AS high, coalesce((m & 18446744073709551615)::UBIGINT, 0) AS low
+        FROM (SELECT md5_number({text}) AS m FROM chunk)"""
+    connection.register("chunk", table)
+    try:
+        found = connection.execute(statement, {"prefix": prefix}).fetchnumpy()
+    finally:
+        connection.unregister("chunk")
+    return np.array(np.ma.getdata(found["high"])), np.array(np.ma.getdata(found["low"]))
+
+
+def _mixed(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """splitmix64 without its first step: 0 stays 0, so the first of equals keeps the plain id (Steele et al. 2014)."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))

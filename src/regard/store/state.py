@@ -1,0 +1,165 @@
+"""State: one SQLite database per workspace, durable at every commit, moved forward by migrations."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, insert, select, text, update
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from regard.errors import Busy, Damaged
+from regard.store import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+REVISION = "0001"
+"""The newest migration in `migrations/versions`; a database that says otherwise is migrated on opening."""
+
+HINT = "Restore it from a backup: regard restore BACKUP -w DIR"
+
+
+def now_text() -> str:
+    """This moment in UTC as ISO 8601 text with microseconds."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+
+
+class State:
+    """The relational state of one workspace.
+
+    Args:
+        path: The SQLite file; made and migrated where it is missing or old.
+
+    Raises:
+        Damaged: The file is not a database, or is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = _engine(path)
+        try:
+            if self._revision() != REVISION:
+                self._migrate()
+        except DatabaseError as error:
+            raise Damaged(
+                f"The state of this workspace cannot be read: {error.orig}.", where=str(path), hint=HINT
+            ) from error
+
+    def _revision(self) -> str | None:
+        with self.reading() as connection:
+            there = text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
+            if connection.execute(there).first() is None:
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+    def _migrate(self) -> None:
+        from alembic import command  # noqa: PLC0415  heavy, and needed once in a database's life
+        from alembic.config import Config  # noqa: PLC0415
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.writing() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one consistent state."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its start and commits, durably, at its end.
+
+        Raises:
+            Busy: Somebody else kept the database for half a minute.
+        """
+        connection = self._engine.connect().execution_options(immediate=True)
+        try:
+            with connection.begin():
+                yield connection
+        except OperationalError as error:
+            if "locked" in str(error.orig):
+                raise Busy("The state of this workspace is busy.", where=str(self.path), hint="Try again.") from error
+            raise
+        finally:
+            connection.close()
+
+    def get(self, name: str, default: str = "") -> str:
+        """A remembered word, or the default."""
+        with self.reading() as connection:
+            return read_meta(connection, name, default)
+
+    def put(self, name: str, value: str) -> None:
+        """Remember a word."""
+        with self.writing() as connection:
+            write_meta(connection, name, value)
+
+    def write_down(self, name: str, arguments: str, *, by: str = "") -> int:
+        """Enter an act in the record.
+
+        Args:
+            name: The act.
+            arguments: Its arguments, a JSON object.
+            by: Who did it.
+        """
+        with self.writing() as connection:
+            row = {"at": now_text(), "name": name, "by": by, "arguments": arguments}
+            return int(connection.execute(insert(tables.record).values(row)).inserted_primary_key[0])
+
+    def written_down(self, limit: int = 1000) -> list[dict[str, Any]]:
+        """The newest entries of the record, newest first."""
+        with self.reading() as connection:
+            statement = select(tables.record).order_by(tables.record.c.id.desc()).limit(limit)
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy of the whole database while others read and write."""
+        with self.reading() as connection:
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("VACUUM INTO ?", (str(path),))
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+
+def read_meta(connection: Connection, name: str, default: str = "") -> str:
+    """A remembered word inside a transaction."""
+    value = connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == name)).scalar()
+    return default if value is None else str(value)
+
+
+def write_meta(connection: Connection, name: str, value: str) -> None:
+    """Remember a word inside a transaction."""
+    changed = connection.execute(update(tables.meta).where(tables.meta.c.name == name).values(value=value))
+    if changed.rowcount == 0:
+        connection.execute(insert(tables.meta).values(name=name, value=value))
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 30000")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA secure_delete = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
