@@ -46,7 +46,7 @@ _SYMBOLS = {
 }
 # ISO 4217: currencies without cents, and those with three digits after the point; every other one has two.
 _NO_CENTS = frozenset(
-    [
+    {
         "BIF",
         "CLP",
         "DJF",
@@ -64,9 +64,9 @@ _NO_CENTS = frozenset(
         "XAF",
         "XOF",
         "XPF",
-    ]
+    }
 )
-_THOUSANDTHS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+_THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 _STEPS = ((1e3, "k"), (1e6, "M"), (1e9, "B"), (1e12, "T"))
 
 

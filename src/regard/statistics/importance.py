@@ -1,0 +1,357 @@
+"""Which drivers go with an outcome, by how much each on its own, and whether bad loses more than good wins.
+
+Three questions with three answers, never one "importance": the share of explained variance (association), the effect
+with the others held still, and the asymmetry of penalty and reward. None of them is causal. A driver is *key* only
+when its own effect stands after all drivers tested are accounted for (Benjamini and Hochberg), so that a driver
+without effect that merely moves with its neighbours is not.
+
+Missing values are of two kinds. *Not applicable* gets an indicator of its own, and the driver is the block of both.
+*Missing* (not asked, not answered) is taken as missing at random and filled several times (`missing.fillings`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regard.statistics.comparisons import benjamini_hochberg, holm
+from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, around, codes, refusal
+from regard.statistics.missing import fillings, pooled
+from regard.statistics.regression import least_squares, wald
+from regard.statistics.resampling import blocks, draws, percentiles
+from regard.statistics.shares import LMG_MOST, as_correlation, shares
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver:
+    """One driver.
+
+    Attributes:
+        name: Its name.
+        share: Share of the outcome's variance that goes with it (association); adds up to `Importance.explained`.
+        rank: 1 for the largest share.
+        first: Chance, over bootstrap replicates, that it is the largest.
+        ranks: Chance of each rank, the first first.
+        effect: Change of the outcome for one more unit of the driver, the others held still.
+        standardised: The same in standard deviations of both.
+        p: p-value of no effect (of the whole block).
+        q: The same with all drivers accounted for (false discovery rate).
+        holm: The same holding the chance of even one false claim.
+        key: Whether its effect stands after accounting for all drivers.
+        inflation: Variance inflation factor: how much its neighbours blur its effect; above 5 read the group instead.
+        group: Number of the group of drivers that move together.
+        seen: Rows in which it was answered.
+    """
+
+    name: str
+    share: Estimate
+    rank: int
+    first: float
+    ranks: tuple[float, ...]
+    effect: Estimate
+    standardised: Estimate
+    p: float
+    q: float
+    holm: float
+    key: bool
+    inflation: float
+    group: int
+    seen: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importance:
+    """All drivers of an outcome.
+
+    Attributes:
+        drivers: In the order given; empty when refused.
+        explained: R² with its interval.
+        groups: Names of drivers that move together (correlation .7 or more), only groups of two or more.
+        group_shares: Share of each of these groups.
+        n: Rows.
+        clusters: Customers.
+        method: How the shares were made.
+        refused: Why there is no answer; empty when there is one.
+        left_out: Drivers that could not be judged, with the reason.
+    """
+
+    drivers: tuple[Driver, ...]
+    explained: Estimate
+    groups: tuple[tuple[str, ...], ...] = ()
+    group_shares: tuple[float, ...] = ()
+    n: int = 0
+    clusters: int = 0
+    method: str = ""
+    refused: str = ""
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+def key_drivers(
+    x: ArrayLike,
+    y: ArrayLike,
+    names: tuple[str, ...],
+    *,
+    clusters: ArrayLike | None = None,
+    not_applicable: ArrayLike | None = None,
+    replicates: int = 400,
+    fillings_made: int = 10,
+    seed: int = 0,
+    level: float = LEVEL,
+    claimed: float = 0.05,
+    least_per_driver: int = 10,
+) -> Importance:
+    """Shares, effects and ranks of drivers of one outcome.
+
+    Shares: all subsets up to 14 drivers (`shares.lmg`), Johnson's weights above; percentile intervals by cluster
+    bootstrap, which do not hold for a share of true zero (a share is never negative): judge by `key`, not by them.
+    Effects: least squares with HC3 or cluster-robust errors. Assumes a linear mean and independent clusters.
+    Thin evidence: fewer than `least_per_driver` customers per driver plus 20, refused; drivers that do not vary or are
+    answered in less than a tenth of the rows are left out and named.
+
+    Args:
+        x: Shape (rows, drivers), NaN where missing.
+        y: Shape (rows,), the outcome; rows without it are left out.
+        names: Names of the drivers.
+        clusters: Who each row belongs to.
+        not_applicable: Shape of x: True where the driver did not apply (rather than was not answered).
+        replicates: Bootstrap replicates.
+        fillings_made: Fillings of missing values, when there are any.
+        seed: Seed of the generator.
+        level: Confidence.
+        claimed: False discovery rate held for `key`.
+        least_per_driver: Customers needed per driver.
+    """
+    table = _table(x, y, names, clusters, not_applicable)
+    thin = _thin(table, least_per_driver, level)
+    if thin:
+        return thin
+    filled = _filled(table, fillings_made, seed)
+    effects, deviations = _effects(filled, table, own=clusters is not None)
+    observed, replicated = _shares(filled, table, replicates, seed)
+    inflation, group = _neighbours(filled, table)
+    p_values = np.array([e.p for e in effects])
+    q, h = benjamini_hochberg(p_values), holm(p_values)
+    order, places = _places(observed[None])[0], _places(replicated)
+    shown = _estimates(observed, replicated, table, level)
+    drivers = tuple(
+        Driver(
+            name=name,
+            share=shown[j],
+            rank=int(order[j]) + 1,
+            first=float((places[:, j] == 0).mean()),
+            ranks=tuple(float((places[:, j] == r).mean()) for r in range(len(order))),
+            effect=effects[j].estimate(level, len(table.y)),
+            standardised=effects[j].estimate(level, len(table.y)).times(deviations[j]),
+            p=float(p_values[j]),
+            q=float(q[j]),
+            holm=float(h[j]),
+            key=bool(q[j] <= claimed),
+            inflation=float(inflation[j]),
+            group=int(group[j]),
+            seen=int(table.seen[j]),
+        )
+        for j, name in enumerate(table.names)
+    )
+    return _whole(drivers, table, observed, shown[-1])
+
+
+def _thin(table: _Table, least_per_driver: int, level: float) -> Importance | None:
+    """The refusal, when the evidence is too thin for these drivers."""
+    k, p = table.customers, len(table.names)
+    need = 20 + least_per_driver * max(p, 1)
+    if p and k >= need and table.y.std() > 0:
+        return None
+    why = f"only {k:,} customers with an outcome; {need:,} are needed for {p} drivers"
+    why = "no driver varies" if not p else "the outcome does not vary" if k >= need else why
+    return Importance(
+        drivers=(),
+        explained=refusal(why, n=len(table.y), level=level),
+        n=len(table.y),
+        clusters=k,
+        method=table.method,
+        refused=why,
+        left_out=table.left_out,
+    )
+
+
+def _places(given: Floats) -> Whole:
+    """Rank of each driver in each row of shares, 0 the largest."""
+    found: Whole = np.argsort(np.argsort(-given, axis=1, kind="stable"), axis=1, kind="stable")
+    return found
+
+
+def _whole(drivers: tuple[Driver, ...], table: _Table, observed: Floats, explained: Estimate) -> Importance:
+    members: dict[int, list[int]] = {}
+    for j, driver in enumerate(drivers):
+        members.setdefault(driver.group, []).append(j)
+    together = [g for g in members.values() if len(g) > 1]
+    return Importance(
+        drivers=drivers,
+        explained=explained,
+        groups=tuple(tuple(table.names[j] for j in g) for g in together),
+        group_shares=tuple(float(observed[g].sum()) for g in together),
+        n=len(table.y),
+        clusters=table.customers,
+        method=table.method,
+        left_out=table.left_out,
+    )
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Drivers as blocks of columns: the value, and an indicator of not applicable where there is one."""
+
+    columns: Floats
+    sizes: tuple[int, ...]
+    y: Floats
+    who: Whole
+    names: tuple[str, ...]
+    seen: Whole
+    left_out: tuple[tuple[str, str], ...]
+
+    @property
+    def customers(self) -> int:
+        return int(self.who.max()) + 1 if len(self.who) else 0
+
+    @property
+    def method(self) -> str:
+        return "all subsets (LMG)" if len(self.names) <= LMG_MOST else "relative weights (Johnson)"
+
+
+@dataclass(frozen=True)
+class _Effect:
+    value: float
+    variance: float
+    freedom: float
+    p: float
+
+    def estimate(self, level: float, n: int) -> Estimate:
+        return around(
+            self.value,
+            math.sqrt(max(self.variance, 0.0)),
+            n=n,
+            freedom=self.freedom,
+            level=level,
+            method="least squares, the others held still",
+        )
+
+
+def _table(
+    x: ArrayLike, y: ArrayLike, names: tuple[str, ...], clusters: ArrayLike | None, not_applicable: ArrayLike | None
+) -> _Table:
+    values, outcome = np.asarray(x, float).reshape(len(np.asarray(y)), -1), np.asarray(y, float)
+    away = np.zeros(values.shape, bool) if not_applicable is None else np.asarray(not_applicable, bool)
+    keep = np.isfinite(outcome)
+    values, outcome, away = values[keep], outcome[keep], away[keep]
+    who = np.arange(len(outcome)) if clusters is None else codes(np.asarray(clusters)[keep])[0]
+    columns, sizes, kept, seen, left = [], [], [], [], []
+    for j, name in enumerate(names):
+        column = np.where(away[:, j], np.nan, values[:, j])
+        answered = np.isfinite(column)
+        why = _unfit(column[answered], len(outcome))
+        if why:
+            left.append((name, why))
+            continue
+        columns.append(np.where(away[:, j], column[answered].mean(), column))
+        share = float(away[:, j].mean())
+        if share > 0:
+            columns.append(away[:, j].astype(float))
+        sizes.append(2 if share > 0 else 1)
+        kept.append(name)
+        seen.append(int(answered.sum()))
+    stacked = np.column_stack(columns) if columns else np.empty((len(outcome), 0))
+    return _Table(stacked, tuple(sizes), outcome, who, tuple(kept), np.array(seen, np.int64), tuple(left))
+
+
+def _unfit(answered: Floats, n: int) -> str:
+    if len(answered) < max(10, 0.1 * n):
+        return f"answered in only {len(answered):,} of {n:,} rows"
+    return "does not vary" if float(np.ptp(answered)) == 0 else ""
+
+
+def _filled(table: _Table, times: int, seed: int) -> list[Floats]:
+    """Drivers and outcome side by side, without holes, once or several times."""
+    z = np.column_stack([table.columns, table.y])
+    if np.isfinite(z).all():
+        return [z]
+    return list(fillings(z, table.who, times=times, seed=seed))
+
+
+def _effects(filled: list[Floats], table: _Table, *, own: bool) -> tuple[list[_Effect], Floats]:
+    fits = [least_squares(z[:, :-1], z[:, -1], table.who if own else None) for z in filled]
+    values, variance, freedom = pooled(
+        np.array([f.beta[1:] for f in fits]), np.array([np.diag(f.covariance)[1:] for f in fits])
+    )
+    freedom = np.minimum(freedom, fits[0].freedom)
+    between = np.cov(np.array([f.beta[1:] for f in fits]).T).reshape(len(values), -1) if len(fits) > 1 else 0.0
+    covariance = np.mean([f.covariance[1:, 1:] for f in fits], axis=0) + (1 + 1 / len(fits)) * between
+    spread = filled[0][:, :-1].std(axis=0) / filled[0][:, -1].std()
+    found, at, deviations = [], 0, []
+    for size in table.sizes:
+        block = slice(at, at + size)
+        p = wald(values[block], covariance[block, block], float(freedom[block].min()))
+        found.append(_Effect(float(values[at]), float(variance[at]), float(freedom[at]), p))
+        deviations.append(float(spread[at]))
+        at += size
+    return found, np.array(deviations)
+
+
+def _shares(filled: list[Floats], table: _Table, replicates: int, seed: int) -> tuple[Floats, Floats]:
+    """Shares on the data (drivers,) and on bootstrap replicates of all fillings (replicates, drivers)."""
+    rng = np.random.default_rng(seed)
+    block = blocks(table.who, len(table.y), rng)
+    k = int(block.max()) + 1
+    size = np.bincount(block).astype(float)
+    observed, replicated = [], []
+    for z in filled:
+        away = z - z.mean(axis=0)
+        sums = np.column_stack([np.bincount(block, away[:, j], minlength=k) for j in range(z.shape[1])])
+        cross = np.array([np.bincount(block, a * b, minlength=k) for a in away.T for b in away.T]).T
+        times = draws(k, -(-replicates // len(filled)), rng)
+        counts = (times @ size)[:, None]
+        middle = times @ sums / counts
+        covariance = (times @ cross / counts).reshape(-1, z.shape[1], z.shape[1])
+        covariance -= middle[:, :, None] * middle[:, None, :]
+        observed.append(shares(as_correlation(np.cov(away.T)), table.sizes))
+        replicated.append(shares(as_correlation(covariance), table.sizes))
+    return np.mean(observed, axis=0), np.concatenate(replicated)
+
+
+def _estimates(observed: Floats, replicated: Floats, table: _Table, level: float) -> list[Estimate]:
+    """The share of every driver, and last their sum (R²), with percentile intervals."""
+    found = []
+    values = [*observed, observed.sum()]
+    columns = np.column_stack([replicated, replicated.sum(axis=1)])
+    for value, drawn in zip(values, columns.T, strict=True):
+        low, high = percentiles(drawn, level)
+        estimate = Estimate(
+            value=float(value),
+            low=max(0.0, min(low, float(value))),
+            high=min(1.0, max(high, float(value))),
+            error=float(drawn.std(ddof=1)),
+            centre=float(value),
+            n=len(table.y),
+            effective=float(table.customers),
+            level=level,
+            method=f"{table.method}, cluster bootstrap",
+        )
+        found.append(estimate)
+    return found
+
+
+def _neighbours(filled: list[Floats], table: _Table) -> tuple[Floats, Whole]:
+    """Variance inflation of each driver's value and the number of the group it moves with (|r| of .7 or more)."""
+    first = np.concatenate([[0], np.cumsum(table.sizes)[:-1]]).astype(int)
+    r = as_correlation(np.mean([np.atleast_2d(np.cov(z[:, :-1].T)) for z in filled], axis=0))
+    inflation = np.diag(np.linalg.pinv(r, hermitian=True))[first]
+    near: NDArray[np.bool_] = np.abs(r[np.ix_(first, first)]) >= 0.7
+    for _ in range(len(first)):
+        near = near.astype(int) @ near.astype(int) > 0
+    group = np.unique(near, axis=0, return_inverse=True)[1].reshape(-1)
+    return inflation, group.astype(np.int64)
