@@ -126,7 +126,8 @@ class Ask:
         Returns:
             The rows as an Arrow table.
         """
-        return self._run(statement, parameters).to_arrow_table()
+        sql, bound = self._bound(statement, parameters)
+        return self.view.connection.sql(sql, params=bound).to_arrow_table()
 
     def rows(self, statement: str, /, **parameters: Any) -> list[dict[str, Any]]:
         """As `table`, as a list of dicts."""
@@ -135,6 +136,10 @@ class Ask:
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def _run(self, statement: str, parameters: dict[str, Any]) -> Any:
+        sql, bound = self._bound(statement, parameters)
+        return self.view.connection.execute(sql, bound)
+
+    def _bound(self, statement: str, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         known = {
             "since": self.scope.since,
             "until": self.scope.until,
@@ -142,7 +147,7 @@ class Ask:
             "before_until": self.scope.before_until,
         } | parameters
         used = set(_PARAMETER.findall(_statement(self.package, statement)))
-        return self.view.connection.execute(self.sql(statement), {k: v for k, v in known.items() if k in used})
+        return self.sql(statement), {k: v for k, v in known.items() if k in used}
 
     def need(self, declaration: str, why: str) -> None:
         """Refuse unless a declaration has been made.
