@@ -47,7 +47,9 @@ def _load(connection, kind, given, customer):
     times = {c.name for c in kind.all_columns if c.type == "time"}
     names = ", ".join(
         f'CAST(timezone(\'UTC\', CAST("{c.name}" AS TIMESTAMPTZ)) AS TIMESTAMP) AS "{c.name}"'
-        if c.name in times and pa.types.is_timestamp(table.schema.field(c.name).type) and table.schema.field(c.name).type.tz
+        if c.name in times
+        and pa.types.is_timestamp(table.schema.field(c.name).type)
+        and table.schema.field(c.name).type.tz
         else f'"{c.name}"'
         for c in kind.all_columns
     )
@@ -82,7 +84,9 @@ def view_of():
         for kind in KINDS:
             _load(connection, kind, given.get(kind.name), customer)
         _derive(connection)
-        return View(connection=connection, declarations=declarations, declarations_version=1, position=1000, today=today)
+        return View(
+            connection=connection, declarations=declarations, declarations_version=1, position=1000, today=today
+        )
 
     yield make
     for connection in opened:

@@ -46,9 +46,7 @@ class RegardError(Exception):
 
     def as_json(self) -> dict[str, dict[str, str]]:
         """The one error shape of every door."""
-        return {
-            "error": {"kind": type(self).__name__, "message": self.message, "where": self.where, "hint": self.hint}
-        }
+        return {"error": {"kind": type(self).__name__, "message": self.message, "where": self.where, "hint": self.hint}}
 
 
 class BadInput(RegardError):

@@ -42,8 +42,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     computed_at: Annotated[datetime | None, Meta(description="When it was computed, UTC.")] = None
     n: Annotated[int, Meta(description="Rows the answer rests on.")] = 0
     customers: Annotated[int | None, Meta(description="Distinct customers the answer rests on.")] = None
-    kind: Annotated[Counted, Meta(description="counted: exact; estimated: with intervals; refused: no number.")] = "counted"
-    method: Annotated[str, Meta(description="The method in one sentence, with its source where it is an estimate.")] = ""
+    kind: Annotated[Counted, Meta(description="counted: exact; estimated: with intervals; refused: no number.")] = (
+        "counted"
+    )
+    method: Annotated[str, Meta(description="The method in one sentence, with its source where it is an estimate.")] = (
+        ""
+    )
     complete: Annotated[str, Meta(description="How complete the counted rows are, in words.")] = ""
 
 

@@ -1,13 +1,13 @@
 """The Python door: ``regard.open(path)`` gives a company one can ask.
 
-    >>> import regard
-    >>> company = regard.open("my-company")
-    >>> company.ask("listening/scores", since="2026-09-01", by="region").answer
+>>> import regard
+>>> company = regard.open("my-company")
+>>> company.ask("listening/scores", since="2026-09-01", by="region").answer
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from regard.questions import find, questions
 from regard.signals.ask import View, answer
@@ -99,7 +99,7 @@ class Company:
         self.refresh()
         self.workspace.close()
 
-    def __enter__(self) -> Company:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

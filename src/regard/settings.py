@@ -9,7 +9,6 @@ from pathlib import Path
 from regard.errors import BadInput
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What an installation may be told from outside. Each field is an environment variable REGARD_<NAME>."""

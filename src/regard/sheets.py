@@ -106,7 +106,9 @@ def text_of(rows: tuple[msgspec.Struct, ...], kind: type[msgspec.Struct], *, wid
         used += widths[kept] + 2
         kept += 1
     lines = ["  ".join(_set(n, w, right=r) for n, w, r in zip(names[:kept], widths, numeric, strict=False))]
-    lines += ["  ".join(_set(c, w, right=r) for c, w, r in zip(row[:kept], widths, numeric, strict=False)) for row in cells]
+    lines += [
+        "  ".join(_set(c, w, right=r) for c, w, r in zip(row[:kept], widths, numeric, strict=False)) for row in cells
+    ]
     if kept < len(names):
         lines.append(f"… {len(names) - kept} more columns with --csv or --json: {', '.join(names[kept:][:6])}")
     if len(rows) > MOST_ROWS:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from regard.questions import Question
 
+EVERYTHING = Given()
 _PARAMETER = re.compile(r"\$([a-z_][a-z_0-9]*)")
 
 
@@ -177,7 +178,9 @@ def _statement(package: str, name: str) -> str:
     return files(package).joinpath(name).read_text("utf-8")
 
 
-def answer(question: Question, *, view: View, given: Given = Given(), arguments: dict[str, Any] | None = None) -> Finding:
+def answer(
+    question: Question, *, view: View, given: Given = EVERYTHING, arguments: dict[str, Any] | None = None
+) -> Finding:
     """Ask one question: the same way for page, JSON, command line, Python and agents.
 
     Args:

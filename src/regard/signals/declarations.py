@@ -17,7 +17,9 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Annotated[
         Literal["recurring", "trailing"] | None,
-        Meta(description="recurring: yearly amount of active subscriptions; trailing: orders of the last `days`, less refunds."),
+        Meta(
+            description="recurring: yearly amount of active subscriptions; trailing: orders of the last `days`, less refunds."
+        ),
     ] = None
     days: Annotated[int, Meta(description="Days looked back for trailing value.", ge=1)] = 365
 
@@ -29,8 +31,12 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
         Literal["subscription ends", "no order", "no activity"] | None,
         Meta(description="What ends a customership: the last subscription ends, or no order / no activity for `days`."),
     ] = None
-    days: Annotated[int, Meta(description="Days of silence after which a customer without contract is lost.", ge=1)] = 365
-    active_days: Annotated[int, Meta(description="A customer is active when any event, order or telemetry came within so many days.", ge=1)] = 30
+    days: Annotated[int, Meta(description="Days of silence after which a customer without contract is lost.", ge=1)] = (
+        365
+    )
+    active_days: Annotated[
+        int, Meta(description="A customer is active when any event, order or telemetry came within so many days.", ge=1)
+    ] = 30
 
 
 class Dimension(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,16 +45,26 @@ class Dimension(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(description="Its name in commands and pages: region.")]
     label: Annotated[str, Meta(description="The label or column it reads; empty takes the name.")] = ""
     title: Annotated[str, Meta(description="What people call it: Region.")] = ""
-    of: Annotated[Literal["customer", "signal"], Meta(description="customer: from profiles; signal: on the signal itself, else from profiles.")] = "customer"
-    when: Annotated[Literal["then", "now"], Meta(description="As it was when the signal occurred, or as it is now.")] = "then"
+    of: Annotated[
+        Literal["customer", "signal"],
+        Meta(description="customer: from profiles; signal: on the signal itself, else from profiles."),
+    ] = "customer"
+    when: Annotated[
+        Literal["then", "now"], Meta(description="As it was when the signal occurred, or as it is now.")
+    ] = "then"
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """A moment of a stage: which signals belong to it."""
 
     name: Annotated[str, Meta(description="What people call it: First report.")]
-    events: Annotated[tuple[str, ...], Meta(description="Event names that belong to it; * at the end matches a prefix.")] = ()
-    kinds: Annotated[tuple[str, ...], Meta(description="Kinds of signal that belong to it whole: order, contact, subscription:start.")] = ()
+    events: Annotated[
+        tuple[str, ...], Meta(description="Event names that belong to it; * at the end matches a prefix.")
+    ] = ()
+    kinds: Annotated[
+        tuple[str, ...],
+        Meta(description="Kinds of signal that belong to it whole: order, contact, subscription:start."),
+    ] = ()
     surveys: Annotated[tuple[str, ...], Meta(description="Surveys asked at this moment.")] = ()
     areas: Annotated[tuple[str, ...], Meta(description="Contact areas that belong to it.")] = ()
     promises: Annotated[tuple[str, ...], Meta(description="Promises made or kept here.")] = ()

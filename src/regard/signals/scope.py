@@ -7,7 +7,7 @@ days and money in the company's currency. Values never become SQL text unquoted.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -414,5 +414,3 @@ def _quoted_name(name: str) -> str:
 
 def _instant(at: datetime | None) -> str:
     return f"TIMESTAMP '{at:%Y-%m-%d %H:%M:%S}'" if at else "TIMESTAMP '1900-01-01'"
-
-

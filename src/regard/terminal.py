@@ -1,0 +1,158 @@
+"""Findings, progress and errors on a terminal: what commands print. Standard output is for answers, the rest goes to
+standard error, so that a pipe carries the answer alone."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import time
+import typing
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from regard.findings import Finding, tables
+from regard.opened import SCOPE
+from regard.sheets import single_values, text_of
+from regard.signals.scope import Given
+from regard.wording import duration, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from regard.errors import RegardError
+    from regard.questions import Question
+
+
+def parameters_of(question: Question) -> list[click.Parameter]:
+    """The scope's options, then the question's own, made from its signature."""
+    options: list[click.Parameter] = []
+    hints = typing.get_type_hints(Given, include_extras=True)
+    for name in SCOPE:
+        many = name == "where"
+        options.append(click.Option([f"--{name}"], multiple=many, default=() if many else "", help=_help(hints[name])))
+    for name, parameter in question.parameters.items():
+        required = parameter.default is parameter.empty
+        options.append(
+            click.Option(
+                [f"--{name.replace('_', '-')}"],
+                default=None if required or parameter.default is None else str(parameter.default),
+                show_default=not required and parameter.default not in (None, ""),
+                required=False,
+                help=_help(_hints(question).get(name)),
+            )
+        )
+    return options
+
+
+def _hints(question: Question) -> dict[str, Any]:
+    return typing.get_type_hints(question.ask, include_extras=True)
+
+
+def _help(hint: Any) -> str:
+    for extra in getattr(hint, "__metadata__", ()):
+        if isinstance(extra, msgspec.Meta) and extra.description:
+            return extra.description
+    return ""
+
+
+def tell(finding: Finding) -> None:
+    """Print a finding for a person: the answer, what supports it, its first table, cautions, evidence."""
+    bold = click.style(finding.answer, bold=True)
+    click.echo(bold)
+    for fact in finding.facts:
+        click.echo(f"  {fact}")
+    values = {k: v for k, v in single_values(finding).items() if v not in (None, "")}
+    if values and not tables(type(finding)):
+        for name, value in values.items():
+            click.echo(f"  {name.replace('_', ' ')}: {value}")
+    width = shutil.get_terminal_size((100, 24)).columns
+    shown = [(n, k) for n, k in tables(type(finding)).items() if getattr(finding, n)]
+    for name, kind in shown[:2]:
+        click.echo()
+        click.echo(click.style(name.replace("_", " ").capitalize(), underline=True))
+        for line in text_of(getattr(finding, name), kind, width=width):
+            click.echo(line)
+    if len(shown) > 2:
+        click.echo(f"\nMore with --json: {', '.join(n for n, _ in shown[2:])}")
+    click.echo()
+    for caution in finding.cautions:
+        click.echo(click.style("! ", fg="yellow") + caution.text)
+    if finding.next_step:
+        click.echo(f"Next: {finding.next_step}")
+    click.echo(click.style(evidence_line(finding), dim=True))
+
+
+def evidence_line(finding: Finding) -> str:
+    """The evidence in one line."""
+    e = finding.evidence
+    scope = e.scope
+    parts = [f"{scope.get('since')} to {scope.get('until')} against {scope.get('against')}"] if scope else []
+    parts.append(f"{e.kind}, n = {number(e.n)}")
+    parts += [text for text in (e.complete, e.method) if text]
+    parts.append(f"position {number(e.position)}, declarations {e.declarations}")
+    return " · ".join(parts)
+
+
+def command_line(finding: Finding, workspace: str) -> str:
+    """The command that asks the same again."""
+    e = finding.evidence
+    words = ["regard", *e.question.split("/"), "-w", workspace]
+    for name in ("since", "until", "against", "by"):
+        if e.scope.get(name):
+            words += [f"--{name}", str(e.scope[name])]
+    for text in e.scope.get("where", []):
+        words += ["--where", text]
+    for name, value in e.arguments.items():
+        if value not in (None, ""):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
+
+
+def say_error(error: RegardError, *, as_json: bool) -> None:
+    """An error for a person on standard error, or as the one JSON object on standard output."""
+    if as_json:
+        click.echo(msgspec.json.encode(error.as_json()).decode())
+        return
+    click.echo(click.style("regard: ", fg="red", bold=True) + error.message, err=True)
+    if error.where:
+        click.echo(f"  where: {error.where}", err=True)
+    if error.hint:
+        click.echo(f"  next:  {error.hint}", err=True)
+
+
+def follow(events: Iterable[Any], *, quiet: bool = False) -> Any:
+    """Run long work that yields progress; show it on standard error; give back the last thing it yielded.
+
+    Args:
+        events: Values with ``what``, ``done`` and ``total`` (total 0: unknown), other values are passed over.
+        quiet: Show nothing.
+    """
+    started, shown, last = time.monotonic(), 0.0, None
+    live = sys.stderr.isatty() and not quiet
+    for event in events:
+        last = event
+        now = time.monotonic()
+        if quiet or not hasattr(event, "done") or now - shown < (0.1 if live else 5.0):
+            continue
+        shown = now
+        text = progress_line(event.what, event.done, event.total, now - started)
+        click.echo(f"\r\x1b[2K{text}" if live else text, nl=not live, err=True)
+    if live and shown:
+        click.echo("\r\x1b[2K", nl=False, err=True)
+    return last
+
+
+def progress_line(what: str, done: float, total: float, elapsed: float) -> str:
+    """Progress in words: what, how far, how fast, how long still."""
+    rate = done / elapsed if elapsed > 0 else 0.0
+    text = f"{what}: {number(round(done))}"
+    if total:
+        text += f" of {number(round(total))} ({100 * done / total:.0f} %)"
+    if rate:
+        text += f", {number(round(rate))} a second"
+        if total and done < total:
+            text += f", {duration((total - done) / rate)} left"
+    return text
