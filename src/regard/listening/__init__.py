@@ -1,1 +1,5 @@
-"""Competency 3: what customers say, what drives it, who is not heard."""
+"""Competency 3, listening: what customers say, what drives it, what they ask help with, in their own words."""
+
+from regard.listening import scores
+
+__all__ = ["scores"]
