@@ -1,0 +1,236 @@
+"""Proof & Crumb, which never existed: software, jars and aprons for bakeries. Its plans, goods, regions and words.
+
+Everything the generators draw from is here as plain tuples, so that the truth can quote it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from regard.signals.declarations import Base, Declarations, Dimension, Moment, Rate, Stage, Value
+
+NAME = "Proof & Crumb"
+DAYS = 670
+"""Days of history: about 22 months, two Christmases included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """Where bakeries are. `late` is the chance that a delivery comes late in a quiet month; `currencies`, `languages` are shares."""
+
+    name: str
+    share: float
+    late: float
+    languages: tuple[tuple[str, float], ...]
+    currencies: tuple[tuple[str, float], ...]
+    august: float = 1.0
+
+
+REGIONS = (
+    Region(name="North Sea", share=0.26, late=0.09, languages=(("de", 0.6), ("en", 0.4)), currencies=(("EUR", 1.0),)),
+    Region(
+        name="Alps",
+        share=0.18,
+        late=0.10,
+        languages=(("de", 0.7), ("fr", 0.3)),
+        currencies=(("EUR", 0.6), ("CHF", 0.4)),
+    ),
+    Region(
+        name="Hexagon",
+        share=0.18,
+        late=0.12,
+        languages=(("fr", 1.0),),
+        currencies=(("EUR", 1.0),),
+        august=0.55,
+    ),
+    Region(name="Iberia", share=0.16, late=0.30, languages=(("es", 1.0),), currencies=(("EUR", 1.0),), august=0.65),
+    Region(name="Isles", share=0.14, late=0.13, languages=(("en", 1.0),), currencies=(("GBP", 1.0),)),
+    Region(
+        name="Overseas",
+        share=0.08,
+        late=0.16,
+        languages=(("en", 0.8), ("fr", 0.2)),
+        currencies=(("USD", 1.0),),
+    ),
+)
+LANGUAGES = ("en", "de", "fr", "es")
+CURRENCIES = ("EUR", "CHF", "GBP", "USD")
+LOCAL = (1.0, 1.05, 0.85, 1.1)
+"""List prices in a currency for one euro on the price list: rounded to marketing's taste, not to the exchange rate."""
+
+SEGMENTS = ("village bakery", "high street", "hotel kitchen", "wholesale", "market stall")
+SEGMENT_SHARES = (0.34, 0.27, 0.11, 0.12, 0.16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is subscribed to: monthly list price in EUR, share of new bakeries, share paying yearly, hours to a first answer."""
+
+    name: str
+    monthly: float
+    share: float
+    yearly: float
+    answer_hours: int
+    people: float
+    leaving: float
+
+
+PLANS = (
+    Plan(name="Bun", monthly=19.0, share=0.38, yearly=0.25, answer_hours=24, people=0.4, leaving=0.35),
+    Plan(name="Loaf", monthly=49.0, share=0.34, yearly=0.45, answer_hours=12, people=1.2, leaving=0.0),
+    Plan(name="Baker's Dozen", monthly=129.0, share=0.20, yearly=0.65, answer_hours=8, people=2.4, leaving=-0.3),
+    Plan(name="Patisserie", monthly=349.0, share=0.08, yearly=0.85, answer_hours=4, people=3.6, leaving=-0.6),
+)
+ADDON = Plan(name="Spare Jar", monthly=9.0, share=0.2, yearly=0.0, answer_hours=24, people=0.0, leaving=0.0)
+YEARLY_MONTHS = 10
+"""Months charged for a year paid at once: two rounds of croissants on the house."""
+
+PRODUCTS = ("Rise", "Till", "Jar Nanny")
+PRODUCT_SHARES = (0.50, 0.30, 0.20)
+DEVICES = ("floury tablet", "phone", "office PC")
+DEVICE_SHARES = (0.45, 0.30, 0.25)
+VERSIONS = ("4.0", "4.1", "4.2", "5.0", "5.1")
+VERSION_DAYS = (-9999, 95, 265, 440, 600)
+"""Day of the history each version came out; bakeries take it some weeks later, when the flour has settled."""
+VERSION_ERRORS = (1.0, 0.95, 1.25, 0.9, 0.85)
+
+GOODS = (
+    ("Jar Nanny sensor", "gadgets", 89.0, 0.14),
+    ("Oven Whisperer thermometer", "gadgets", 149.0, 0.08),
+    ("Crust camera", "gadgets", 229.0, 0.04),
+    ("Rye starter 'Gertrude', live", "cultures", 24.0, 0.15),
+    ("Wheat starter 'Clint Yeastwood', live", "cultures", 22.0, 0.13),
+    ("Banneton, set of six", "tools", 54.0, 0.09),
+    ("Lame with a spare blade", "tools", 19.0, 0.08),
+    ("Beech peel, 1.4 m, slightly warped", "tools", 62.0, 0.05),
+    ("Apron 'On a knead-to-know basis'", "wear", 29.0, 0.08),
+    ("Till rolls, smell of vanilla, 20", "paper", 18.0, 0.10),
+    ("Proofing box", "gadgets", 129.0, 0.03),
+    ("Stollen emergency kit", "seasonal", 49.0, 0.03),
+)
+SELLERS = ("Proof & Crumb depot", "Mühle Sonnentau", "Molino del Alba", "Grain & Gable")
+SELLER_SHARES = (0.55, 0.18, 0.12, 0.15)
+PARTNERS = ("", "Flourish Consulting", "Backhaus Brothers", "Les Mitrons Associés", "Upper Crust Advisory")
+PARTNER_SHARES = (0.72, 0.09, 0.07, 0.07, 0.05)
+AGENTS = ("Marguerite", "Anselm", "Odile", "Piet", "Ruth", "Ignacio", "Wilhelmina", "Bashir")
+
+ROLES = ("decision maker", "practitioner", "community")
+JOBS = (("master baker", "owner", "head of viennoiserie"), ("journeyman", "apprentice", "counter"), ("retired baker",))
+
+TELEMETRY = (("oven_link_ok", 0), ("till_sync_ok", 1), ("jar_pulse_ok", 2))
+"""Indicator and the product (index) it measures."""
+
+_RATES = (
+    ("CHF", "2024-01-01", 1.03),
+    ("CHF", "2025-07-01", 1.06),
+    ("CHF", "2026-04-01", 1.07),
+    ("GBP", "2024-01-01", 1.17),
+    ("GBP", "2025-07-01", 1.15),
+    ("GBP", "2026-04-01", 1.18),
+    ("USD", "2024-01-01", 0.92),
+    ("USD", "2025-07-01", 0.89),
+    ("USD", "2026-04-01", 0.86),
+)
+
+STAGES = (
+    Stage(
+        name="Discover",
+        moments=(
+            Moment(name="Follows the smell", events=("page_visited", "price_seen")),
+            Moment(name="Counts the croissants", events=("bread_calculator_used",)),
+        ),
+    ),
+    Stage(
+        name="Try",
+        moments=(
+            Moment(name="First taste", events=("trial_started", "sample_dough_planned")),
+            Moment(name="Wants the recipe", events=("trial_ended", "demo_watched")),
+        ),
+    ),
+    Stage(
+        name="Start",
+        moments=(
+            Moment(name="Signs up", kinds=("subscription:start",), events=("account_opened",)),
+            Moment(
+                name="Connects the oven",
+                events=("first_recipe_imported", "oven_connected", "team_invited"),
+                promises=("onboarding",),
+            ),
+            Moment(name="The first batch", events=("first_batch_baked",), surveys=("After the first batch",)),
+        ),
+    ),
+    Stage(
+        name="Bake",
+        moments=(
+            Moment(
+                name="Four in the morning",
+                events=("day_planned", "dough_scheduled", "oven_preheated", "batch_baked", "burnt_batch_logged"),
+            ),
+            Moment(name="Guessing croissants", events=("croissant_forecast_viewed", "waste_counted")),
+            Moment(
+                name="The queue at the counter",
+                events=("till_opened", "tray_sold", "loyalty_stamp_given", "till_synced", "day_closed"),
+            ),
+            Moment(
+                name="Minding the jar",
+                events=("starter_checked", "starter_fed", "starter_named", "bubble_alarm_raised"),
+            ),
+            Moment(name="How is it going", surveys=("How is it rising",)),
+        ),
+    ),
+    Stage(
+        name="Get help",
+        moments=(
+            Moment(name="Looks it up", events=("help_opened", "help_searched", "article_read")),
+            Moment(
+                name="Asks a human",
+                kinds=("contact",),
+                areas=("oven link", "starter", "till", "forecast", "sign-in", "recipes"),
+                promises=("first answer",),
+                surveys=("After we answered",),
+            ),
+        ),
+    ),
+    Stage(
+        name="Pay",
+        moments=(
+            Moment(name="Orders from the depot", kinds=("order",), areas=("delivery",), promises=("delivery",)),
+            Moment(
+                name="Finds the dough", events=("invoice_opened", "card_updated", "payment_made"), areas=("billing",)
+            ),
+        ),
+    ),
+    Stage(
+        name="Renew",
+        moments=(
+            Moment(name="Weighs it up", events=("renewal_viewed", "plan_compared", "cancel_page_seen")),
+            Moment(name="Another year", kinds=("subscription:renewal", "subscription:change", "subscription:end")),
+        ),
+    ),
+)
+
+
+def declarations() -> Declarations:
+    """What Proof & Crumb declares: bakeries are its customers, worth what they pay in a year, lost when the contract ends."""
+    return Declarations(
+        name=NAME,
+        customer="account",
+        called="bakery",
+        called_many="bakeries",
+        time_zone="Europe/Brussels",
+        currency="EUR",
+        rates=tuple(Rate(currency=c, since=s, rate=r) for c, s, r in _RATES),
+        value=Value(kind="recurring"),
+        base=Base(lost="subscription ends", active_days=30),
+        metric="nps",
+        dimensions=(
+            Dimension(name="region", title="Region"),
+            Dimension(name="plan", title="Plan"),
+            Dimension(name="product", title="Product", of="signal"),
+            Dimension(name="version", title="Version", of="signal"),
+            Dimension(name="device", title="Device", of="signal"),
+            Dimension(name="segment", title="Kind of bakery"),
+            Dimension(name="language", title="Language"),
+        ),
+        stages=STAGES,
+    )
