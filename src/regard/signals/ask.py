@@ -62,8 +62,8 @@ class View:
         if kind not in BY_NAME:
             raise UnknownName("kind of signal", kind, BY_NAME)
         if kind not in self._counts:
-            row = self.connection.execute(f"SELECT count(*) FROM lake_{kind}").fetchone()
-            self._counts[kind] = int(row[0]) if row else 0
+            rows = self.connection.execute(f"SELECT count(*) FROM lake_{kind}").fetchall()
+            self._counts[kind] = int(rows[0][0])
         return self._counts[kind]
 
     def last_day(self) -> date:
