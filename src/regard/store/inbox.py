@@ -168,9 +168,7 @@ class Inbox:
             found = log.segments(connection)
         for s in found:
             path = self.directory / s.file
-            if not disk.is_as_written(
-                path, size=s.size, mtime_ns=s.mtime_ns, digest=s.checksum, thorough=thorough
-            ):
+            if not disk.is_as_written(path, size=s.size, mtime_ns=s.mtime_ns, digest=s.checksum, thorough=thorough):
                 yield disk.refuse_damaged(path, SEGMENT_HINT)
 
     def runs(self, connection: Connection) -> list[ids.Ids]:
@@ -184,9 +182,7 @@ class Inbox:
         for row in listed:
             if row["file"] not in self._runs:
                 path = self.ids / row["file"]
-                if not disk.is_as_written(
-                    path, size=row["size"], mtime_ns=row["mtime_ns"], digest=row["checksum"]
-                ):
+                if not disk.is_as_written(path, size=row["size"], mtime_ns=row["mtime_ns"], digest=row["checksum"]):
                     return self._index_again(connection, path)
                 self._runs[row["file"]] = ids.open_run(path, row["rows"])
         return [self._runs[row["file"]] for row in listed]
@@ -359,8 +355,16 @@ class Arrival:
     def _set_aside(self, held: NDArray[Any]) -> None:
         path = self.inbox.rejects / f"held-{self.batch.id}-{uuid4().hex}.parquet"
         kept = self.table.take(pa.array(held)).replace_schema_metadata(
-            {"regard": json.dumps({"batch": self.batch.id, "kind": self.kind, "source": self.batch.source,
-                                   "why": "a message id known with other content"})}
+            {
+                "regard": json.dumps(
+                    {
+                        "batch": self.batch.id,
+                        "kind": self.kind,
+                        "source": self.batch.source,
+                        "why": "a message id known with other content",
+                    }
+                )
+            }
         )
         disk.publish(path, lambda target: pq.write_table(kept, target, compression="zstd", compression_level=1))
 

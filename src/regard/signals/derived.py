@@ -1,0 +1,189 @@
+"""What is derived of rows while they settle: ids known, who belongs where, what is superseded, customers, standings."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from regard.signals.identity import NOBODY, SPACES, Raw, raw_ids
+from regard.signals.shapes import CUSTOMER, FOLD, KNOWN, PAIRS, SETTLED, STANDING
+from regard.signals.views import read, standing_rows
+
+if TYPE_CHECKING:
+    import duckdb
+    from numpy.typing import NDArray
+
+    from regard.signals.settling import Settlement
+    from regard.store.lake import LakeFile
+
+
+def statement(name: str) -> str:
+    """The text of an SQL file beside this module."""
+    return resources.files("regard.signals").joinpath(name).read_text(encoding="utf-8")
+
+
+def pairs(connection: duckdb.DuckDBPyConnection, table: pa.Table, kind: str) -> pa.Table:
+    """Persons and accounts that rows name together, once each, as PAIRS.
+
+    Args:
+        connection: Any DuckDB connection.
+        table: Rows as sent, with positions.
+        kind: A ``profile`` states it, any other kind only shows it.
+    """
+    if not {"account", "position"} <= set(table.column_names) or kind == "merge":
+        return PAIRS.empty_table()
+    raw = raw_ids(connection, table.select([c for c in (*SPACES, "position") if c in table.column_names]))
+    somebody = raw.somebody()
+    both = (somebody != NOBODY) & (raw.account != NOBODY)
+    if not both.any():
+        return PAIRS.empty_table()
+    person, account, position = somebody[both], raw.account[both], table["position"].to_numpy()[both]
+    stated = kind == "profile"
+    made = pa.table([person, account, position, np.full(len(person), stated)], schema=PAIRS)
+    return joined_pairs(connection, [made])
+
+
+def joined_pairs(connection: duckdb.DuckDBPyConnection, parts: list[pa.Table]) -> pa.Table:
+    """Pairs of several chunks, once each: at the first position, or the last where a profile states it."""
+    every = pa.concat_tables(parts)
+    if not every.num_rows:
+        return PAIRS.empty_table()
+    connection.register("every", every)
+    text = (
+        "SELECT person, account, CASE WHEN stated THEN max(position) ELSE min(position) END AS position, stated "
+        "FROM every GROUP BY person, account, stated ORDER BY position, person, account"
+    )
+    found = connection.sql(text).to_arrow_table().cast(PAIRS)
+    connection.unregister("every")
+    return found
+
+
+def known(
+    connection: duckdb.DuckDBPyConnection, table: pa.Table, raw: Raw, own: NDArray[np.int64], kind: str
+) -> pa.Table:
+    """The ids of a chunk with the times each was the one its rows are known by, as KNOWN.
+
+    Args:
+        connection: Any DuckDB connection.
+        table: Rows as sent.
+        raw: Their hashes.
+        own: The hash each row is known by.
+        kind: Kind of signal.
+    """
+    when = (
+        table["occurred_at"].cast(pa.int64()) if "occurred_at" in table.column_names else pa.nulls(len(own), pa.int64())
+    )
+    connection.register("rows_", pa.table({"hash": own, "moment": when}))
+    text = (
+        "SELECT hash, make_timestamp(min(moment)) AS first_at, make_timestamp(max(moment)) AS last_at, count(*) AS rows "
+        f"FROM rows_ WHERE hash <> {NOBODY} GROUP BY hash"
+    )
+    times = connection.sql(text).to_arrow_table()
+    connection.unregister("rows_")
+    parts = []
+    for space in SPACES:
+        if space in table.column_names:
+            parts.append(_texts(getattr(raw, space), table[space], space))
+    if kind == "merge":
+        parts.append(_texts(*_targets(connection, table), "person"))
+    if not parts:
+        return KNOWN.empty_table()
+    connection.register("texts", pa.concat_tables(parts))
+    connection.register("times", times)
+    text = (
+        "SELECT t.hash, t.space, t.id, w.first_at, w.last_at, coalesce(w.rows, 0) AS rows, "
+        f"'{kind}' AS kind FROM texts AS t LEFT JOIN times AS w ON w.hash = t.hash"
+    )
+    return connection.sql(text).to_arrow_table().cast(KNOWN)
+
+
+def _targets(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> tuple[NDArray[np.int64], pa.ChunkedArray]:
+    raw = raw_ids(connection, pa.table({"person": table["into"]}))
+    return raw.person, table["into"]
+
+
+def _texts(hashes: NDArray[np.int64], column: pa.ChunkedArray, space: str) -> pa.Table:
+    distinct, first = np.unique(hashes, return_index=True)
+    keep = distinct != NOBODY
+    ids = column.take(pa.array(first[keep])).combine_chunks()
+    spaces = pa.repeat(pa.scalar(space), int(keep.sum()))
+    return pa.table({"hash": distinct[keep], "space": spaces, "id": ids.cast(pa.string())})
+
+
+def joined_known(connection: duckdb.DuckDBPyConnection, parts: list[pa.Table]) -> pa.Table:
+    """Known ids of several chunks, once each."""
+    connection.register("every", pa.concat_tables(parts))
+    text = (
+        "SELECT hash, any_value(space) AS space, any_value(id) AS id, min(first_at) AS first_at, "
+        "max(last_at) AS last_at, sum(rows)::BIGINT AS rows, any_value(kind) AS kind "
+        "FROM every GROUP BY hash ORDER BY hash"
+    )
+    found = connection.sql(text).to_arrow_table().cast(KNOWN)
+    connection.unregister("every")
+    return found
+
+
+def superseded(
+    settlement: Settlement, kind: str, *, old: list[LakeFile], new: list[LakeFile], hidden: list[LakeFile]
+) -> list[LakeFile]:
+    """The file of positions hidden by newer versions of their record; looks at the new rows' keys only.
+
+    Returns:
+        One file, or none when nothing is superseded.
+    """
+    connection, lake = settlement.connection, settlement.workspace.lake
+    fresh = read(lake, new, SETTLED[kind])
+    keys = f"SELECT source, key FROM ({fresh}) WHERE key IS NOT NULL"
+    if not new or not connection.sql(f"{keys} LIMIT 1").fetchall():
+        return hidden
+    every = read(lake, [*old, *new], SETTLED[kind])
+    again = "" if old else "HAVING count(*) > 1"
+    concerned = f"SELECT source, key FROM ({fresh}) WHERE key IS NOT NULL GROUP BY source, key {again}"
+    text = f"""
+        WITH concerned AS MATERIALIZED ({concerned})
+        SELECT position FROM ({every}) AS r SEMI JOIN concerned USING (source, key)
+        QUALIFY row_number() OVER (
+            PARTITION BY source, key ORDER BY coalesce(version_at, occurred_at) DESC NULLS LAST, position DESC) > 1"""
+    found = connection.sql(text).to_arrow_table()["position"].to_numpy()
+    if not len(found):
+        return hidden
+    before = [np.zeros(0, np.int64), *(_column(settlement, f, "position") for f in hidden)]
+    positions = np.union1d(np.concatenate(before), found)
+    if len(positions) == sum(f.rows for f in hidden):
+        return hidden
+    return [lake.write(pa.table({"position": positions}), kind=kind, role="hidden")]
+
+
+def _column(settlement: Settlement, file: LakeFile, name: str) -> NDArray[np.int64]:
+
+    column: NDArray[np.int64] = pq.read_table(settlement.workspace.lake.path(file), columns=[name])[name].to_numpy()
+    return column
+
+
+def write(settlement: Settlement) -> None:
+    """Derive customers and their standings from what this settlement holds, and add their files."""
+    connection, lake, files = settlement.connection, settlement.workspace.lake, settlement.files
+    profile = [f for f in files if f.kind == "profile" and f.role in {"base", "run"}]
+    hidden = [f for f in files if f.kind == "profile" and f.role == "hidden"]
+
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW profile AS {standing_rows(lake, profile, hidden, SETTLED['profile'])}"
+    )
+    standing = connection.sql(statement("standing.sql")).to_arrow_table().cast(STANDING)
+    connection.register("standing", standing)
+    connection.register("fold", _fold_table(settlement.fold.source, settlement.fold.target))
+    connection.register("members", _fold_table(settlement.members.source, settlement.members.target))
+    known_files = [f for f in files if f.role == "known"]
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW known AS {read(lake, known_files, KNOWN)}")
+    customers = connection.sql(statement("customer.sql"), params={"customer": settlement.plan.customer})
+    table = customers.to_arrow_table().cast(CUSTOMER)
+    files.append(lake.write(standing, kind="derived", role="standing"))
+    files.append(lake.write(table, kind="derived", role="customer"))
+
+
+def _fold_table(source: NDArray[np.int64], target: NDArray[np.int64]) -> pa.Table:
+    return pa.table([source, target], schema=FOLD)

@@ -1,0 +1,358 @@
+"""Settling: what was received becomes the lake that questions read.
+
+Costs what is new, not what is old: new rows become a run beside the bases, and only when runs outgrow a tenth of them are
+they merged. What changes old rows, a merge of two ids or a batch taken back, rewrites the kinds it concerns.
+Everything a settlement writes becomes visible in one transaction, or not at all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from sqlalchemy import select
+
+from regard.signals import derived, identity
+from regard.signals.shapes import FOLD, SETTLED
+from regard.signals.views import connect, standing_rows
+from regard.store import disk, ids, log, tables
+from regard.store.buckets import IN_MEMORY, Sorter, bounds
+from regard.store.inbox import ID_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+    from regard.signals.workspace import Workspace
+    from regard.store.lake import Generation, LakeFile
+    from regard.store.log import Segment
+
+FORMAT = "1"
+"""Raised when the lake's files change shape: an older lake is then made again from the inbox."""
+
+OUTGROWN = 10
+"""Runs are merged into bases when they hold more than one row in so many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a settlement is: rows done of rows to do, and what is being done."""
+
+    done: int
+    total: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one settlement has to do, fixed at its start."""
+
+    position: int
+    declarations: int
+    customer: str
+    generation: Generation | None
+    again: frozenset[str]
+    segments: tuple[Segment, ...]
+    liveness: log.Liveness
+
+    def of(self, kind: str) -> list[Segment]:
+        """Segments of a kind to read."""
+        return [s for s in self.segments if s.kind == kind]
+
+    def old(self, kind: str, *roles: str) -> list[LakeFile]:
+        """Files of the last generation that stay valid."""
+        if self.generation is None or kind in self.again:
+            return []
+        return self.generation.of(kind, *roles)
+
+
+def settle(workspace: Workspace, *, wait: float = 600.0) -> Iterator[Progress]:
+    """Bring everything received into the lake, yielding progress.
+
+    Raises:
+        Busy: Another process is settling and still is after ``wait`` seconds.
+        Damaged: A segment of the inbox is not what was acknowledged.
+    """
+    with disk.locked(workspace.root / "settle.lock", what="settling", wait=wait):
+        workspace.lake.collect()
+        plan = make_plan(workspace)
+        if plan is not None:
+            with connect(
+                memory=workspace.settings.memory, threads=workspace.settings.threads, spill=workspace.root / "spill"
+            ) as connection:
+                yield from Settlement(workspace, plan, connection).run()
+            workspace.lake.collect()
+
+
+def rebuild(workspace: Workspace) -> Iterator[Progress]:
+    """Make the whole lake again from the inbox."""
+    workspace.lake.remember("format", "")
+    yield from settle(workspace)
+
+
+def make_plan(workspace: Workspace) -> Plan | None:
+    """What is to be done, or None when the lake is up to date."""
+    version, declared = workspace.declarations()
+    again_all = workspace.lake.recall("format") != FORMAT or workspace.lake.recall("customer") != declared.customer
+    with workspace.state.reading() as connection:
+        position = log.position(connection)
+        generation = workspace.lake.newest(connection)
+        liveness = log.Liveness(connection)
+        again = set(SETTLED) if generation is None or again_all else _undone(connection, generation)
+        since = generation.position if generation is not None else 0
+        found = log.segments(connection)
+    if generation is not None:
+        again |= _damaged(workspace, generation)
+        if not again and generation.position == position:
+            return None
+    chosen = tuple(s for s in found if s.kind in again or s.first_position >= since)
+    return Plan(
+        position=position, declarations=version, customer=declared.customer, generation=generation,
+        again=frozenset(again), segments=chosen, liveness=liveness,
+    )  # fmt: skip
+
+
+def _undone(connection: Any, generation: Generation) -> set[str]:
+    """Kinds with rows of batches undone since the generation."""
+    joined = tables.segments.join(tables.batches, tables.batches.c.id == tables.segments.c.batch)
+    statement = select(tables.segments.c.kind).distinct().select_from(joined)
+    statement = statement.where(tables.batches.c.undone_position > generation.position)
+    return set(connection.execute(statement).scalars())
+
+
+def _damaged(workspace: Workspace, generation: Generation) -> set[str]:
+    """Kinds whose files are damaged, set aside; damage to what is derived of all makes all again."""
+    found = workspace.lake.damaged(generation)
+    for file in found:
+        workspace.lake.set_aside(file)
+    kinds = {file.kind for file in found}
+    return kinds if kinds <= set(SETTLED) else set(SETTLED)
+
+
+class Settlement:
+    """One settlement under way.
+
+    Args:
+        workspace: Whose.
+        plan: What to do.
+        connection: A DuckDB of its own.
+    """
+
+    def __init__(self, workspace: Workspace, plan: Plan, connection: duckdb.DuckDBPyConnection) -> None:
+        self.workspace, self.plan, self.connection = workspace, plan, connection
+        self.files: list[LakeFile] = []
+        self.total = sum(s.rows for s in plan.segments)
+        self.done = 0
+        self.fold = identity.empty_fold()
+
+    def run(self) -> Iterator[Progress]:
+        """Do it all and publish."""
+        yield Progress(done=0, total=self.total, what="reading who is who")
+        crowded = self._who_is_who()
+        for kind in SETTLED:
+            yield from self._kind(kind)
+        yield Progress(done=self.total, total=self.total, what="writing customers")
+        self._keep(pa.table([self.fold.source, self.fold.target], schema=FOLD), kind="derived", role="fold")
+        self._keep(pa.table({"hash": crowded}), kind="derived", role="crowded")
+        derived.write(self)
+        self._publish()
+
+    def _keep(self, table: pa.Table, *, kind: str, role: str) -> None:
+        self.files.append(self.workspace.lake.write(table, kind=kind, role=role))
+
+    def _publish(self) -> None:
+        self.workspace.lake.remember("format", FORMAT)
+        self.workspace.lake.remember("customer", self.plan.customer)
+        self.workspace.lake.publish(position=self.plan.position, declarations=self.plan.declarations, files=self.files)
+
+    # ------------------------------------------------------------------ who is who
+
+    def _who_is_who(self) -> np.ndarray[Any, Any]:
+        """Fold all merges and memberships, and find the rows it moves; returns the ids held back."""
+        merged, crowded = identity.fold(self._merges())
+        pairs = self._pairs()
+        members = identity.belongs(pairs, merged)
+        self.members = members
+        self.fold = identity.whole_fold(merged, members, customer=self.plan.customer)  # type: ignore[arg-type]
+        before = self._old_fold()
+        self.moved = np.unique(before(before.changed(self.fold)))
+        return crowded
+
+    def _old_fold(self) -> identity.Fold:
+        files = self.plan.generation.of("derived", "fold") if self.plan.generation else []
+        if not files:
+            return identity.empty_fold()
+        table = pq.read_table(self.workspace.lake.path(files[0]))
+        return identity.Fold(table["source"].to_numpy(), table["target"].to_numpy())
+
+    def _merges(self) -> identity.Merges:
+        with self.workspace.state.reading() as connection:
+            found = [s for s in log.segments(connection, kind="merge") if s.first_position < self.plan.position]
+        return identity.join_merges([identity.read_merges(self.connection, self._read(s)) for s in found])
+
+    def _pairs(self) -> identity.Membership:
+        """Who was seen with which account, old and new; keeps one file of them per kind."""
+        parts = []
+        for kind in SETTLED:
+            found = [pq.read_table(self.workspace.lake.path(f)) for f in self.plan.old(kind, "pairs")]
+            new = [derived.pairs(self.connection, self._read(s), kind) for s in self.plan.of(kind)]
+            if new:
+                table = derived.joined_pairs(self.connection, [*found, *new])
+                if table.num_rows:
+                    self._keep(table, kind=kind, role="pairs")
+                    parts.append(table)
+            else:
+                self.files += self.plan.old(kind, "pairs")
+                parts += found
+        names = ("person", "account", "position", "stated")
+        columns = [np.concatenate([np.zeros(0, np.int64), *(p[n].to_numpy() for p in parts)]) for n in names]
+        return identity.Membership(columns[0], columns[1], columns[2], columns[3].astype(bool))
+
+    # ------------------------------------------------------------------ rows
+
+    def _read(self, segment: Segment) -> pa.Table:
+        """Rows of a segment that stand, with their positions and the times of the lake."""
+        table = self.workspace.inbox.read(segment).drop_columns(list(ID_COLUMNS))
+        position = np.arange(segment.first_position, segment.last_position + 1)
+        table = table.append_column("position", pa.array(position))
+        stands = self.plan.liveness.stands(position)
+        return table if stands.all() else table.filter(pa.array(stands))
+
+    def _kind(self, kind: str) -> Iterator[Progress]:
+        """Settle one kind: its new rows, the rows that move, what they supersede, and merging when it is due."""
+        rewrite = self._moves(kind)
+        old = self.plan.old(kind, "base", "run")
+        segments = self.plan.of(kind)
+        if not segments and not rewrite:
+            self.files += self.plan.old(kind, "base", "run", "hidden", "known")
+            return
+        sorter = self._sorter(kind, sum(s.rows for s in segments) + (sum(f.rows for f in old) if rewrite else 0))
+        known = []
+        for segment in segments:
+            rows, seen = self._lake_rows(self._read(segment), segment)
+            known.append(seen)
+            sorter.add(rows)
+            self.done += segment.rows
+            yield Progress(done=self.done, total=self.total, what=f"settling {kind}")
+        if rewrite:
+            for table in self._old_rows(kind):
+                sorter.add(self._again(table))
+            old = []
+        new = list(sorter.run() if old else sorter.bases())
+        self._keep_known(kind, known)
+        yield from self._arrange(kind, old, new, rewritten=rewrite)
+
+    def _sorter(self, kind: str, expected: int) -> Sorter:
+        return Sorter(self.workspace.lake, kind=kind, buckets=self.workspace.buckets, expected=expected)
+
+    def _moves(self, kind: str) -> bool:
+        """Whether settled rows of a kind are of customers whose identity changed."""
+        old = self.plan.old(kind, "known")
+        if not len(self.moved) or not old:
+            return False
+        before = self._old_fold()
+        table = pq.read_table(self.workspace.lake.path(old[0]), columns=["hash", "rows"])
+        own = table["hash"].to_numpy()[table["rows"].to_numpy() > 0]
+        return bool(np.isin(before(own), self.moved).any())
+
+    def _lake_rows(self, table: pa.Table, segment: Segment) -> tuple[pa.Table, pa.Table]:
+        """Rows of a segment as they lie in the lake, and the ids seen in them."""
+        raw = identity.raw_ids(self.connection, table)
+        own, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)  # type: ignore[arg-type]
+        seen = derived.known(self.connection, table, raw, own, segment.kind)
+        received = dt.datetime.fromisoformat(segment.received_at).replace(tzinfo=None)
+        made = {
+            "batch": pa.repeat(pa.scalar(segment.batch, pa.int32()), table.num_rows),
+            "source": pa.repeat(pa.scalar(segment.source), table.num_rows),
+            "customer": _hashes(customer),
+            "received_at": pa.repeat(pa.scalar(received, pa.timestamp("us")), table.num_rows),
+        }
+        return _shaped(table, SETTLED[segment.kind], made), seen
+
+    def _old_rows(self, kind: str) -> Iterator[pa.Table]:
+        """Standing rows of a kind's settled files, bucket by bucket."""
+        sql = self._standing(kind, self.plan.old(kind, "base", "run"))
+        for bucket in range(self.workspace.buckets):
+            low, high = bounds(bucket, self.workspace.buckets)
+            yield self.connection.sql(f"{sql} WHERE customer BETWEEN {low} AND {high}").to_arrow_table()
+        yield self.connection.sql(f"{sql} WHERE customer IS NULL").to_arrow_table()
+
+    def _standing(self, kind: str, files: list[LakeFile]) -> str:
+        hidden = [f for f in self.files if f.kind == kind and f.role == "hidden"] or self.plan.old(kind, "hidden")
+        return f"SELECT * FROM ({standing_rows(self.workspace.lake, files, hidden, SETTLED[kind])})"
+
+    def _again(self, table: pa.Table) -> pa.Table:
+        """Settled rows under the identities of now."""
+        raw = identity.raw_ids(self.connection, table)
+        _, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)  # type: ignore[arg-type]
+        return _shaped(table, table.schema, {"customer": _hashes(customer)})
+
+    def _keep_known(self, kind: str, new: list[pa.Table]) -> None:
+        old = self.plan.old(kind, "known")
+        if not new:
+            self.files += old
+            return
+        parts = [pq.read_table(self.workspace.lake.path(f)) for f in old]
+        table = derived.joined_known(self.connection, [*parts, *new])
+        if table.num_rows:
+            self._keep(table, kind=kind, role="known")
+
+    # ------------------------------------------------------------------ arranging files
+
+    def _arrange(self, kind: str, old: list[LakeFile], new: list[LakeFile], *, rewritten: bool) -> Iterator[Progress]:
+        """Hide what new rows supersede; merge runs that have grown."""
+        hidden = [] if rewritten else self.plan.old(kind, "hidden")
+        self.files += derived.superseded(self, kind, old=old, new=new, hidden=hidden)
+        bases = [f for f in [*old, *new] if f.role == "base"]
+        runs = [f for f in [*old, *new] if f.role == "run"]
+        if sum(f.rows for f in runs) * OUTGROWN > sum(f.rows for f in bases):
+            if runs:
+                yield Progress(done=self.done, total=self.total, what=f"merging {kind}")
+                bases, runs = list(self._merged(kind, bases + runs)), []
+                self.files = [f for f in self.files if not (f.kind == kind and f.role == "hidden")]
+        elif count := ids.to_merge([f.rows for f in runs]):
+            runs[-count:] = self._one_run(kind, runs[-count:])
+        self.files += bases + runs
+
+    def _merged(self, kind: str, files: list[LakeFile]) -> Iterator[LakeFile]:
+        """Runs and bases as new bases, bucket by bucket, without the rows that no longer stand."""
+        sql = self._standing(kind, files)
+        order = "ORDER BY customer NULLS LAST, occurred_at NULLS LAST, position"
+        for bucket in range(self.workspace.buckets + 1):
+            low, high = bounds(bucket, self.workspace.buckets)
+            where = f"customer BETWEEN {low} AND {high}" if bucket < self.workspace.buckets else "customer IS NULL"
+            table = self.connection.sql(f"{sql} WHERE {where} {order}").to_arrow_table()
+            if table.num_rows:
+                yield self.workspace.lake.write(table, kind=kind, role="base", bucket=bucket)
+
+    def _one_run(self, kind: str, files: list[LakeFile]) -> list[LakeFile]:
+        if sum(f.rows for f in files) > IN_MEMORY:
+            return files
+        sorter = self._sorter(kind, 0)
+        for file in files:
+            sorter.add(pq.read_table(self.workspace.lake.path(file)))
+        return list(sorter.run())
+
+
+def _hashes(values: np.ndarray[Any, Any]) -> pa.Array:
+    return pa.array(values, pa.int64(), mask=values == identity.NOBODY)
+
+
+def _shaped(table: pa.Table, schema: pa.Schema, made: dict[str, pa.Array]) -> pa.Table:
+    """A table with exactly the columns of a schema: made ones, its own ones cast, nulls for the rest."""
+    columns = []
+    for field in schema:
+        if field.name in made:
+            columns.append(made[field.name])
+        elif field.name in table.column_names:
+            column = table[field.name]
+            columns.append(column if column.type == field.type else pc.cast(column, field.type))
+        else:
+            columns.append(pa.nulls(table.num_rows, field.type))
+    return pa.Table.from_arrays(columns, schema=schema)

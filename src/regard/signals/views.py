@@ -1,0 +1,65 @@
+"""A DuckDB connection over one generation of the lake: a view per kind, customers and their standings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from regard.signals.shapes import CUSTOMER, SETTLED, STANDING, empty_select
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from regard.store.lake import Generation, Lake, LakeFile
+
+
+def connect(*, memory: str, threads: int, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """An empty DuckDB within the settings' bounds, that keeps file metadata between statements."""
+    connection = duckdb.connect()
+    connection.execute(f"SET memory_limit = '{memory}'")
+    if threads:
+        connection.execute(f"SET threads = {int(threads)}")
+    if spill is not None:
+        connection.execute(f"SET temp_directory = '{_escaped(spill)}'")
+    connection.execute("SET parquet_metadata_cache = true")
+    connection.execute("SET preserve_insertion_order = false")
+    return connection
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def read(lake: Lake, files: Sequence[LakeFile], schema: pa.Schema) -> str:
+    """SQL that reads files of one shape; typed and empty where there are none."""
+    if not files:
+        return empty_select(schema)
+    listed = ", ".join(f"'{_escaped(lake.path(f))}'" for f in files)
+    columns = ", ".join(f'"{field.name}"' for field in schema)
+    return f"SELECT {columns} FROM read_parquet([{listed}])"
+
+
+def standing_rows(lake: Lake, files: Sequence[LakeFile], hidden: Sequence[LakeFile], schema: pa.Schema) -> str:
+    """SQL of the rows that stand: those of the files, less hidden positions."""
+    rows = read(lake, files, schema)
+    if not hidden:
+        return rows
+    gone = ", ".join(f"'{_escaped(lake.path(f))}'" for f in hidden)
+    return (
+        f"SELECT r.* FROM ({rows}) AS r ANTI JOIN (SELECT position FROM read_parquet([{gone}])) AS h USING (position)"
+    )
+
+
+def make_views(connection: duckdb.DuckDBPyConnection, lake: Lake, generation: Generation | None) -> None:
+    """Make or replace ``lake_<kind>``, ``lake_customer`` and ``lake_standing`` for a generation; empty ones for None."""
+    for kind, schema in SETTLED.items():
+        files = generation.of(kind, "base", "run") if generation else []
+        hidden = generation.of(kind, "hidden") if generation else []
+        connection.execute(f"CREATE OR REPLACE VIEW lake_{kind} AS {standing_rows(lake, files, hidden, schema)}")
+    for name, schema in (("customer", CUSTOMER), ("standing", STANDING)):
+        files = generation.of("derived", name) if generation else []
+        connection.execute(f"CREATE OR REPLACE VIEW lake_{name} AS {read(lake, files, schema)}")

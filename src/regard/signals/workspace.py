@@ -1,0 +1,284 @@
+"""A workspace: one company, one directory. The inbox, the lake, the state and what the company declares."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import tomllib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import func, insert, select
+
+from regard.errors import BadInput
+from regard.settings import Settings, settings
+from regard.signals import settling
+from regard.signals.declarations import Declarations
+from regard.signals.shapes import SENT, SETTLED
+from regard.signals.toml import written
+from regard.signals.views import connect, make_views
+from regard.store import log, tables
+from regard.store.inbox import Inbox
+from regard.store.lake import Lake
+from regard.store.state import State, now_text, read_meta, write_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+    from regard.signals.settling import Progress
+    from regard.store.lake import Generation
+
+DECLARATIONS = "company.toml"
+DIRECTORIES = ("inbox", "lake", "ids", "uploads", "rejects", "spill")
+
+
+class Workspace:
+    """One company's directory, open. Use `Workspace.open`."""
+
+    def __init__(self, root: Path, state: State, given: Settings) -> None:
+        self.root, self.state, self.settings = root, state, given
+        self.inbox = Inbox(root, state, SENT)
+        self.lake = Lake(root / "lake", state)
+        self.buckets = int(state.get("buckets") or given.buckets)
+
+    @classmethod
+    def open(cls, path: str | Path, *, create: bool = True, given: Settings | None = None) -> Workspace:
+        """Open a workspace, making it on first use.
+
+        Args:
+            path: Its directory.
+            create: Make it where it does not exist.
+            given: Settings; the environment's where None.
+
+        Raises:
+            BadInput: There is no workspace and `create` is false, or something else is there.
+            Damaged: A segment of the inbox is not what was acknowledged.
+        """
+        root = Path(path)
+        if not (root / "state.sqlite").exists():
+            _check_new(root, create=create)
+        given = given or settings(workspace=root)
+        _check_buckets(given.buckets)
+        for name in DIRECTORIES:
+            (root / name).mkdir(parents=True, exist_ok=True)
+        state = State(root / "state.sqlite")
+        if not state.get("buckets"):
+            state.put("buckets", str(given.buckets))
+        found = cls(root, state, given)
+        found.inbox.recover()
+        for damage in found.inbox.damage():
+            raise damage
+        return found
+
+    def close(self) -> None:
+        """Let go of the state."""
+        self.state.close()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------ declarations
+
+    def declarations(self) -> tuple[int, Declarations]:
+        """The version in force and what it says; picks up ``company.toml`` where somebody edited it by hand.
+
+        Raises:
+            BadInput: The file is not valid; names the line or the declaration.
+        """
+        path = self.root / DECLARATIONS
+        newest = self._newest_declarations()
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        if text and (newest is None or text != newest[1]):
+            declared = parse_declarations(text, where=str(path))
+            return self._confirm(text, by="company.toml"), declared
+        if newest is None:
+            return 0, Declarations()
+        return newest[0], parse_declarations(newest[1], where=str(path))
+
+    def declare(self, declared: Declarations, *, by: str = "") -> int:
+        """Confirm declarations: a new version in state, and ``company.toml``; returns the version."""
+        text = "# What this company declares. Edit and save: the next command picks it up.\n" + _toml(declared)
+        path = self.root / DECLARATIONS
+        version = self._confirm(text, by=by)
+        temporary = path.with_suffix(".toml.tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+        return version
+
+    def _newest_declarations(self) -> tuple[int, str] | None:
+        table = tables.declarations
+        with self.state.reading() as connection:
+            row = connection.execute(select(table.c.version, table.c.toml).order_by(table.c.version.desc())).first()
+            return None if row is None else (int(row[0]), str(row[1]))
+
+    def _confirm(self, text: str, *, by: str) -> int:
+        with self.state.writing() as connection:
+            version = int(connection.execute(select(func.max(tables.declarations.c.version))).scalar() or 0) + 1
+            row = {"version": version, "toml": text, "confirmed": now_text(), "by": by}
+            connection.execute(insert(tables.declarations).values(row))
+            return version
+
+    # ------------------------------------------------------------------ the log
+
+    @property
+    def position(self) -> int:
+        """How far the log goes."""
+        with self.state.reading() as connection:
+            return log.position(connection)
+
+    @property
+    def settled_position(self) -> int:
+        """How far the log is settled: what questions see."""
+        newest = self.lake.newest()
+        return newest.position if newest else 0
+
+    def ledger(self, source: str | None = None) -> list[dict[str, Any]]:
+        """Outcomes per source and in all; see `Inbox.ledger`."""
+        return self.inbox.ledger(source)
+
+    def counts(self) -> dict[str, int]:
+        """Rows that stand, per kind, as settled."""
+        newest = self.lake.newest()
+        result = dict.fromkeys(SETTLED, 0)
+        for file in newest.files if newest else ():
+            if file.kind in result and file.role in {"base", "run"}:
+                result[file.kind] += file.rows
+            elif file.kind in result and file.role == "hidden":
+                result[file.kind] -= file.rows
+        return result
+
+    def settle(self) -> Iterator[Progress]:
+        """Bring what was received into the lake; see `settling.settle`."""
+        return settling.settle(self)
+
+    def rebuild(self) -> Iterator[Progress]:
+        """Make the lake again from the inbox; the same answers come out."""
+        return settling.rebuild(self)
+
+    @contextmanager
+    def connect(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, int]]:
+        """A DuckDB connection over the newest generation, held under a lease, and its log position."""
+        with Reader(self) as reader:
+            yield reader.connection, reader.position
+
+    # ------------------------------------------------------------------ sources
+
+    def add_source(self, name: str) -> str:
+        """Add a source that may write here; returns its new write key, which is kept only as a hash.
+
+        Raises:
+            BadInput: The name is empty or taken.
+        """
+        if not name.strip():
+            raise BadInput("A source needs a name.", where="name", hint="Such as: shop, zendesk.")
+        key = "rk_" + secrets.token_urlsafe(24)
+        row = {"name": name, "write_key_hash": hashlib.sha256(key.encode()).hexdigest(), "created": now_text()}
+        with self.state.writing() as connection:
+            if connection.execute(select(tables.sources.c.name).where(tables.sources.c.name == name)).first():
+                raise BadInput(f"There is a source named {name!r} already.", where="name", hint="Take another name.")
+            connection.execute(insert(tables.sources).values(row))
+        return key
+
+    def sources(self) -> list[dict[str, Any]]:
+        """Sources that may write here: name and created."""
+        with self.state.reading() as connection:
+            columns = (tables.sources.c.name, tables.sources.c.created)
+            return [dict(row) for row in connection.execute(select(*columns).order_by(columns[0])).mappings()]
+
+    def source_of(self, key: str) -> str | None:
+        """The source a write key belongs to, or None."""
+        hashed = hashlib.sha256(key.encode()).hexdigest()
+        with self.state.reading() as connection:
+            statement = select(tables.sources.c.name).where(tables.sources.c.write_key_hash == hashed)
+            return connection.execute(statement).scalar()
+
+    def remembered(self, name: str) -> str:
+        """A word kept beside the log by a door, or nothing."""
+        with self.state.reading() as connection:
+            return read_meta(connection, f"door.{name}")
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a word beside the log."""
+        with self.state.writing() as connection:
+            write_meta(connection, f"door.{name}", value)
+
+
+class Reader:
+    """A long-lived connection over the lake under a lease. `refresh` moves it to the newest generation."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        given = workspace.settings
+        self.connection = connect(memory=given.memory, threads=given.threads, spill=workspace.root / "spill")
+        self._lease = 0
+        self._generation: Generation | None = None
+        self._made = False
+        self.refresh()
+
+    @property
+    def position(self) -> int:
+        """The settled log position the views show."""
+        return self._generation.position if self._generation else 0
+
+    def refresh(self) -> bool:
+        """Move to the newest generation; False when there already."""
+        newest = self._workspace.lake.newest()
+        if self._made and (newest.id if newest else 0) == (self._generation.id if self._generation else 0):
+            return False
+        lease, generation = self._workspace.lake.lease()
+        make_views(self.connection, self._workspace.lake, generation)
+        self._workspace.lake.release(self._lease)
+        self._lease, self._generation, self._made = lease, generation, True
+        return True
+
+    def close(self) -> None:
+        """Give the lease back."""
+        self._workspace.lake.release(self._lease)
+        self._lease = 0
+        self.connection.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def parse_declarations(text: str, *, where: str) -> Declarations:
+    """Declarations from TOML.
+
+    Raises:
+        BadInput: Not TOML (names the line), or a declaration that does not fit (names it).
+    """
+    try:
+        return msgspec.convert(tomllib.loads(text), Declarations, strict=True)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{DECLARATIONS} cannot be read: {error}.", where=where, hint="Correct that line.") from error
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{DECLARATIONS} does not fit: {error}.", where=where, hint="Correct that entry.") from error
+
+
+def _check_new(root: Path, *, create: bool) -> None:
+    if not create:
+        raise BadInput("There is no workspace there.", where=str(root), hint=f"Make one: regard import FILE -w {root}")
+    if root.exists() and not root.is_dir():
+        raise BadInput("A workspace is a directory; this is a file.", where=str(root), hint="Name another place.")
+
+
+def _check_buckets(buckets: int) -> None:
+    if buckets < 1 or buckets > 1024 or buckets & (buckets - 1):
+        raise BadInput(
+            f"The number of buckets must be a power of two up to 1024, not {buckets}.",
+            where="REGARD_BUCKETS", hint="Such as 16.",
+        )  # fmt: skip
+
+
+def _toml(declared: Declarations) -> str:
+    return written(msgspec.to_builtins(declared))
