@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from regard.simulation.blocks import ORDER, Block, blocks
+from regard.simulation.blocks import ORDER, blocks
 from regard.simulation.truth import UNTIL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import date
+
+    from regard.simulation.blocks import Block
 
 ROWS = 200_000
 """Rows of a chunk at most."""
@@ -25,27 +27,35 @@ class Chunk(NamedTuple):
     table: pa.Table
 
 
-def simulate(*, signals: int, seed: int, until: date = UNTIL) -> Iterator[Chunk]:
+def simulate(*, signals: int, seed: int, until: date = UNTIL, rows: int = ROWS) -> Iterator[Chunk]:
     """The signals of the company, in chunks; the same for the same arguments.
 
     Args:
         signals: How many rows in all, 1,000 or more; one bakery for every 250.
         seed: Seed of everything random.
         until: Day after the last one; the history is 670 days long.
+        rows: Rows of a chunk at most; how it is cut changes nothing in what each kind holds, nor in which order.
 
     Raises:
         BadInput: Fewer than 1,000 signals are asked for.
     """
-    for block in blocks(signals=signals, seed=seed, until=until):
-        yield from cut(block)
+    return cut(blocks(signals=signals, seed=seed, until=until), rows=rows)
 
 
-def cut(block: Block, *, rows: int = ROWS) -> Iterator[Chunk]:
-    """The block's tables, none longer than `rows`."""
-    for kind in ORDER:
-        table = block.tables[kind]
-        for start in range(0, table.num_rows, rows):
-            yield Chunk(kind, table.slice(start, rows))
+def cut(made: Iterable[Block], *, rows: int = ROWS) -> Iterator[Chunk]:
+    """The tables of these blocks as chunks of `rows`, kind by kind; what is left of each kind comes last."""
+    waiting: dict[str, list[pa.Table]] = {kind: [] for kind in ORDER}
+    for block in made:
+        for kind in ORDER:
+            waiting[kind].append(block.tables[kind])
+            while sum(table.num_rows for table in waiting[kind]) >= rows:
+                whole = pa.concat_tables(waiting[kind], promote_options="default")
+                waiting[kind] = [whole.slice(rows)]
+                yield Chunk(kind, whole.slice(0, rows).combine_chunks())
+    for kind, tables in waiting.items():
+        rest = pa.concat_tables(tables, promote_options="default").combine_chunks()
+        if rest.num_rows:
+            yield Chunk(kind, rest)
 
 
 @cache
