@@ -1,13 +1,13 @@
 """Every error a person can meet, drawn as a tree.
 
     RegardError                 message, where, hint: what is wrong, where it is, what to do next
-    ├── BadInput                a value, file or argument cannot be used as given (exit code 2, HTTP 400)
+    ├── BadInput                a value, file or argument cannot be used as given (exit 2, HTTP 400)
     │   └── UnknownName         a name nobody knows; suggests the nearest ones (HTTP 404)
-    ├── Refusal                 the question is sound, the data cannot answer it yet (exit code 3, HTTP 200 as a finding)
+    ├── Refusal                 sound, but the data cannot answer it yet (exit 3, HTTP 200 as a finding)
     │   └── MissingDeclaration  a declaration the question rests on has not been made
     ├── NotPermitted            this reader may not do this (HTTP 403)
     ├── Busy                    somebody else holds what is needed; try again (HTTP 503)
-    └── Damaged                 a stored file is not what was written; names it and how to recover (exit code 4, HTTP 500)
+    └── Damaged                 a stored file is not what was written; names it (exit 4, HTTP 500)
 
 The one shape every door gives an error: ``{"error": {"kind", "message", "where", "hint"}}``.
 """

@@ -43,7 +43,7 @@ def csv_of(finding: Finding, table: str = "") -> str:
 
 
 def safe(value: Any) -> Any:
-    """A cell that no spreadsheet will run: texts that begin like a formula get a leading quote; numbers stay numbers."""
+    """A cell no spreadsheet will run: a text that begins like a formula gets a leading quote; numbers stay."""
     if isinstance(value, str) and value.startswith(FORMULA):
         return "'" + value
     return "" if value is None else value

@@ -18,7 +18,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     kind: Annotated[
         Literal["recurring", "trailing"] | None,
         Meta(
-            description="recurring: yearly amount of active subscriptions; trailing: orders of the last `days`, less refunds."
+            description="recurring: a year of active subscriptions; trailing: orders of the last `days`, less refunds."
         ),
     ] = None
     days: Annotated[int, Meta(description="Days looked back for trailing value.", ge=1)] = 365

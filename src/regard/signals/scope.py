@@ -294,7 +294,8 @@ def _standings(scope: Scope, declarations: Declarations) -> str:
 
 def _within(scope: Scope) -> str:
     now = f"(r.occurred_at >= {_instant(scope.since)} AND r.occurred_at < {_instant(scope.until)})"
-    return f"({now} OR (r.occurred_at >= {_instant(scope.before_since)} AND r.occurred_at < {_instant(scope.before_until)}))"
+    before = f"r.occurred_at >= {_instant(scope.before_since)} AND r.occurred_at < {_instant(scope.before_until)}"
+    return f"({now} OR ({before}))"
 
 
 def _period_name(scope: Scope, *, ever: bool) -> str:
