@@ -23,6 +23,10 @@ class Settings:
     memory: str = field(default="1GB", metadata={"help": "Memory the engine may use for one question or settling."})
     threads: int = field(default=0, metadata={"help": "Threads of the engine; 0 takes every core."})
     worker_idle: float = field(default=60.0, metadata={"help": "Seconds without a question before a worker stops."})
+    workers: int = field(default=2, metadata={"help": "Questions computed at the same time by the pages."})
+    question_seconds: float = field(
+        default=60.0, metadata={"help": "Seconds one question may take on the pages before it is stopped."}
+    )
 
 
 def settings(**given: object) -> Settings:
