@@ -25,11 +25,13 @@ from regard.customers.movements import (
     parameters,
     rate_at,
 )
-from regard.errors import Damaged
+from regard.errors import Damaged, Refusal
 from regard.findings import Finding
 from regard.periods import add_months, midnight, zone_of
 from regard.questions import question
 from regard.signals.ask import Ask
+
+_WANTED = {"subscription ends": "subscriptions", "no order": "orders", "no activity": "events or orders"}
 
 
 class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +147,11 @@ def ledger(*, ask: Ask) -> Ledger:
     ask.need("base.lost", "it says when a customer is lost.")
     moved = movements(ask)
     facts = _facts(ask, moved)
+    if not facts.rows:
+        raise Refusal(
+            "There is nothing yet that makes anybody a customer before the end of this period.",
+            hint=f"Import {_WANTED[ask.declarations.base.lost or '']}, or choose a later period.",
+        )
     known = movements(ask, as_known=True, live=facts.live) if facts.late else None
     counted = _Counted(
         ask=ask,

@@ -10,7 +10,7 @@ contracts AS (
   SELECT lower(arg_min(change, (occurred_at, position))) AS first_change,
          lower(arg_max(change, (occurred_at, position))) AS last_change, max(until) AS paid_until
   FROM subscriptions_whole
-  WHERE ($lost = 'subscription ends' OR $worth = 'recurring') AND customer IS NOT NULL AND occurred_at < $until
+  WHERE ($lost = 'subscription ends' OR $worth = 'recurring') AND customer IS NOT NULL
   GROUP BY customer, coalesce(subscription, key)
 )
 SELECT (SELECT count(*) FROM buyers) AS buyers,

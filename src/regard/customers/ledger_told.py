@@ -62,7 +62,7 @@ def sentence(ask: Ask, total: dict[str, Line], *, worth: bool) -> str:
     change = closing.value - opening.value
     per = " a year" if declared.value.kind == "recurring" else f" over {wording.count(declared.value.days, 'day')}"
     amount = wording.money(abs(change), declared.currency)
-    moved = "as much" if not round(change) else f"{amount} {'more' if change > 0 else 'less'}"
+    moved = "the same as then" if not round(change) else f"{amount} {'more' if change > 0 else 'less'}"
     return f"{text}, and they are worth {wording.money(closing.value, declared.currency)}{per}, {moved}."
 
 
