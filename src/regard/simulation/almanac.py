@@ -36,11 +36,12 @@ class Almanac:
     stollen: Floats
     december: Floats
     summer: NDArray[np.bool_]
+    post: Ints
 
     def at(self, day: NDArray[Any]) -> Ints:
         """Microseconds since 1970 of a day, fractions included."""
         whole = np.floor(day).astype(np.int64)
-        return self.since + whole * DAY + ((day - whole) * DAY).astype(np.int64)
+        return self.since + whole * DAY + np.rint((day - whole) * DAY).astype(np.int64)
 
     def presence(self, bakeries: Bakeries) -> NDArray[np.float32]:
         """1 where the account has signed by that day, else 0: accounts × days."""
@@ -82,6 +83,7 @@ def almanac(until: date) -> Almanac:
         stollen=1.0 + 30.0 * advent,
         december=advent,
         summer=month == 8,
+        post=np.flatnonzero((weekday == 1) & (np.array([d.day for d in dates]) <= 7)),
     )
 
 

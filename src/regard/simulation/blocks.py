@@ -111,7 +111,7 @@ def _block(*, seed: int, number: int, low: int, high: int, budget: int, days: Al
             world.staff,
             seen,
             world.versions,
-            block=number,
+            origin=f"m{seed}-{number}-",
             repeats=repeats,
             contradictions=contradictions,
         )
@@ -182,7 +182,8 @@ def _letters(
     rng: np.random.Generator, world: _World, rate: NDArray[np.float32], made: dict[str, list[pa.Table]], budget: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """Adds what was written unasked: with the replies one signal in twenty."""
-    written = records.draw_letters(rng, world.bakeries, rate, rows=max(budget // 20 - made["message"][0].num_rows, 0))
+    wanted = max(budget // 20 - made["message"][0].num_rows, 0)
+    written = records.draw_letters(rng, world.bakeries, rate, rows=wanted, post=world.days.post)
     made["message"].append(records.messages(rng, world.bakeries, world.staff, written, world.days))
     return written
 

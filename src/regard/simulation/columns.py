@@ -118,6 +118,16 @@ def scatter(
     return at // rate.shape[1], at % rate.shape[1]
 
 
+def ordinal(account: NDArray[Any]) -> NDArray[np.int64]:
+    """Which one of its account each row is, counted from 1 in the order of the rows."""
+    order = np.argsort(account, kind="stable")
+    ranked = account[order]
+    first = np.searchsorted(ranked, ranked, side="left")
+    result = np.empty(len(account), dtype=np.int64)
+    result[order] = np.arange(len(account)) - first + 1
+    return result
+
+
 def happened(
     rows: NDArray[Any], times: NDArray[Any], *, who: NDArray[Any], at: NDArray[Any], back: int
 ) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 
 from regard.simulation import company
-from regard.simulation.columns import HOUR, Pool, choose_each, join, pick, scatter, table, text
+from regard.simulation.columns import HOUR, Pool, choose_each, join, ordinal, pick, scatter, table, text
 from regard.simulation.truth import IMPROVEMENTS, RISING
 from regard.simulation.words import tickets
 
@@ -99,6 +99,8 @@ def draw_calls(rng: np.random.Generator, bakeries: Bakeries, almanac: Almanac, e
     kept = rng.random(len(account)) * busiest < weights.sum(axis=1) / usual[bakeries.product[account]]
     account, day, weights = account[kept], day[kept], weights[kept]
     at = almanac.at(day) + (_hour(rng, len(day)) * HOUR).astype(np.int64)
+    order = np.argsort(at, kind="stable")
+    account, day, weights, at = account[order], day[order], weights[order], at[order]
     return _answered(rng, bakeries, account, day, at, choose_each(rng, weights))
 
 
@@ -183,8 +185,8 @@ def contacts(rng: np.random.Generator, bakeries: Bakeries, staff: Staff, calls: 
 
 
 def call_keys(bakeries: Bakeries, calls: Calls) -> pa.Array:
-    """Record keys of the contacts: the account and the second they were opened, which no two share."""
-    return join("T", pick(bakeries.key, calls.account), "-", np.arange(len(calls.at)))
+    """Record keys of the contacts: the account and the how manieth of it."""
+    return join("T", pick(bakeries.key, calls.account), "-", ordinal(calls.account))
 
 
 def answer_promises(bakeries: Bakeries, calls: Calls, almanac: Almanac) -> pa.Table:

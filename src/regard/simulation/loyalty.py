@@ -67,7 +67,7 @@ def _pieces(bakeries: Bakeries, parcels: Parcels, calls: Calls, errors: NDArray[
         "slow answers": effect["slow_answer"] * _months(calls.account[slow], calls.day[slow], rows)
         + effect["reopened"] * _months(calls.account[again], calls.day[again], rows),
         "too many errors": effect["errors"] * np.minimum(100.0 * monthly, 15.0),
-        "price": effect["price_rise"] * dearer,
+        "too expensive": effect["price_rise"] * dearer,
         "improvements": _improved(bakeries),
     }
 
@@ -96,8 +96,8 @@ def draw_loyalty(
     pieces = _pieces(bakeries, parcels, calls, errors)
     own = LEVEL + bakeries.temper[:, None]
     actual = own + sum(pieces.values())
-    untroubled = own + pieces["improvements"] + pieces["price"] + np.maximum(pieces["too many errors"], -0.15)
-    dearer = LOSING.price_rise * (pieces["price"] < 0)
+    untroubled = own + pieces["improvements"] + pieces["too expensive"] + np.maximum(pieces["too many errors"], -0.15)
+    dearer = LOSING.price_rise * (pieces["too expensive"] < 0)
     draw = rng.random((rows, MONTHS))
     closes = np.where(rng.random((rows, MONTHS)) < LOSING.closing, np.arange(MONTHS)[None, :], MONTHS + 9)
     first_day = np.maximum(bakeries.start, 0.0)
@@ -150,9 +150,9 @@ def _last_day(rng: np.random.Generator, bakeries: Bakeries, *, month: Ints, clos
 
 
 def _reasons(closing: NDArray[np.bool_], chosen: dict[str, Floats], temper: Floats) -> Ints:
-    """Index into REASONS: the cause that took most in the month it was decided; none of weight: no need."""
-    causes = ("late deliveries", "slow answers", "too many errors", "price")
+    """Index into REASONS: the cause that took most in the month it was decided; none of weight: back to the notebook."""
+    causes = ("late deliveries", "slow answers", "too many errors", "too expensive")
     taken = np.stack([-chosen[cause] for cause in causes], axis=1)
     worst = np.array([REASONS.index(cause) for cause in causes])[taken.argmax(axis=1)]
-    told = np.where(taken.max(axis=1) > np.maximum(0.42, -temper), worst, REASONS.index("no need"))
-    return np.where(closing, REASONS.index("closing"), told)
+    told = np.where(taken.max(axis=1) > np.maximum(0.42, -temper), worst, REASONS.index("back to the notebook"))
+    return np.where(closing, REASONS.index("closing the bakery"), told)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from regard.simulation import company
-from regard.simulation.columns import DAY, HOUR, choose, join, pick, scatter, table, text
+from regard.simulation.columns import DAY, HOUR, choose, join, ordinal, pick, scatter, table, text
 from regard.simulation.truth import IMPROVEMENTS, PRICE_FACTOR
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ class Parcels:
     kept: Ints
     late: Flags
 
-    def keep(self, chosen: Flags) -> Parcels:
-        """Only these."""
+    def keep(self, chosen: Flags | Ints) -> Parcels:
+        """Only these, in that order."""
         return Parcels(**{name: values[chosen] for name, values in vars(self).items()})
 
 
@@ -54,16 +53,17 @@ def draw_parcels(rng: np.random.Generator, bakeries: Bakeries, almanac: Almanac)
     due = almanac.at(day + 2 + rng.integers(0, 3, rows)) + 23 * HOUR + HOUR * 59 // 60
     early = due - (rng.uniform(2.0, 30.0, rows) * HOUR).astype(np.int64)
     behind = due + ((6.0 + rng.exponential(60.0, rows)) * HOUR).astype(np.int64)
-    return Parcels(
+    parcels = Parcels(
         account=account, day=day, at=at, due=due, kept=np.where(late, behind, np.maximum(early, at + HOUR)), late=late
     )
+    return parcels.keep(np.argsort(at, kind="stable"))
 
 
 def orders(rng: np.random.Generator, bakeries: Bakeries, staff: Staff, parcels: Parcels, almanac: Almanac) -> pa.Table:
     """One row per line of an order; some lines have a later version with money given back."""
     lines = 1 + (rng.random(len(parcels.at)) < 0.32) + (rng.random(len(parcels.at)) < 0.08)
     parcel = np.repeat(np.arange(len(lines)), lines)
-    ordinal = np.arange(len(parcel)) - np.repeat(np.cumsum(lines) - lines, lines)
+    place = np.arange(len(parcel)) - np.repeat(np.cumsum(lines) - lines, lines)
     account = parcels.account[parcel]
     winter = almanac.stollen[parcels.day[parcel]]
     shares = np.tile(np.array([g[3] for g in company.GOODS]), (len(parcel), 1))
@@ -79,12 +79,12 @@ def orders(rng: np.random.Generator, bakeries: Bakeries, staff: Staff, parcels: 
     again = np.flatnonzero(back & (refunded_at < almanac.until))
     row = np.concatenate((np.arange(len(parcel)), again))
     second = np.arange(len(row)) >= len(parcel)
-    order_id = join("O", pick(bakeries.key, account), "-", _ordinal(parcels.account)[parcel])
+    order_id = join("O", pick(bakeries.key, account), "-", ordinal(parcels.account)[parcel])
     buyer = staff.somebody(account, rng)
     return table(
         "order",
         {
-            "key": join(pick(order_id, row), ordinal[row] + 1, between="/"),
+            "key": join(pick(order_id, row), place[row] + 1, between="/"),
             "occurred_at": parcels.at[parcel][row],
             "version_at": np.where(second, refunded_at[row], parcels.at[parcel][row]),
             "person": pick(staff.key, buyer[row]),
@@ -102,16 +102,6 @@ def orders(rng: np.random.Generator, bakeries: Bakeries, staff: Staff, parcels: 
     )
 
 
-def _ordinal(account: Ints) -> Ints:
-    """Which one of its account each row is, counted from 1 in the order of the rows."""
-    order = np.argsort(account, kind="stable")
-    ranked = account[order]
-    first = np.searchsorted(ranked, ranked, side="left")
-    result = np.empty(len(account), dtype=np.int64)
-    result[order] = np.arange(len(account)) - first + 1
-    return result
-
-
 def deliveries(rng: np.random.Generator, bakeries: Bakeries, parcels: Parcels, almanac: Almanac) -> pa.Table:
     """The promise of each parcel: a version when promised and, when it came, one that says so; a few are called off."""
     rows = len(parcels.at)
@@ -120,7 +110,7 @@ def deliveries(rng: np.random.Generator, bakeries: Bakeries, parcels: Parcels, a
     row = np.concatenate((np.arange(rows), arrived))
     second = np.arange(len(row)) >= rows
     called_off = np.minimum(parcels.at + 5 * HOUR, almanac.until - HOUR)
-    order_id = join("O", pick(bakeries.key, parcels.account), "-", _ordinal(parcels.account))
+    order_id = join("O", pick(bakeries.key, parcels.account), "-", ordinal(parcels.account))
     kept = np.where(second & ~withdrawn[row], parcels.kept[row], -1)
     off = np.where(second & withdrawn[row], called_off[row], -1)
     return table(
@@ -153,20 +143,20 @@ class Changes:
 
 
 CHANGES = ("start", "change", "renewal", "end")
-STATED = {
-    "": "",
-    "closing": "closing the bakery",
-    "too many errors": "it does not work for us",
-    "late deliveries": "deliveries",
-    "slow answers": "nobody answers",
-    "price": "too expensive",
-    "no need": "back to the notebook",
-    "price list": "price list 2026",
-    "upgrade": "more ovens",
-    "downgrade": "fewer ovens",
-    "win-back": "missed it",
-}
-REASONS = tuple(STATED)
+REASONS = (
+    "",
+    "closing the bakery",
+    "too many errors",
+    "late deliveries",
+    "slow answers",
+    "too expensive",
+    "back to the notebook",
+    "price list 2026",
+    "more ovens",
+    "fewer ovens",
+    "missed it",
+)
+"""Why contracts change: the first is none, then six for leaving, four for the rest."""
 
 
 def changes(bakeries: Bakeries, why: Ints) -> Changes:
@@ -188,8 +178,8 @@ def changes(bakeries: Bakeries, why: Ints) -> Changes:
     dearer = np.flatnonzero(
         bakeries.signs & ~bakeries.yearly & (bakeries.raise_day > bakeries.start) & (bakeries.raise_day < until)
     )
-    groups.append((dearer, bakeries.raise_day[dearer], "change", "price list", False, False))
-    for up, name in ((True, "upgrade"), (False, "downgrade")):
+    groups.append((dearer, bakeries.raise_day[dearer], "change", "price list 2026", False, False))
+    for up, name in ((True, "more ovens"), (False, "fewer ovens")):
         who = np.flatnonzero(
             bakeries.signs & (bakeries.change_day < until) & ((bakeries.change_plan > bakeries.plan) == up)
         )
@@ -200,7 +190,9 @@ def changes(bakeries: Bakeries, why: Ints) -> Changes:
         gone = who[bakeries.end[who] < company.DAYS]
         groups.append((gone, bakeries.end[gone], "end", why[gone], added, False))
     back = np.flatnonzero(bakeries.signs & (bakeries.back < company.DAYS))
-    groups.append((back, bakeries.back[back], "start", "win-back", False, True))
+    groups.append((back, bakeries.back[back], "start", "missed it", False, True))
+    older = back[bakeries.yearly[back] & (bakeries.back[back] + 365.0 < company.DAYS)]
+    groups.append((older, bakeries.back[older] + 365.0, "renewal", "", False, True))
     return _together(groups)
 
 
@@ -243,7 +235,6 @@ def subscriptions(rng: np.random.Generator, bakeries: Bakeries, made: Changes, a
     since = np.where(made.again, bakeries.back[account], bakeries.start[account])
     paid = since + 365.0 * (np.floor((day - since + 0.001) / 365.0) + 1.0)
     stated = rng.random(rows) < 0.66
-    reason = pc.if_else(pa.array(stated), pick(list(STATED.values()), made.reason), pick(REASONS, made.reason))
     told = (made.reason > 0) & (rng.random(rows) < np.where(ends, 0.85, 1.0))
     plans = [p.name for p in company.PLANS]
     return table(
@@ -261,7 +252,7 @@ def subscriptions(rng: np.random.Generator, bakeries: Bakeries, made: Changes, a
             "every": pick(("month", "year"), yearly.astype(int)),
             "currency": pick(company.CURRENCIES, bakeries.currency[account]),
             "until": np.where(yearly & ~ends, almanac.at(paid), -1),
-            "reason": pick(reason, np.arange(rows), told),
+            "reason": pick(REASONS, made.reason, told),
             "reason_from": pick(("observed", "stated"), stated.astype(int), told),
         },
     )

@@ -140,7 +140,7 @@ def _starts(rng: np.random.Generator, rows: int) -> tuple[Floats, Flags]:
     edges = np.cumsum(season)
     new = np.searchsorted(edges, rng.random(rows) * edges[-1]) + rng.uniform(0.3, 0.75, rows)
     carried = rng.random(rows) < 0.42
-    start = np.where(carried, -rng.uniform(2.0, 950.0, rows), new)
+    start = np.where(carried, np.floor(-rng.uniform(2.0, 950.0, rows)) + rng.uniform(0.3, 0.75, rows), new)
     return start, carried | (rng.random(rows) > 0.16)
 
 

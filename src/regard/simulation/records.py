@@ -83,7 +83,7 @@ def profiles(bakeries: Bakeries, staff: Staff, almanac: Almanac) -> pa.Table:
     people = table(
         "profile",
         {
-            "occurred_at": almanac.at(known[staff.account]),
+            "occurred_at": almanac.at(known[staff.account]) - HOUR // 60,
             "person": staff.key,
             "account": pick(bakeries.key, staff.account),
             "labels": join('{"job":"', staff.job, '"}'),
@@ -120,9 +120,10 @@ def merges(rng: np.random.Generator, bakeries: Bakeries, staff: Staff, seen: Eve
 
 
 def draw_letters(
-    rng: np.random.Generator, bakeries: Bakeries, rate: NDArray[np.float32], *, rows: int
+    rng: np.random.Generator, bakeries: Bakeries, rate: NDArray[np.float32], *, rows: int, post: Ints
 ) -> tuple[Ints, Floats, Ints]:
-    """What we write unasked: (account, day, topic). First steps, notices and, up to `rows`, newsletters and thanks."""
+    """What we write unasked: (account, day, topic). First steps, notices and, up to about `rows`,
+    thanks on any day and newsletters on the days of `post`."""
     groups: list[tuple[Ints, Floats, str]] = []
     for topic, day in (
         ("first steps", bakeries.start + 0.5),
@@ -133,10 +134,11 @@ def draw_letters(
         who = who[bakeries.alive(who, day[who])]
         groups.append((who, day[who], topic))
     rest = max(rows - sum(len(g[0]) for g in groups), 0)
-    account, day = scatter(rng, (rate > 0).astype(np.float32), rest)
-    thanks = rng.random(len(account)) < 0.08
-    groups.append((account[~thanks], day[~thanks] + 0.4, "newsletter"))
-    groups.append((account[thanks], day[thanks] + 0.6, "thank you"))
+    account, day = scatter(rng, (rate > 0).astype(np.float32), rest // 14)
+    groups.append((account, day + 0.6, "thank you"))
+    there, month = np.nonzero(rate[:, post] > 0)
+    reads = rng.random(len(there)) < (rest - len(account)) / max(len(there), 1)
+    groups.append((there[reads], post[month[reads]] + 0.375, "newsletter"))
     topics = np.repeat([TOPICS.index(g[2]) for g in groups], [len(g[0]) for g in groups])
     return np.concatenate([g[0] for g in groups]), np.concatenate([g[1] for g in groups]), topics
 

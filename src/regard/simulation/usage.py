@@ -298,7 +298,7 @@ def events(
     seen: Events,
     versions: NDArray[np.int8],
     *,
-    block: int,
+    origin: str,
     repeats: int,
     contradictions: int,
 ) -> pa.Table:
@@ -319,7 +319,7 @@ def events(
     made = table(
         "event",
         {
-            "message_id": only(join(f"m{block}-", np.arange(len(seen))), phone),
+            "message_id": only(join(origin, np.arange(len(seen))), phone),
             "occurred_at": seen.at,
             "sent_at": np.where(phone, sent, -1),
             "person": pick(staff.key, staff.somebody(account, rng), known),
