@@ -1,0 +1,1 @@
+"""Where signals come from: files read, mapped, converted and handed to the intake."""

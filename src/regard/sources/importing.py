@@ -1,0 +1,281 @@
+"""Files into the log: what they are, the mapping proposed, and the import itself with its progress and bad rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Protocol
+
+import duckdb
+import msgspec
+import pyarrow as pa
+from msgspec import Meta
+
+from regard.sources.converting import Plan, connect, convert, plans
+from regard.sources.frames import Frame
+from regard.sources.inputs import Rows, detect_for, file_frame, is_straight, matched, straight
+from regard.sources.joining import Tables
+from regard.sources.limits import LIMITS, Limits
+from regard.sources.mapping import Input, Mapping, check
+from regard.sources.reading import Detected
+from regard.sources.rejects import Reason, Rejects
+from regard.sources.writing import write_mapping
+
+
+class Outcome(Protocol):
+    """What became of rows handed to the intake."""
+
+    received: int
+    stored: int
+    duplicate: int
+    held_back: int
+    refused: int
+
+
+class Batch(Protocol):
+    """An open batch of the intake."""
+
+    @property
+    def id(self) -> int:
+        """Its number, by which it can be undone."""
+
+    def append(self, kind: str, table: pa.Table, *, refused: int = 0) -> Any:
+        """Rows of one kind; durable when it returns."""
+
+    def finish(self) -> Any:
+        """Closes the batch; its counts."""
+
+
+class Intake(Protocol):
+    """Where signals go: `regard.store.inbox.Inbox`, or a list in a test."""
+
+    def begin(self, *, source: str, files: Sequence[str], mapping: str) -> Any:
+        """Opens a batch."""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an import has come."""
+
+    step: Annotated[str, Meta(description="What is being done: reading, joining, converting.")]
+    bytes_read: Annotated[int, Meta(description="Bytes of the files read so far.")]
+    bytes_total: Annotated[int, Meta(description="Bytes of the files.")]
+    rows: Annotated[int, Meta(description="Rows read so far.")]
+    signals: Annotated[int, Meta(description="Signals handed to the log so far.")]
+    bad: Annotated[int, Meta(description="Bad rows so far.")]
+    rate: Annotated[float, Meta(description="Bytes read a second.")]
+    seconds_left: Annotated[float | None, Meta(description="Time left at this rate; none before it is known.")]
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import did."""
+
+    batch: Annotated[int, Meta(description="The batch, by which it can be undone.")]
+    source: Annotated[str, Meta(description="Name of the source.")]
+    received: Annotated[int, Meta(description="Signals received: the sum of the next four.")]
+    stored: Annotated[int, Meta(description="Signals stored.")]
+    duplicate: Annotated[int, Meta(description="Signals that were in the log already.")]
+    held_back: Annotated[int, Meta(description="Signals held back, to be repaired.")]
+    refused: Annotated[int, Meta(description="Signals refused: bad rows.")]
+    kinds: Annotated[dict[str, int], Meta(description="Signals received of each kind, refused ones left out.")]
+    rows: Annotated[int, Meta(description="Rows read of the files.")]
+    bad: Annotated[int, Meta(description="Bad rows counted.")]
+    rejects: Annotated[str, Meta(description="File of the bad rows; empty where there are none.")]
+    reasons: Annotated[tuple[Reason, ...], Meta(description="What was wrong with them, commonest first.")]
+    notes: Annotated[tuple[str, ...], Meta(description="What else a person should know.")]
+    seconds: Annotated[float, Meta(description="Time it took.")]
+
+
+def run_import(
+    intake: Intake,
+    paths: Sequence[Path],
+    mapping: Mapping,
+    *,
+    rejects: Path,
+    temporary: Path,
+    memory: str = "512MB",
+    threads: int = 2,
+    limits: Limits = LIMITS,
+) -> Iterator[Progress | Imported]:
+    """Reads files into signals and hands them to the intake; the last thing yielded is what it did.
+
+    Args:
+        intake: Where signals go.
+        paths: The files.
+        mapping: What their rows become.
+        rejects: Directory for the file of bad rows.
+        temporary: Directory for what is thrown away.
+        memory: What the engine may use, as "512MB".
+        threads: Threads of the engine.
+        limits: What is refused.
+
+    Raises:
+        BadInput: A file cannot be read or the mapping does not fit the files. Nothing was handed on when that shows
+            before the first row; a file that breaks in the middle leaves the batch, which can be undone.
+    """
+    check(mapping)
+    with ExitStack() as stack:
+        temporary.mkdir(parents=True, exist_ok=True)
+        directory = Path(stack.enter_context(TemporaryDirectory(dir=temporary)))
+        run = _Run(
+            intake, paths, mapping, rejects=rejects, directory=directory, memory=memory, threads=threads, limits=limits
+        )
+        stack.callback(run.close)
+        yield from run.steps()
+        yield run.result()
+
+
+class _Run:
+    """One import under way."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        paths: Sequence[Path],
+        mapping: Mapping,
+        *,
+        rejects: Path,
+        directory: Path,
+        memory: str,
+        threads: int,
+        limits: Limits,
+    ) -> None:
+        self.mapping, self.limits = mapping, limits
+        self.started = time.monotonic()
+        self.files = {
+            name: [detect_for(p, mapping.inputs.get(name, Input()), limits=limits) for p in files]
+            for name, files in matched(mapping, paths).items()
+        }
+        self.bytes_total = sum({f.path: f.size for files in self.files.values() for f in files}.values())
+        self.bytes_read = self.rows = self.signals = 0
+        self.notes: list[str] = []
+        self.kinds: dict[str, int] = {}
+        self.connection = connect(str(directory / "joins.duckdb"), memory=memory, threads=threads, spill=str(directory))
+        self.plans = self._compile()
+        self.batch = intake.begin(source=mapping.name, files=[p.name for p in paths], mapping=write_mapping(mapping))
+        self.rejects = Rejects(rejects / f"import-{self.batch.id}.csv", limits=limits)
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        self.connection.close()
+
+    def _compile(self) -> dict[str, list[list[Plan]]]:
+        """Plans of the straight inputs, for each of their files; finds unknown columns before anything is handed on."""
+        compiled = {}
+        for name in self._inputs():
+            if is_straight(self.mapping, name):
+                source = self.mapping.inputs.get(name, Input())
+                frames = [file_frame(found, source, self.mapping, name=name) for found in self.files[name]]
+                compiled[name] = [self._plans(name, frame) for frame in frames]
+        return compiled
+
+    def _inputs(self) -> list[str]:
+        """The inputs that signals are made of, in their order."""
+        only = next(iter(self.mapping.inputs), "rows")
+        return list(dict.fromkeys(signal.from_ or only for signal in self.mapping.signal))
+
+    def _plans(self, name: str, frame: Frame) -> list[Plan]:
+        only = next(iter(self.mapping.inputs), "rows")
+        return [
+            plan
+            for i, signal in enumerate(self.mapping.signal)
+            if (signal.from_ or only) == name
+            for plan in plans(signal, frame, where=f"signal.{i + 1}")
+        ]
+
+    def steps(self) -> Iterator[Progress]:
+        """Every input in turn: the straight ones file by file, the others through the database."""
+        names = self._inputs()
+        yield self._progress("reading")
+        for name in [n for n in names if is_straight(self.mapping, n)]:
+            for found, compiled in zip(self.files[name], self.plans[name], strict=True):
+                frame = file_frame(found, self.mapping.inputs.get(name, Input()), self.mapping, name=name)
+                before = self.bytes_read
+                for rows in straight(found, frame, before=before, notes=self.notes, limits=self.limits):
+                    self._hand_on(compiled, rows)
+                    self.bytes_read = rows.done
+                    yield self._progress("reading")
+                self.bytes_read = before + found.size
+        joined = [n for n in names if not is_straight(self.mapping, n)]
+        if joined:
+            yield from self._through_tables(joined)
+
+    def _through_tables(self, names: Sequence[str]) -> Iterator[Progress]:
+        tables = Tables(self.connection, self.mapping, self.files, limits=self.limits)
+        for name in names:
+            before = self.bytes_read
+            for rows in tables.load(name, before=before):
+                self.rows += rows.table.num_rows
+                self._refuse(rows, self.mapping.signal[0].kind)
+                self.bytes_read = max(self.bytes_read, min(rows.done, self.bytes_total))
+                yield self._progress("reading")
+        for name in names:
+            yield self._progress("joining")
+            compiled = self._plans(name, tables.table(name)[1])
+            for rows in tables.rows(name):
+                self._hand_on(compiled, rows, counted=False)
+                yield self._progress("converting")
+        self.notes += tables.notes
+
+    def _hand_on(self, compiled: Sequence[Plan], rows: Rows, *, counted: bool = True) -> None:
+        if counted:
+            self.rows += rows.table.num_rows
+        self._refuse(rows, compiled[0].kind)
+        if not rows.table.num_rows:
+            return
+        for plan in compiled:
+            found = convert(
+                self.connection, plan, rows.table, lines=rows.lines, file=rows.file, listed=self.limits.rejects_listed
+            )
+            self.rejects.add(found.bad, unlisted=found.refused - len(found.bad))
+            if found.table.num_rows or found.refused:
+                self.batch.append(plan.kind, found.table, refused=found.refused)
+            self.signals += found.table.num_rows
+            self.kinds[plan.kind] = self.kinds.get(plan.kind, 0) + found.table.num_rows
+
+    def _refuse(self, rows: Rows, kind: str) -> None:
+        """Rows that could not be read count as refused once, under the kind they would have become first."""
+        if rows.bad:
+            self.rejects.add(rows.bad)
+            self.batch.append(kind, pa.table({"key": pa.array([], pa.string())}), refused=len(rows.bad))
+
+    def _progress(self, step: str) -> Progress:
+        seconds = time.monotonic() - self.started
+        rate = self.bytes_read / seconds if seconds > 0 else 0.0
+        left = (self.bytes_total - self.bytes_read) / rate if rate > 0 else None
+        return Progress(
+            step=step,
+            bytes_read=self.bytes_read,
+            bytes_total=self.bytes_total,
+            rows=self.rows,
+            signals=self.signals,
+            bad=self.rejects.counted,
+            rate=rate,
+            seconds_left=left,
+        )
+
+    def result(self) -> Imported:
+        """What was done."""
+        outcome = self.batch.finish()
+        reasons = self.rejects.close()
+        return Imported(
+            batch=self.batch.id,
+            source=self.mapping.name,
+            received=outcome.received,
+            stored=outcome.stored,
+            duplicate=outcome.duplicate,
+            held_back=outcome.held_back,
+            refused=outcome.refused,
+            kinds=self.kinds,
+            rows=self.rows,
+            bad=self.rejects.counted,
+            rejects=str(self.rejects.path) if reasons else "",
+            reasons=reasons,
+            notes=tuple(self.notes),
+            seconds=time.monotonic() - self.started,
+        )
+
+
+__all__ = ["Batch", "Detected", "Imported", "Intake", "Outcome", "Progress", "duckdb", "run_import"]
