@@ -18,7 +18,7 @@ import click
 import msgspec
 
 from regard.errors import BadInput, RegardError, UnknownName
-from regard.keeping import COMMANDS, JSON, WORKSPACE, opened, report_command, say, settle
+from regard.keeping import COMMANDS, JSON, WORKSPACE, ledger_of, opened, say, settle
 from regard.settings import settings
 from regard.terminal import say_error
 
@@ -176,7 +176,7 @@ def simulate(workspace: str | None, signals: int, seed: int, *, as_json: bool) -
     """Fill a workspace with a made-up company whose truth is known (truth.json beside its log)."""
     with opened(workspace) as company:
         _simulate(company, signals, seed, quiet=as_json)
-        told = {"ledger": company.ledger(), "truth": str(company.root / "truth.json")}
+        told = {"ledger": ledger_of(company), "truth": str(company.root / "truth.json")}
     say(told, f"{told['ledger']['stored']:,} signals stored; the truth is in {told['truth']}", as_json=as_json)
 
 
@@ -188,7 +188,6 @@ def _simulate(workspace: Workspace, signals: int, seed: int, *, quiet: bool) -> 
     follow(settle(workspace), quiet=quiet)
 
 
-regard.add_command(report_command())
 for _command in COMMANDS:
     regard.add_command(_command)
 

@@ -37,9 +37,7 @@ def opened(given: str | None, *, create: bool = True) -> Workspace:
 
 def settle(workspace: Workspace) -> Iterator[Any]:
     """Bring what was received into the answers."""
-    from regard.signals.settling import settle as run
-
-    return run(workspace)
+    return workspace.settle()
 
 
 def say(told: Any, text: str, *, as_json: bool) -> None:
@@ -55,18 +53,24 @@ def outcome_line(told: dict[str, Any]) -> str:
     )
 
 
+def ledger_of(workspace: Workspace) -> dict[str, Any]:
+    """Outcomes in all, with a row per source; batches that were undone are left out."""
+    rows = workspace.ledger()
+    return {**{k: v for k, v in rows[-1].items() if k != "source"}, "sources": rows[:-1]}
+
+
 @click.command("ledger")
 @WORKSPACE
 @JSON
 def ledger_command(workspace: str | None, *, as_json: bool) -> None:
     """What was received, and what became of it: stored, duplicate, held back, refused."""
     with opened(workspace) as company:
-        told = company.ledger()
+        told = ledger_of(company)
     if as_json:
         say(told, "", as_json=True)
         return
     click.echo(outcome_line(told))
-    for row in told.get("sources", []):
+    for row in told["sources"]:
         click.echo(f"  {row['source']}: {outcome_line(row)}")
 
 
@@ -96,7 +100,10 @@ def sources_add(workspace: str | None, name: str, *, as_json: bool) -> None:
 def sources_list(workspace: str | None, *, as_json: bool) -> None:
     """Every source and what it brought."""
     with opened(workspace) as company:
-        rows = company.ledger().get("sources", [])
+        outcomes = {row["source"]: row for row in company.ledger()}
+        none = dict.fromkeys(OUTCOMES, 0)
+        names = sorted({s["name"] for s in company.sources()} | set(outcomes) - {""})
+        rows = [{**none, **outcomes.get(name, {}), "source": name} for name in names]
     if as_json:
         say({"sources": rows}, "", as_json=True)
     for row in [] if as_json else rows:
@@ -109,12 +116,12 @@ def sources_list(workspace: str | None, *, as_json: bool) -> None:
 def batches_command(workspace: str | None, *, as_json: bool) -> None:
     """Every import: undo one with `regard import --undo BATCH`."""
     with opened(workspace) as company:
-        rows = company.batches()
+        rows = company.inbox.batches()
     if as_json:
         say({"batches": rows}, "", as_json=True)
         return
     for row in rows:
-        state = "undone" if row["undone_at"] else "finished" if row["finished"] else "open"
+        state = "undone" if row["undone"] else "finished" if row["finished"] else "open"
         click.echo(f"{row['id']:>6}  {row['started']}  {row['source']}  {state}  {outcome_line(row)}")
     if not rows:
         click.echo("Nothing was imported yet. Try: regard import FILE...")
@@ -125,11 +132,10 @@ def batches_command(workspace: str | None, *, as_json: bool) -> None:
 @JSON
 def rebuild_command(workspace: str | None, *, as_json: bool) -> None:
     """Make the lake again from the inbox; answers stay the same."""
-    from regard.signals.settling import rebuild
     from regard.terminal import follow
 
     with opened(workspace, create=False) as company:
-        follow(rebuild(company), quiet=as_json)
+        follow(company.rebuild(), quiet=as_json)
         told = {"position": company.position, "counts": company.counts()}
     say(told, f"Rebuilt to position {number(told['position'])}.", as_json=as_json)
 
@@ -221,9 +227,8 @@ def questions_command(workspace: str | None, *, as_json: bool) -> None:
     ready = sum(1 for row in rows if row.ready)
     click.echo(f"{ready} of {count(len(rows), 'question')} answerable.")
     for row in rows:
-        click.echo(
-            f"  {'✓' if row.ready else '·'} {row.path}: {row.title}{'' if row.ready else ' (' + row.missing + ')'}"
-        )
+        missing = "" if row.ready else f" ({row.missing})"
+        click.echo(f"  {'✓' if row.ready else '·'} {row.path}: {row.title}{missing}")
 
 
 @click.command("declare")
@@ -233,7 +238,9 @@ def questions_command(workspace: str | None, *, as_json: bool) -> None:
 @click.option("--from", "file", type=click.Path(path_type=Path, exists=True), default=None, help="A company.toml.")
 def declare_command(workspace: str | None, file: Path | None, *, as_json: bool, proposed: bool) -> None:
     """Show, propose or confirm what the company declares (company.toml)."""
-    from regard.signals.declarations import Declarations, read_toml, write_toml
+    from regard.signals.declarations import Declarations
+    from regard.signals.toml import written
+    from regard.signals.workspace import parse_declarations
     from regard.sources.declaring import propose
     from regard.terminal import follow
 
@@ -243,7 +250,7 @@ def declare_command(workspace: str | None, file: Path | None, *, as_json: bool, 
         if file and proposed:
             raise BadInput("Give either --proposed or --from, not both.", where="regard declare")
         if file:
-            declared = read_toml(file.read_text("utf-8"), where=str(file))
+            declared = parse_declarations(file.read_text("utf-8"), where=str(file))
         elif proposed or declared == Declarations():
             follow(settle(company), quiet=as_json)
             with company.connect() as (connection, _):
@@ -253,17 +260,10 @@ def declare_command(workspace: str | None, file: Path | None, *, as_json: bool, 
             version = company.declare(declared, by="command line")
             follow(settle(company), quiet=as_json)
     told = {"version": version, "declarations": declared, "reasons": reasons, "confirmed": bool(file or proposed)}
-    text = write_toml(declared) + "".join(f"\n# {r}" for r in reasons)
-    say(
-        told,
-        text + ("" if told["confirmed"] or version else "\n# Proposed. Confirm: regard declare --proposed"),
-        as_json=as_json,
-    )
-
-
-def report_command() -> click.Command:
-    """``regard report``: the State of the Customer as a file or on the terminal."""
-    return report
+    text = written(msgspec.to_builtins(declared)) + "".join(f"\n# {r}" for r in reasons)
+    if not (told["confirmed"] or version):
+        text += "\n# Proposed. Confirm: regard declare --proposed"
+    say(told, text, as_json=as_json)
 
 
 @click.command("report")
@@ -276,7 +276,7 @@ def report_command() -> click.Command:
 @click.option("--against", default="", help="before (default), year, or a period.")
 @click.option("--where", multiple=True, help="Filters: region=EU.")
 @click.option("--by", default="", help="Grouping.")
-def report(workspace: str | None, out: Path | None, *, as_json: bool, **scope: Any) -> None:
+def report_command(workspace: str | None, out: Path | None, *, as_json: bool, **scope: Any) -> None:
     """The State of the Customer: dated, reproducible, as a page, a self-contained file or JSON."""
     from regard.opened import Company
     from regard.report import document
@@ -297,6 +297,7 @@ def report(workspace: str | None, out: Path | None, *, as_json: bool, **scope: A
 
 
 COMMANDS: tuple[click.Command, ...] = (
+    report_command,
     questions_command,
     declare_command,
     ledger_command,

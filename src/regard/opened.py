@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 from regard.questions import find, questions
 from regard.signals.ask import View, answer
 from regard.signals.scope import Given
-from regard.signals.workspace import Workspace
+from regard.signals.workspace import Reader, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from regard.findings import Finding
@@ -46,26 +45,29 @@ class Company:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self._lease: AbstractContextManager[Any] | None = None
+        self._reader: Reader | None = None
         self._view: View | None = None
 
     @property
     def view(self) -> View:
         """The log at the newest settled position, under a lease held until `refresh` or `close`."""
         if self._view is None:
-            self._lease = self.workspace.connect()
-            connection, position = self._lease.__enter__()
+            self._reader = self._reader or Reader(self.workspace)
             version, declarations = self.workspace.declarations()
             self._view = View(
-                connection=connection, declarations=declarations, declarations_version=version, position=position
+                connection=self._reader.connection,
+                declarations=declarations,
+                declarations_version=version,
+                position=self._reader.position,
             )
         return self._view
 
     def refresh(self) -> None:
-        """Move to the newest settled position; cheap when nothing was settled since."""
-        if self._lease is not None:
-            self._lease.__exit__(None, None, None)
-        self._lease = self._view = None
+        """Move to the newest settled position and declarations; cheap when nothing changed since."""
+        version, _ = self.workspace.declarations()
+        moved = self._reader is not None and self._reader.refresh()
+        if moved or (self._view is not None and self._view.declarations_version != version):
+            self._view = None
 
     def ask(self, question: str, /, **arguments: Any) -> Finding:
         """Ask a question.
@@ -96,7 +98,9 @@ class Company:
 
     def close(self) -> None:
         """Give the lease back."""
-        self.refresh()
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = self._view = None
         self.workspace.close()
 
     def __enter__(self) -> Self:
