@@ -1,0 +1,41 @@
+"""The few forms that are Regard's face: data in, SVG out, for wide and narrow places, light and dark, screen and paper.
+
+Colours and type come from classes that ``figures.css`` defines over the page's tokens; `standalone` puts them into the
+file. Every mark may link to its customers and has its words for pointer and screen reader.
+"""
+
+from regard.figures.bars import DriverBar, GroupBar, Side, group_bars, interval_bars
+from regard.figures.figure import Figure, standalone, stylesheet
+from regard.figures.heat import Cell, heat_table
+from regard.figures.journey import StageMark, journey_band
+from regard.figures.line import Notch, Point, banded_line
+from regard.figures.sparkline import sparkline
+from regard.figures.stacked import Distribution, stacked
+from regard.figures.timeline import TimelineMark, timeline
+from regard.figures.waterfall import Panel, Step, waterfall
+
+__all__ = [
+    "Cell",
+    "Distribution",
+    "DriverBar",
+    "Figure",
+    "GroupBar",
+    "Notch",
+    "Panel",
+    "Point",
+    "Side",
+    "StageMark",
+    "Step",
+    "TimelineMark",
+    "banded_line",
+    "group_bars",
+    "heat_table",
+    "interval_bars",
+    "journey_band",
+    "sparkline",
+    "stacked",
+    "standalone",
+    "stylesheet",
+    "timeline",
+    "waterfall",
+]

@@ -1,0 +1,187 @@
+"""The journey as one band from left to right: width is volume, colour and word are the score, what falls off peels away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from regard.figures.drawing import Sheet, fitted, short_number, text_width, wrapped
+from regard.figures.figure import Figure, finished, is_narrow, nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Tone = Literal["good", "fairly-good", "middling", "fairly-bad", "bad", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageMark:
+    """One stage.
+
+    Attributes:
+        label: What people call it: Start.
+        volume: Customers who reached it.
+        drop: Share of them that went no further, 0 to 1.
+        score_text: The score as it is written; empty where too few answered.
+        word: The score in a word: worst, weak, fair, good.
+        tone: Its colour.
+        drop_text: The drop as it is written: 27 % leave.
+        contacts: Contacts per 1,000 customers, one dot each.
+        contacts_text: The contacts as they are written.
+        link: Where its customers are.
+        tip: What the pointer is told.
+    """
+
+    label: str
+    volume: float
+    drop: float = 0.0
+    score_text: str = ""
+    word: str = ""
+    tone: Tone = "none"
+    drop_text: str = ""
+    contacts: float = 0.0
+    contacts_text: str = ""
+    link: str = ""
+    tip: str = ""
+
+    @property
+    def look(self) -> str:
+        """The class of its colour."""
+        return "total" if self.tone == "none" else self.tone
+
+    @property
+    def text_look(self) -> str:
+        """The class of its word."""
+        return "bad-text" if self.tone in {"bad", "fairly-bad"} else "good-text" if "good" in self.tone else "soft"
+
+    @property
+    def told(self) -> str:
+        """Everything it shows, in words."""
+        score = " ".join(w for w in (self.score_text, self.word) if w) or "no score yet"
+        return self.tip or ", ".join(w for w in (f"{self.label}: {score}", self.drop_text, self.contacts_text) if w)
+
+
+def journey_band(stages: Sequence[StageMark], *, title: str, alt: str = "") -> Figure:
+    """Draw the journey. Narrow places turn it downwards, one stage a row."""
+
+    def draw(sheet: Sheet) -> None:
+        if not stages or not any(s.volume > 0 for s in stages):
+            nothing(sheet, "No customer has passed a stage in this period.")
+        elif is_narrow(sheet) or len(stages) > 12:
+            _downwards(sheet, stages)
+        else:
+            _across(sheet, stages)
+
+    return finished(draw, title=title, alt=alt)
+
+
+def _across(sheet: Sheet, stages: Sequence[StageMark]) -> None:
+    most = max(s.volume for s in stages)
+    tall, middle, gap = 96.0, 82.0, 3.0
+    pitch = sheet.width / len(stages)
+    heights = [max(tall * s.volume / most, 6.0) for s in stages]
+    kept = [h * (1 - min(max(s.drop, 0.0), 1.0)) for h, s in zip(heights, stages, strict=True)]
+    for i, stage in enumerate(stages):
+        x, right = pitch * i, pitch * (i + 1) - gap
+        sheet.open_mark(stage.link, stage.told)
+        sheet.hit(x, 0, pitch - gap, 200)
+        for j, line in enumerate(wrapped(stage.label, pitch - 14, 13, lines=1, strong=True)):
+            sheet.text(x, 14 + 15 * j, line, "strong row")
+        after = heights[i + 1] if i + 1 < len(stages) else kept[i]
+        _segment(sheet, stage, (x, right), middle, (heights[i], kept[i], after))
+        _figures(sheet, stage, x, middle + tall / 2 + 30, pitch)
+        sheet.close_mark(stage.link)
+    sheet.height = middle + tall / 2 + 66
+
+
+def _segment(
+    sheet: Sheet, stage: StageMark, across: tuple[float, float], middle: float, heights: tuple[float, float, float]
+) -> None:
+    """One stage of the ribbon: those who came, those who go on, and those who fall off below."""
+    x, right = across
+    came, on, after = heights
+    top = middle - came / 2
+    bend, turn = (right - x) * 0.62, (right - x) * 0.3
+    # The upper edge runs level, then eases towards where the next stage begins.
+    end_top = middle - after / 2 if on else top
+    edge = f"C{_p(right - turn / 2, top)} {_p(right - turn / 2, end_top)} {_p(right, end_top)}"
+    foot = end_top + min(on, after) if on else top
+    d = (
+        f"M{_p(x, top)} L{_p(x + bend, top)} {edge} L{_p(right, foot)} "
+        f"C{_p(right - turn / 2, foot)} {_p(x + bend + turn / 3, top + came)} {_p(x + bend, top + came)} "
+        f"L{_p(x, top + came)}Z"
+    )
+    lost = came - on
+    if lost > 0.8:
+        # Those who leave peel off downwards, as high as they are many.
+        start = x + bend - (right - x) * 0.12
+        fall = 15.0
+        peel = (
+            f"M{_p(start, top + came - lost)} "
+            f"C{_p(start + turn * 0.7, top + came - lost)} {_p(right - turn * 0.35, top + came - lost + fall * 0.4)} "
+            f"{_p(right - turn * 0.18, top + came + fall)} "
+            f"L{_p(right - turn * 0.18 - min(max(lost, 4.0), 30.0), top + came + fall)} "
+            f"C{_p(right - turn * 0.5 - min(lost, 24.0), top + came)} {_p(start + turn * 0.3, top + came)} "
+            f"{_p(start, top + came)}Z"
+        )
+        sheet.path(peel, "falling")
+    sheet.path(d, stage.look)
+
+
+def _p(x: float, y: float) -> str:
+    return f"{short_number(x)},{short_number(y)}"
+
+
+def _figures(sheet: Sheet, stage: StageMark, x: float, y: float, pitch: float) -> None:
+    score = stage.score_text or "no score"
+    sheet.text(x, y, score, "large strong" if stage.score_text else "soft label")
+    if stage.word and stage.score_text:
+        at = x + text_width(score, 17, strong=True) + 7
+        sheet.text(at, y, fitted(stage.word, x + pitch - at - 4, 12), f"{stage.text_look} label strong")
+    if stage.drop_text:
+        sheet.text(x, y + 17, fitted(stage.drop_text, pitch - 8, 12), "soft label")
+    _dots(sheet, stage, x, y + 31, pitch - 14)
+
+
+def _dots(sheet: Sheet, stage: StageMark, x: float, y: float, room: float) -> None:
+    """One dot a contact per 1,000 customers, as many as there is room for; then the number in their place."""
+    n = round(stage.contacts)
+    step = 7.0
+    if n * step <= room:
+        for i in range(n):
+            sheet.circle(x + 2.5 + step * i, y, 2.4, "quiet")
+        if n == 0 and stage.contacts_text:
+            sheet.text(x, y + 4, fitted(stage.contacts_text, room, 11.5), "soft small")
+        return
+    sheet.circle(x + 2.5, y, 2.4, "quiet")
+    sheet.text(x + 9, y + 4, fitted(f"× {n:,}", room, 11.5), "soft small")
+
+
+def _downwards(sheet: Sheet, stages: Sequence[StageMark]) -> None:
+    most = max(s.volume for s in stages)
+    pitch = 74.0
+    for i, stage in enumerate(stages):
+        top = pitch * i
+        size = max((sheet.width - 4) * stage.volume / most, 6.0)
+        on = size * (1 - min(max(stage.drop, 0.0), 1.0))
+        sheet.open_mark(stage.link, stage.told)
+        sheet.hit(0, top, sheet.width, pitch - 6)
+        score = stage.score_text or "no score"
+        words = f"{stage.word}\u2002" if stage.word and stage.score_text else ""
+        used = text_width(words, 12, strong=True) + text_width(score, 17, strong=True)
+        sheet.text(0, top + 16, fitted(stage.label, sheet.width - used - 16, 13.5, strong=True), "strong row")
+        end = sheet.width - text_width(score, 17 if stage.score_text else 12, strong=True) - 4
+        sheet.text(sheet.width, top + 16, score, "large strong" if stage.score_text else "soft label", anchor="end")
+        if words:
+            sheet.text(end, top + 16, stage.word, f"{stage.text_look} label strong", anchor="end")
+        sheet.rect(0, top + 24, on, 18, stage.look, round_=1.5)
+        if size - on > 0.8:
+            sheet.path(
+                f"M{_p(on, top + 24)} H{short_number(size)} L{_p(max(size - 8, on), top + 42)} H{short_number(on)}Z",
+                "falling",
+            )
+        sheet.text(0, top + 58, fitted(stage.drop_text, 150, 12), "soft label")
+        room = sheet.width - max(text_width(stage.drop_text, 12), 90) - 24
+        _dots(sheet, stage, sheet.width - min(7.0 * round(stage.contacts), room), top + 54, room)
+        sheet.close_mark(stage.link)
+    sheet.height = pitch * len(stages) - 8
