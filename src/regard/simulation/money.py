@@ -50,9 +50,9 @@ def draw_parcels(rng: np.random.Generator, bakeries: Bakeries, almanac: Almanac)
             chance = np.where(reached & (day >= done.day), chance * done.factor, chance)
     late = rng.random(rows) < chance
     at = almanac.at(day) + ((6.0 + 14.0 * rng.beta(2, 2, rows)) * HOUR).astype(np.int64)
-    due = almanac.at(day + 2 + rng.integers(0, 3, rows)) + 23 * HOUR + HOUR * 59 // 60
-    early = due - (rng.uniform(2.0, 30.0, rows) * HOUR).astype(np.int64)
-    behind = due + ((6.0 + rng.exponential(60.0, rows)) * HOUR).astype(np.int64)
+    due = almanac.at(day + 2 + rng.integers(0, 3, rows)) + 12 * HOUR  # noon: the same calendar day in every zone of theirs
+    early = due + (rng.uniform(-30.0, 5.0, rows) * HOUR).astype(np.int64)
+    behind = due + ((18.0 + rng.exponential(60.0, rows)) * HOUR).astype(np.int64)
     parcels = Parcels(
         account=account, day=day, at=at, due=due, kept=np.where(late, behind, np.maximum(early, at + HOUR)), late=late
     )
