@@ -1,0 +1,1 @@
+"""The pages: shell, navigation, sign-in, processes, and one default template every question is told through."""

@@ -1,0 +1,190 @@
+"""State, rooms and questions: the pages that answer, and their twins in JSON, CSV and SVG."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+
+from regard.errors import UnknownName
+from regard.web import slices
+from regard.web.frame import ROOM_WORDS, ROOMS, house, page, part, question_of
+from regard.web.refusals import not_found
+from regard.web.telling import csv_lines
+from regard.web.workers import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+    from regard.web.catalogue import Told
+    from regard.web.findings import Answered, Kept
+    from regard.web.slices import Slice
+
+STATE = "report/state"
+SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""A figure that stands alone carries its own style sheet; nothing else in it may do anything."""
+
+
+async def state(request: Request) -> Response:
+    """The State of the Customer, live."""
+    catalogue = await house(request).catalogue()
+    question = catalogue.find(STATE)
+    if question is None:
+        return RedirectResponse("/sources", 303)
+    return await _shown(request, question, template="state.html", title="State of the Customer")
+
+
+async def room(request: Request) -> Response:
+    """One room: its questions with their one-sentence answers, each arriving when it is ready."""
+    name = request.path_params["room"]
+    catalogue = await house(request).catalogue()
+    listed = catalogue.room(name)
+    if not listed or name == "report":
+        return await not_found(request)
+    seen = slices.read(request.query_params)
+    askable = [q for q in listed if not any(p.required for p in q.parameters)]
+    other = [q for q in listed if q not in askable]
+    return await page(
+        request, "room.html", title=ROOMS.get(name, name.title()), room=name, askable=askable, other=other, slice=seen,
+        words=ROOM_WORDS.get(name, ""),
+    )  # fmt: skip
+
+
+async def question(request: Request) -> Response:
+    """One question: page, part of a page, or a twin."""
+    name, _, twin = request.path_params["question"].partition(".")
+    catalogue = await house(request).catalogue()
+    found = question_of(catalogue, request.path_params["room"], name)
+    if found is None or twin not in {"", "json", "csv", "svg"}:
+        return await not_found(request)
+    if twin:
+        return await _twin(request, found, twin)
+    if found.path == STATE and not request.query_params.get("part"):
+        return RedirectResponse(slices.read(request.query_params).with_arguments("/"), 307)
+    return await _shown(request, found, template="question.html", title=found.title)
+
+
+async def _shown(request: Request, question: Told, *, template: str, title: str) -> Response:
+    here, seen = house(request), slices.read(request.query_params)
+    piece = request.query_params.get("part", "")
+    missing = [p for p in question.parameters if p.required and p.name not in seen.arguments]
+    if missing:
+        return await page(
+            request, template, title=title, room=question.room, question=question, slice=seen, found=None,
+            missing=missing, computing=False, error=None,
+        )  # fmt: skip
+    error: Failed | None = None
+    answered: Answered | None = None
+    try:
+        answered = await here.findings.get("ask", _given(question, seen))
+    except Failed as failed:
+        if piece:
+            raise
+        error = failed
+    if piece:
+        return await _piece(request, question, seen, answered, piece)
+    company = await here.company()
+    kept = answered.kept if answered else None
+    return await page(
+        request, template, title=title, room=question.room, question=question, slice=seen, missing=[], error=error,
+        found=await _view(question, kept, company.speaker) if kept else None, computing=bool(answered and answered.computing),
+        status=error.status if error and error.status >= 400 else 200,
+    )  # fmt: skip
+
+
+async def _piece(request: Request, question: Told, seen: Slice, answered: Answered | None, piece: str) -> Response:
+    """A part of a page that a script swaps in: 202 while there is nothing newer than what it shows."""
+    if answered is None or answered.kept is None or (answered.computing and piece == "answer"):
+        return Response(status_code=202)
+    company = await house(request).company()
+    found = await _view(question, answered.kept, company.speaker)
+    template = {"card": "_card.html", "state": "_state.html"}.get(piece, "_answer.html")
+    return part(request, template, question=question, found=found, slice=seen, company=company, computing=False)
+
+
+async def _view(question: Told, kept: Kept, speaker: Any) -> dict[str, Any]:
+    """A kept answer as templates want it; a large one is taken apart outside the event loop's turn."""
+    said = msgspec.json.decode(kept.body)
+    finding = said["finding"]
+    await asyncio.sleep(0)
+    return {
+        "finding": finding,
+        "figure": said["figure"],
+        "numbers": speaker.numbers(finding, question),
+        "tables": speaker.tables(finding, question),
+        "age": kept.age,
+    }
+
+
+async def _twin(request: Request, question: Told, twin: str) -> Response:
+    seen = slices.read(request.query_params)
+    kept = await house(request).findings.all("ask", _given(question, seen), gone=request.is_disconnected)
+    said = msgspec.json.decode(kept.body)
+    if twin == "json":
+        return JSONResponse(said["finding"])
+    name = f"{question.room}-{question.name}"
+    if twin == "csv":
+        return csv_response(_rows(question, said["finding"], seen.arguments), name)
+    figure = said["figure"]
+    if not figure:
+        raise UnknownName("figure", question.path, [], where=request.url.path)
+    return Response(figure["alone"], media_type="image/svg+xml", headers={"content-security-policy": SVG_POLICY})
+
+
+def _rows(question: Told, finding: dict[str, Any], arguments: dict[str, str]) -> tuple[list[dict[str, Any]], Any]:
+    tables = question.tables
+    if tables:
+        return finding.get(tables[0].name) or [], tables[0].columns
+    plain = [f for f in question.fields if f.shape not in {"table", "record"}]
+    return [{f.name: finding.get(f.name) for f in plain}], plain
+
+
+def csv_response(table: tuple[list[dict[str, Any]], Any], name: str) -> StreamingResponse:
+    """Rows as a CSV file, a block at a time so that other pages get their turn."""
+
+    async def blocks() -> AsyncIterator[str]:
+        for block in csv_lines(*table):
+            yield block
+            await asyncio.sleep(0)
+
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+    return StreamingResponse(blocks(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _given(question: Told, seen: Slice) -> dict[str, Any]:
+    scope = dict(sorted(seen.scope.items()))
+    return {"path": question.path, "arguments": dict(sorted(seen.arguments.items())), "scope": scope}
+
+
+async def palette(request: Request) -> Response:
+    """What the command palette offers for a text: customers by name, then pages and questions."""
+    here = house(request)
+    text = request.query_params.get("q", "").replace("\0", "").strip()[:200]
+    catalogue = await here.catalogue()
+    customers: list[dict[str, str]] = []
+    if text:
+        answered = await here.findings.get("search", {"text": text}, patience=1.5)
+        customers = msgspec.json.decode(answered.kept.body) if answered.kept else []
+    words = text.lower().split()
+    listed = [
+        ("/", "State", "g s"),
+        *((f"/{n}", t, f"g {n[0]}") for n, t in ROOMS.items() if n != "report" and catalogue.room(n)),
+    ]
+    listed += [
+        ("/sources", "Sources", "g i"),
+        ("/sources/ledger", "Ledger", ""),
+        ("/sources/readiness", "Readiness", ""),
+        ("/settings", "Settings", "g ,"),
+    ]
+    pages = [p for p in listed if all(w in p[1].lower() for w in words)]
+    asked = [
+        q
+        for q in catalogue.questions
+        if q.path != STATE and all(w in f"{q.title} {q.help} {q.room}".lower() for w in words)
+    ]
+    return part(request, "_palette.html", customers=customers, pages=pages, questions=asked[:20], text=text,
+                slice=slices.read(request.query_params))  # fmt: skip

@@ -1,0 +1,164 @@
+// What the pages do beyond HTML. Without it everything still works: forms send, links lead, reload shows what is new.
+"use strict";
+const $ = (selector, from = document) => from.querySelector(selector);
+const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const say = (text) => { const place = $("#said"); if (place) { place.textContent = ""; setTimeout(() => { place.textContent = text; }, 50); } };
+const token = () => document.body.dataset.token || "";
+
+// ---- parts that arrive later: asked for a few at a time, swapped in when they are there
+let asking = 0;
+const queue = [];
+async function fill(place) {
+  const url = place.dataset.part;
+  place.setAttribute("aria-busy", "true");
+  for (let pause = 250, tries = 0; tries < 200 && place.isConnected; tries += 1) {
+    let reply;
+    try { reply = await fetch(url, { headers: { accept: "text/html" } }); } catch { await wait(2000); continue; }
+    if (reply.status === 401) { location.reload(); return; }
+    if (reply.status !== 202) {
+      const html = await reply.text();
+      const swap = () => { place.innerHTML = html; wire(place); };
+      place.removeAttribute("data-part");
+      place.removeAttribute("aria-busy");
+      if (document.startViewTransition && place.id === "answer" && !matchMedia("(prefers-reduced-motion: reduce)").matches) document.startViewTransition(swap); else swap();
+      if (place.id === "answer") say("The answer has arrived.");
+      return;
+    }
+    await wait(pause);
+    pause = Math.min(pause * 1.4, 2000);
+  }
+}
+function next() {
+  while (asking < 3 && queue.length) {
+    asking += 1;
+    fill(queue.shift()).finally(() => { asking -= 1; next(); });
+  }
+}
+function wire(root) {
+  for (const place of $$("[data-part]", root)) queue.push(place);
+  for (const button of $$("[data-copy],[data-copy-link],[data-print]", root)) button.hidden = false;
+  next();
+}
+
+// ---- scope bar: a choice is made by choosing
+const scope = $("[data-scope]");
+function go(form) {
+  const query = new URLSearchParams();
+  const days = form.elements.since && (form.elements.since.value || form.elements.until.value);
+  for (const [name, value] of new FormData(form)) {
+    if (!value || (name === "period" && (value === "3m" || days))) continue;
+    query.append(name, value);
+  }
+  const text = query.toString();
+  location.assign(form.getAttribute("action") + (text ? `?${text}` : ""));
+}
+if (scope) {
+  scope.addEventListener("submit", (event) => { event.preventDefault(); go(scope); });
+  scope.addEventListener("change", (event) => {
+    if (event.target.closest(".sheet")) return;
+    if (event.target.name === "period" && event.target.value) { scope.elements.since.value = ""; scope.elements.until.value = ""; }
+    go(scope);
+  });
+}
+for (const form of $$("form.ask")) form.addEventListener("submit", (event) => { event.preventDefault(); go(form); });
+
+// ---- palette
+const palette = $("#palette");
+const text = $("#palette-text");
+const list = $("#palette-list");
+let asked = 0;
+let at = 0;
+function mark(index) {
+  const items = $$("a", list);
+  if (!items.length) { text.removeAttribute("aria-activedescendant"); return; }
+  at = (index + items.length) % items.length;
+  items.forEach((item, i) => item.setAttribute("aria-selected", i === at ? "true" : "false"));
+  text.setAttribute("aria-activedescendant", items[at].id);
+  items[at].scrollIntoView({ block: "nearest" });
+}
+async function search() {
+  const number = ++asked;
+  const url = new URL(list.dataset.url, location.href);
+  url.searchParams.set("q", text.value);
+  const reply = await fetch(url).catch(() => null);
+  if (number !== asked || !reply || !reply.ok) return;
+  list.innerHTML = await reply.text();
+  mark(0);
+}
+function find() { if (!palette.open) { palette.showModal(); text.select(); search(); } }
+if (palette) {
+  let later;
+  text.addEventListener("input", () => { clearTimeout(later); later = setTimeout(search, 90); });
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown") { event.preventDefault(); mark(at + 1); }
+    if (event.key === "ArrowUp") { event.preventDefault(); mark(at - 1); }
+    if (event.key === "Enter") { event.preventDefault(); const item = $$("a", list)[at]; if (item) item.click(); }
+  });
+  palette.addEventListener("click", (event) => { if (event.target === palette) palette.close(); });
+  $("#find").addEventListener("click", find);
+}
+
+// ---- keys
+const keys = $("#keys");
+const opener = $("#keys-open");
+if (opener) { opener.hidden = false; opener.addEventListener("click", () => keys.showModal()); }
+const places = { s: "/", c: "/customers", j: "/journey", l: "/listening", r: "/reliability", e: "/leadership", i: "/sources", ",": "/settings" };
+let before = "";
+function chapter(step) {
+  const all = $$(".chapter");
+  if (!all.length) return;
+  const here = all.findIndex((c) => c.getBoundingClientRect().top > 70);
+  const from = here === -1 ? all.length : here;
+  const target = all[Math.max(0, Math.min(all.length - 1, step > 0 ? (Math.abs(all[Math.min(from, all.length - 1)].getBoundingClientRect().top - 60) < 15 ? from + 1 : from) : from - (here === -1 ? 1 : 1)))];
+  target.scrollIntoView();
+  const link = $("a, button", target);
+  if (link) link.focus({ preventScroll: true });
+}
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); find(); return; }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog[open]")) return;
+  const key = event.key;
+  if (before === "g" && places[key]) {
+    const href = places[key];
+    const link = $$(".rail a").find((a) => new URL(a.href).pathname === href);
+    before = "";
+    if (link) { event.preventDefault(); link.click(); }
+    return;
+  }
+  before = key;
+  if (key === "/") { event.preventDefault(); find(); }
+  else if (key === "?" && keys) keys.showModal();
+  else if (key === "p" && $("#period")) { event.preventDefault(); $("#period").focus(); }
+  else if (key === "f" && $("#scope-more")) { event.preventDefault(); $("#scope-more").togglePopover(); $("#scope-more").querySelector("input,select").focus(); }
+  else if (key === "[") chapter(-1);
+  else if (key === "]") chapter(1);
+});
+
+// ---- copying, printing, dialogs, looks
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.dataset.copy || "copyLink" in button.dataset) {
+    const what = button.dataset.copy ? $(`#${button.dataset.copy}`).textContent : location.href;
+    await navigator.clipboard.writeText(what).catch(() => {});
+    const words = button.textContent;
+    button.textContent = "Copied";
+    say("Copied.");
+    setTimeout(() => { button.textContent = words; }, 1500);
+  }
+  if ("print" in button.dataset) window.print();
+  if (button.dataset.dialog) $(`#${button.dataset.dialog}`).showModal();
+});
+for (const button of $$(".look button")) {
+  button.addEventListener("click", (event) => {
+    event.preventDefault();
+    const { name, value } = button;
+    const root = document.documentElement;
+    const plain = value === "auto" || value === "calm";
+    if (plain) delete root.dataset[name]; else root.dataset[name] = value;
+    document.cookie = plain ? `${name}=; path=/; max-age=0; samesite=strict` : `${name}=${value}; path=/; max-age=31536000; samesite=strict`;
+    for (const other of button.parentElement.children) other.setAttribute("aria-pressed", other === button ? "true" : "false");
+  });
+}
+wire(document);

@@ -1,0 +1,203 @@
+"""A finding as a page shows it: fields become words with their help, tables become rows of cells, CSV is made safe."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+import shlex
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+from regard import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from regard.web.catalogue import Field, Told
+
+SHOWN_ROWS = 200
+FORMULA = re.compile(r"^[=+\-@\t\r\0＝＋－＠]")
+_NUMBERS = re.compile(
+    r"(?<![\w.,])((?:[+−-]\s?)?(?:[A-Z]{0,2}[$€£¥₹]\s?|CHF\s)?\d[\d,.]*\d|(?:[+−-]\s?)?(?:[A-Z]{0,2}[$€£¥₹]\s?|CHF\s)?\d)"
+    r"(\u00a0(?:%|[kMBT]\b))?"
+)
+_SHARE = re.compile(r"^(the )?share\b|\bshare of (one|1)\b|\bas a share\b|\bbetween 0 and 1\b", re.IGNORECASE)
+_MONEY = re.compile(r"\bcurrency\b|\bmoney\b", re.IGNORECASE)
+_SECONDS = re.compile(r"\bin seconds\b|\bseconds\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One shown value: its text, whether it is a number, and a machine-readable value to sort by."""
+
+    text: str
+    number: bool = False
+    sort: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of a finding as a page shows it; `left` rows are only in the CSV."""
+
+    name: str
+    title: str
+    help: str
+    columns: Sequence[tuple[str, str, bool]]
+    rows: Sequence[Sequence[Cell]]
+    left: int
+    raw: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speaker:
+    """Says values in the company's words: its currency and its zone."""
+
+    currency: str = ""
+    zone: str = "UTC"
+
+    def cell(self, value: Any, field: Field) -> Cell:
+        """One value as its field means it."""
+        number = field.shape in {"number", "whole"}
+        sort = str(value) if number and value is not None else ""
+        return Cell(text=self.say(value, field), number=number or field.shape == "interval", sort=sort)
+
+    def say(self, value: Any, field: Field) -> str:
+        """One value in words."""
+        if value is None or value == "":
+            return wording.DASH
+        if isinstance(value, dict) and {"low", "high"} <= value.keys():
+            return f"{self._number(value['low'], field)} … {self._number(value['high'], field)}"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, int | float):
+            return self._number(value, field)
+        if isinstance(value, list):
+            return ", ".join(self.say(v, field) for v in value) or wording.DASH
+        if isinstance(value, dict):
+            return ", ".join(f"{wording.title(str(k))} {self.say(v, field)}" for k, v in value.items())
+        return self._text(str(value), field)
+
+    def _text(self, text: str, field: Field) -> str:
+        try:
+            if field.shape == "time":
+                return wording.moment(datetime.fromisoformat(text), self.zone)
+            if field.shape == "day":
+                return wording.day(date.fromisoformat(text))
+        except ValueError:
+            return text
+        return text
+
+    def _number(self, value: float, field: Field) -> str:
+        unit = unit_of(field)
+        if isinstance(value, float) and not math.isfinite(value):
+            return wording.DASH
+        if unit == "share":
+            return wording.percent(value)
+        if unit == "money":
+            return wording.money(value, self.currency)
+        if unit == "seconds":
+            return wording.duration(value)
+        if unit == "points":
+            return wording.signed(value, 1)
+        return str(value) if unit == "plain" else wording.number(value)
+
+    def tables(self, finding: Mapping[str, Any], question: Told) -> list[Table]:
+        """The finding's tables that hold rows."""
+        return [self._table(finding[t.name], t) for t in question.tables if finding.get(t.name)]
+
+    def _table(self, rows: Sequence[Mapping[str, Any]], field: Field) -> Table:
+        columns = [c for c in field.columns if any(_filled(r.get(c.name)) for r in rows)]
+        shown = rows[:SHOWN_ROWS]
+        return Table(
+            name=field.name,
+            title=wording.title(field.name),
+            help=field.help,
+            columns=[(heading(c), c.help, c.shape in {"number", "whole", "interval"}) for c in columns],
+            rows=[[self.cell(r.get(c.name), c) for c in columns] for r in shown],
+            left=len(rows) - len(shown),
+            raw=shown,
+        )
+
+    def numbers(self, finding: Mapping[str, Any], question: Told) -> list[tuple[str, str, str]]:
+        """The finding's single values: heading, words, help; what is empty is left out."""
+        return [
+            (heading(f), self.say(finding[f.name], f), f.help)
+            for f in question.fields
+            if f.shape not in {"table", "record"} and _filled(finding.get(f.name))
+        ]
+
+
+def unit_of(field: Field) -> str:
+    """What a number counts: as declared on the field, else as its help says."""
+    if field.unit:
+        return field.unit
+    if field.shape == "whole":
+        return "year" if field.name == "year" else "count"
+    if _SHARE.search(field.help) or field.name.endswith(("_rate", "_share")) or field.name == "share":
+        return "share"
+    if _MONEY.search(field.help) or field.name.endswith(("value", "amount")):
+        return "money"
+    return "seconds" if _SECONDS.search(field.help) else "number"
+
+
+def heading(field: Field) -> str:
+    """A column's heading."""
+    return {"n": "n"}.get(field.name, wording.title(field.name))
+
+
+def _filled(value: Any) -> bool:
+    return value not in (None, "", [], {})
+
+
+def emphasised(text: str) -> Markup:
+    """An answer with its numbers set off, so that the eye finds them."""
+    parts: list[str] = []
+    end = 0
+    for match in _NUMBERS.finditer(text):
+        parts += [str(escape(text[end : match.start()])), f"<b>{escape(match[0])}</b>"]
+        end = match.end()
+    return Markup("".join([*parts, str(escape(text[end:]))]))  # noqa: S704 - every part is escaped above
+
+
+def command(question: Told, scope: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    """The command that prints the same."""
+    words = ["regard", question.room, question.name]
+    for name, value in [*scope.items(), *arguments.items()]:
+        for item in value if isinstance(value, list | tuple) else [value]:
+            if item not in (None, ""):
+                words += [f"--{name.replace('_', '-')}", str(item)]
+    return shlex.join(words)
+
+
+def csv_lines(rows: Sequence[Mapping[str, Any]], columns: Sequence[Field]) -> Iterator[str]:
+    """The rows as CSV in blocks of lines: numbers as numbers, and no text that a spreadsheet takes for a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    names = [c.name for c in columns] if columns else list(rows[0]) if rows else []
+    writer.writerow([safe(n) for n in names])
+    for index, row in enumerate(rows, start=1):
+        writer.writerow([_plain(row.get(n)) for n in names])
+        if index % 500 == 0:
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, int | float):
+        return "" if value is None else value
+    if isinstance(value, dict) and {"low", "high"} <= value.keys():
+        return f"{value['low']} to {value['high']}"
+    return safe(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def safe(text: str) -> str:
+    """A text that no spreadsheet reads as a formula."""
+    return f"'{text}" if FORMULA.match(text) else text
