@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from regard.bringing import import_command
 from regard.errors import BadInput, RegardError, UnknownName
 from regard.keeping import COMMANDS, JSON, WORKSPACE, ledger_of, opened, say, settle
 from regard.settings import settings
@@ -188,7 +189,7 @@ def _simulate(workspace: Workspace, signals: int, seed: int, *, quiet: bool) -> 
     follow(settle(workspace), quiet=quiet)
 
 
-for _command in COMMANDS:
+for _command in (import_command, *COMMANDS):
     regard.add_command(_command)
 
 

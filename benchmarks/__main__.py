@@ -1,0 +1,36 @@
+"""``python -m benchmarks [import|ask|large] [--signals N]``: re-measure and write benchmarks/RESULTS*.md."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks import asking, importing
+from benchmarks.measuring import write
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Measure what is asked for; everything but the large table by default."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("what", nargs="?", choices=["import", "ask", "large"])
+    parser.add_argument("--signals", type=int, default=None)
+    given = parser.parse_args()
+    work = HERE / "work"
+    work.mkdir(exist_ok=True)
+    if given.what == "large":
+        write(asking.table(work, signals=given.signals or 100_000_000), HERE / "RESULTS-large.md")
+        return
+    rows = []
+    if given.what in {None, "import"}:
+        rows += importing.measure(work)
+    if given.what in {None, "ask"}:
+        rows += asking.measure(work, signals=given.signals or 10_000_000)
+    write(rows, HERE / ("RESULTS.md" if given.what is None else f"RESULTS-{given.what}.md"))
+    for row in rows:
+        print(f"{'ok ' if row.met else '-- '} {row.name}: {row.figure} (target {row.target})")
+
+
+if __name__ == "__main__":
+    main()
