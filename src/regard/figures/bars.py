@@ -268,5 +268,6 @@ def _group(sheet: Sheet, bar: GroupBar, x: Scale, top: float, write: Callable[[f
         sheet.circle(x(bar.value), y, 5, bar.marked or "accent")
         tone = f"{bar.marked}-text strong" if bar.marked else "strong"
         arrow = {"bad": " ▼", "good": " ▲"}.get(bar.marked, "")
-        sheet.text((bar.high is not None and x(bar.high)) or x(bar.value), y + 4.5, f"\u2002{words}{arrow}", tone)
+        after = max(x(bar.value), x(bar.high) if bar.high is not None else 0.0)
+        sheet.text(after + 9, y + 4.5, f"{words}{arrow}", tone)
     sheet.close_mark(bar.link)

@@ -44,6 +44,8 @@ class Figure:
     @property
     def inline(self) -> str:
         """Both drawings in one element; `figures.css` shows the one that fits where it stands."""
+        if self.svg == self.svg_narrow:
+            return self.svg
         return f'<div class="fig">{self.svg}{self.svg_narrow}</div>'
 
 
@@ -63,16 +65,16 @@ def finished(draw: Callable[[Sheet], None], *, title: str, alt: str = "") -> Fig
     return composed(sheets[0], sheets[1], title=title, alt=alt)
 
 
-def composed(wide: Sheet, narrow: Sheet, *, title: str, alt: str = "") -> Figure:
-    """A figure of two drawn sheets."""
+def composed(wide: Sheet, narrow: Sheet, *, title: str, alt: str = "", place: str = "") -> Figure:
+    """A figure of two drawn sheets; a `place` of its own is for one that is the same everywhere."""
     words = clean(alt or title)
     return Figure(
-        svg=_markup(wide, clean(title), words, "wide"),
+        svg=_markup(wide, clean(title), words, place or "wide"),
         title=clean(title),
         alt=words,
         width=wide.width,
         height=wide.height,
-        svg_narrow=_markup(narrow, clean(title), words, "narrow"),
+        svg_narrow=_markup(narrow, clean(title), words, place or "narrow"),
     )
 
 

@@ -1,11 +1,11 @@
-"""The journey as one band from left to right: width is volume, colour and word are the score, what falls off peels away."""
+"""The journey as one band: its width is volume, colour and word are the score, what falls off turns away."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from regard.figures.drawing import Sheet, fitted, short_number, text_width, wrapped
+from regard.figures.drawing import Sheet, fitted, short_number, text_width
 from regard.figures.figure import Figure, finished, is_narrow, nothing
 
 if TYPE_CHECKING:
@@ -61,8 +61,21 @@ class StageMark:
         return self.tip or ", ".join(w for w in (f"{self.label}: {score}", self.drop_text, self.contacts_text) if w)
 
 
-def journey_band(stages: Sequence[StageMark], *, title: str, alt: str = "") -> Figure:
-    """Draw the journey. Narrow places turn it downwards, one stage a row."""
+def journey_band(
+    stages: Sequence[StageMark],
+    *,
+    title: str,
+    alt: str = "",
+    legend: str = "Height: customers who came; what turns off left. ● One contact per 1,000 customers.",
+) -> Figure:
+    """Draw the journey. Narrow places turn it downwards, one stage a row.
+
+    Args:
+        stages: In order.
+        title: The finding.
+        alt: What it shows.
+        legend: How to read it, under the band; empty leaves it out.
+    """
 
     def draw(sheet: Sheet) -> None:
         if not stages or not any(s.volume > 0 for s in stages):
@@ -71,61 +84,62 @@ def journey_band(stages: Sequence[StageMark], *, title: str, alt: str = "") -> F
             _downwards(sheet, stages)
         else:
             _across(sheet, stages)
+        if legend and any(s.volume > 0 for s in stages):
+            _legend(sheet, legend)
 
     return finished(draw, title=title, alt=alt)
 
 
+def _legend(sheet: Sheet, legend: str) -> None:
+    words = legend.replace("Height", "Width") if is_narrow(sheet) else legend
+    for line in wrapped(words, sheet.width, 11.5, lines=2):
+        sheet.height += 17
+        sheet.text(0, sheet.height - 3, line, "soft small")
+
+
 def _across(sheet: Sheet, stages: Sequence[StageMark]) -> None:
     most = max(s.volume for s in stages)
-    tall, middle, gap = 96.0, 82.0, 3.0
+    tall, top, gap = 78.0, 26.0, 2.5
     pitch = sheet.width / len(stages)
-    heights = [max(tall * s.volume / most, 6.0) for s in stages]
-    kept = [h * (1 - min(max(s.drop, 0.0), 1.0)) for h, s in zip(heights, stages, strict=True)]
+    heights = [max(tall * s.volume / most, 4.0) for s in stages]
+    foot = top + max(h + (_TURN if s.drop > 0 else 0) for h, s in zip(heights, stages, strict=True))
     for i, stage in enumerate(stages):
-        x, right = pitch * i, pitch * (i + 1) - gap
+        x = pitch * i
         sheet.open_mark(stage.link, stage.told)
-        sheet.hit(x, 0, pitch - gap, 200)
-        for j, line in enumerate(wrapped(stage.label, pitch - 14, 13, lines=1, strong=True)):
-            sheet.text(x, 14 + 15 * j, line, "strong row")
-        after = heights[i + 1] if i + 1 < len(stages) else kept[i]
-        _segment(sheet, stage, (x, right), middle, (heights[i], kept[i], after))
-        _figures(sheet, stage, x, middle + tall / 2 + 30, pitch)
+        sheet.hit(x, 0, pitch - gap, foot + 66)
+        sheet.text(x, 14, fitted(stage.label, pitch - 12, 13.5, strong=True), "strong row")
+        _segment(sheet, stage, (x, x + pitch - gap), top, heights[i])
+        _figures(sheet, stage, x, foot + 24, pitch)
         sheet.close_mark(stage.link)
-    sheet.height = middle + tall / 2 + 66
+    sheet.height = foot + 62
 
 
-def _segment(
-    sheet: Sheet, stage: StageMark, across: tuple[float, float], middle: float, heights: tuple[float, float, float]
-) -> None:
-    """One stage of the ribbon: those who came, those who go on, and those who fall off below."""
+_TURN = 20.0
+
+
+def _segment(sheet: Sheet, stage: StageMark, across: tuple[float, float], top: float, came: float) -> None:
+    """One stage: those who came, those who go on, and those who leave, turning off downwards."""
     x, right = across
-    came, on, after = heights
-    top = middle - came / 2
-    bend, turn = (right - x) * 0.62, (right - x) * 0.3
-    # The upper edge runs level, then eases towards where the next stage begins.
-    end_top = middle - after / 2 if on else top
-    edge = f"C{_p(right - turn / 2, top)} {_p(right - turn / 2, end_top)} {_p(right, end_top)}"
-    foot = end_top + min(on, after) if on else top
-    d = (
-        f"M{_p(x, top)} L{_p(x + bend, top)} {edge} L{_p(right, foot)} "
-        f"C{_p(right - turn / 2, foot)} {_p(x + bend + turn / 3, top + came)} {_p(x + bend, top + came)} "
-        f"L{_p(x, top + came)}Z"
+    lost = came * min(max(stage.drop, 0.0), 1.0)
+    on, inner = came - lost, 6.0
+    tip = min(2 + lost / 3, 7.0)
+    if lost < 0.7:
+        sheet.rect(x, top, right - x, came, stage.look)
+        return
+    turn = right - inner - lost
+    low = top + came
+    sheet.path(f"M{_p(x, top)} H{_n(right)} V{_n(top + on)} H{_n(turn)} V{_n(low)} H{_n(x)}Z", stage.look)
+    outer = inner + lost
+    sheet.path(
+        f"M{_p(turn, top + on)} A{_n(outer)} {_n(outer)} 0 0 1 {_p(right, top + on + outer)} "
+        f"V{_n(low + _TURN - tip)} L{_p(right - lost / 2, low + _TURN)} L{_p(right - lost, low + _TURN - tip)} "
+        f"V{_n(low + inner)} A{_n(inner)} {_n(inner)} 0 0 0 {_p(turn, low)}Z",
+        "falling",
     )
-    lost = came - on
-    if lost > 0.8:
-        # Those who leave peel off downwards, as high as they are many.
-        start = x + bend - (right - x) * 0.12
-        fall = 15.0
-        peel = (
-            f"M{_p(start, top + came - lost)} "
-            f"C{_p(start + turn * 0.7, top + came - lost)} {_p(right - turn * 0.35, top + came - lost + fall * 0.4)} "
-            f"{_p(right - turn * 0.18, top + came + fall)} "
-            f"L{_p(right - turn * 0.18 - min(max(lost, 4.0), 30.0), top + came + fall)} "
-            f"C{_p(right - turn * 0.5 - min(lost, 24.0), top + came)} {_p(start + turn * 0.3, top + came)} "
-            f"{_p(start, top + came)}Z"
-        )
-        sheet.path(peel, "falling")
-    sheet.path(d, stage.look)
+
+
+def _n(value: float) -> str:
+    return short_number(value)
 
 
 def _p(x: float, y: float) -> str:
@@ -169,17 +183,15 @@ def _downwards(sheet: Sheet, stages: Sequence[StageMark]) -> None:
         score = stage.score_text or "no score"
         words = f"{stage.word}\u2002" if stage.word and stage.score_text else ""
         used = text_width(words, 12, strong=True) + text_width(score, 17, strong=True)
-        sheet.text(0, top + 16, fitted(stage.label, sheet.width - used - 16, 13.5, strong=True), "strong row")
-        end = sheet.width - text_width(score, 17 if stage.score_text else 12, strong=True) - 4
+        sheet.text(0, top + 16, fitted(stage.label, sheet.width - used - 20, 13.5, strong=True), "strong row")
+        end = sheet.width - text_width(score, 17 if stage.score_text else 12, strong=True) - 9
         sheet.text(sheet.width, top + 16, score, "large strong" if stage.score_text else "soft label", anchor="end")
         if words:
             sheet.text(end, top + 16, stage.word, f"{stage.text_look} label strong", anchor="end")
         sheet.rect(0, top + 24, on, 18, stage.look, round_=1.5)
         if size - on > 0.8:
-            sheet.path(
-                f"M{_p(on, top + 24)} H{short_number(size)} L{_p(max(size - 8, on), top + 42)} H{short_number(on)}Z",
-                "falling",
-            )
+            foot = f"L{_p(max(size - 8, on), top + 42)} H{short_number(on)}Z"
+            sheet.path(f"M{_p(on, top + 24)} H{short_number(size)} {foot}", "falling")
         sheet.text(0, top + 58, fitted(stage.drop_text, 150, 12), "soft label")
         room = sheet.width - max(text_width(stage.drop_text, 12), 90) - 24
         _dots(sheet, stage, sheet.width - min(7.0 * round(stage.contacts), room), top + 54, room)

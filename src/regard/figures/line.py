@@ -90,6 +90,8 @@ def banded_line(
         lines = ticks(low, high, 3 if narrow else 4)
         left = max(text_width(write_axis(t), 12) for t in lines or [0.0]) + 10
         x = Scale(0, max(len(points) - 1, 1), left + 6, sheet.width - right)
+        if len(points) == 1:
+            x = Scale(-1, 1, x.start, x.end)
         frame = _Frame(points, before, events, before_name, write, write_axis, x, Scale(low, high, plot[1], plot[0]))
         _grid(sheet, frame, lines, left)
         _events(sheet, frame, plot)
@@ -159,7 +161,11 @@ def _ghost(sheet: Sheet, frame: _Frame) -> None:
             sheet.polyline(places, "ghost")
     known = [i for i, p in enumerate(frame.before[: len(frame.points)]) if p.value is not None]
     if known:
-        i = known[0]
+        # Its name stands where ghost and line are furthest apart, on the far side.
+        i = max(
+            known[: max(len(known) - 3, 1)],
+            key=lambda k: abs((frame.before[k].value or 0.0) - (frame.points[k].value or 0.0)),
+        )
         own = frame.points[i].value
         over = own is None or (frame.before[i].value or 0.0) > own
         y = frame.y(frame.before[i].value or 0.0) + (-8 if over else 17)

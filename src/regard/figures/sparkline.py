@@ -22,10 +22,9 @@ def sparkline(
     high: Sequence[float | None] = (),
 ) -> Figure:
     """Draw values as a small line with its last point, and their band when ends are given; None leaves a gap."""
-    sheets = (Sheet(WIDTH, HEIGHT), Sheet(WIDTH, HEIGHT))
-    for sheet in sheets:
-        _draw(sheet, values, low, high)
-    return composed(*sheets, title=title, alt=alt)
+    sheet = Sheet(WIDTH, HEIGHT)
+    _draw(sheet, values, low, high)
+    return composed(sheet, sheet, title=title, alt=alt, place="spark")
 
 
 def _draw(

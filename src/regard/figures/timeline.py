@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -117,21 +116,22 @@ def _few_days(sheet: Sheet, span: tuple[datetime, datetime], x: Scale, place: tu
         sheet.text(x.end, place[1] + 17, day(span[1]), "soft label", anchor="end")
 
 
-def _lane(sheet: Sheet, marks: Sequence[TimelineMark], lane: int, x: Scale, start: datetime, y: float) -> None:
+def _lane(  # noqa: PLR0917 - one place calls it
+    sheet: Sheet, marks: Sequence[TimelineMark], lane: int, x: Scale, start: datetime, y: float
+) -> None:
     """Marks of one lane: labels where there is room, marks that are many as a row of strokes."""
     places = [x(max((m.at - start).total_seconds(), 0.0)) for m in marks]
-    crowd = Counter(round(p / 9) for p in places)
+    crowded = sum(not m.label for m in marks) > 12
     free = 0.0
     for i, (mark, here) in enumerate(zip(marks, places, strict=True)):
         following = places[i + 1] if i + 1 < len(places) else sheet.width
         sheet.open_mark(mark.link, mark.tip or f"{day(mark.at)}: {mark.label or mark.lane}")
         if mark.until is not None:
             end = x((mark.until - start).total_seconds())
-            sheet.line(here, y, max(end, here + 2), y, f"span-{mark.tone}" if mark.tone else "span")
-            following = following if end < following else here
+            sheet.line(here, y + 10, max(end, here + 2), y + 10, f"span-{mark.tone}" if mark.tone else "span")
         if mark.link:
             sheet.hit(here - 12, y - 12, 24, 24)
-        _sign(sheet, lane, here, y, mark.tone, dense=not mark.label and crowd[round(here / 9)] > 1)
+        _sign(sheet, lane, here, y, mark.tone, dense=crowded and not mark.label)
         room = following - here - 20
         if mark.label and here >= free and room > 34:
             words = fitted(mark.label, room, 11.5)
