@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from regard.signals.identity import NOBODY, SPACES, Raw, raw_ids
+from regard.signals.identity import NOBODY, SPACES, Membership, Raw, raw_ids
 from regard.signals.shapes import CUSTOMER, FOLD, KNOWN, PAIRS, SETTLED, STANDING
 from regard.signals.views import read, standing_rows
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from regard.signals.settling import Settlement
     from regard.store.lake import LakeFile
+    from regard.store.log import Segment
 
 
 def statement(name: str) -> str:
@@ -26,25 +28,29 @@ def statement(name: str) -> str:
     return resources.files("regard.signals").joinpath(name).read_text(encoding="utf-8")
 
 
-def pairs(connection: duckdb.DuckDBPyConnection, table: pa.Table, kind: str) -> pa.Table:
-    """Persons and accounts that rows name together, once each, as PAIRS.
+@dataclass(frozen=True)
+class Seen:
+    """Hashes of the ids of a segment's rows, and the rows' positions."""
 
-    Args:
-        connection: Any DuckDB connection.
-        table: Rows as sent, with positions.
-        kind: A ``profile`` states it, any other kind only shows it.
-    """
-    if not {"account", "position"} <= set(table.column_names) or kind == "merge":
-        return PAIRS.empty_table()
-    raw = raw_ids(connection, table.select([c for c in (*SPACES, "position") if c in table.column_names]))
-    somebody = raw.somebody()
-    both = (somebody != NOBODY) & (raw.account != NOBODY)
+    raw: Raw
+    position: NDArray[np.int64]
+
+
+def pairs(seen: Seen, segment: Segment) -> pa.Table:
+    """Persons and accounts that rows name together, as PAIRS; a ``profile`` states it, other kinds only show it."""
+    somebody = seen.raw.somebody()
+    both = (somebody != NOBODY) & (seen.raw.account != NOBODY)
     if not both.any():
         return PAIRS.empty_table()
-    person, account, position = somebody[both], raw.account[both], table["position"].to_numpy()[both]
-    stated = kind == "profile"
-    made = pa.table([person, account, position, np.full(len(person), stated)], schema=PAIRS)
-    return joined_pairs(connection, [made])
+    stated = np.full(int(both.sum()), segment.kind == "profile")
+    return pa.table([somebody[both], seen.raw.account[both], seen.position[both], stated], schema=PAIRS)
+
+
+def membership(parts: list[pa.Table]) -> Membership:
+    """Pairs of all kinds as arrays."""
+    every = pa.concat_tables([PAIRS.empty_table(), *parts])
+    person, account, position = (every[name].to_numpy() for name in ("person", "account", "position"))
+    return Membership(person, account, position, every["stated"].to_numpy())
 
 
 def joined_pairs(connection: duckdb.DuckDBPyConnection, parts: list[pa.Table]) -> pa.Table:

@@ -15,26 +15,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from sqlalchemy import select
 
 from regard.signals import derived, identity
+from regard.signals.plans import FORMAT, Plan, make_plan
 from regard.signals.shapes import FOLD, SETTLED
 from regard.signals.views import connect, standing_rows
-from regard.store import disk, ids, log, tables
+from regard.store import disk, ids, log
 from regard.store.buckets import IN_MEMORY, Sorter, bounds
-from regard.store.inbox import ID_COLUMNS
+from regard.store.arrivals import ERASED, ID_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     import duckdb
 
     from regard.signals.workspace import Workspace
-    from regard.store.lake import Generation, LakeFile
+    from regard.store.lake import LakeFile
     from regard.store.log import Segment
-
-FORMAT = "1"
-"""Raised when the lake's files change shape: an older lake is then made again from the inbox."""
 
 OUTGROWN = 10
 """Runs are merged into bases when they hold more than one row in so many."""
@@ -49,29 +47,6 @@ class Progress:
     what: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What one settlement has to do, fixed at its start."""
-
-    position: int
-    declarations: int
-    customer: str
-    generation: Generation | None
-    again: frozenset[str]
-    segments: tuple[Segment, ...]
-    liveness: log.Liveness
-
-    def of(self, kind: str) -> list[Segment]:
-        """Segments of a kind to read."""
-        return [s for s in self.segments if s.kind == kind]
-
-    def old(self, kind: str, *roles: str) -> list[LakeFile]:
-        """Files of the last generation that stay valid."""
-        if self.generation is None or kind in self.again:
-            return []
-        return self.generation.of(kind, *roles)
-
-
 def settle(workspace: Workspace, *, wait: float = 600.0) -> Iterator[Progress]:
     """Bring everything received into the lake, yielding progress.
 
@@ -79,60 +54,31 @@ def settle(workspace: Workspace, *, wait: float = 600.0) -> Iterator[Progress]:
         Busy: Another process is settling and still is after ``wait`` seconds.
         Damaged: A segment of the inbox is not what was acknowledged.
     """
-    with disk.locked(workspace.root / "settle.lock", what="settling", wait=wait):
-        workspace.lake.collect()
-        plan = make_plan(workspace)
-        if plan is not None:
-            with connect(
-                memory=workspace.settings.memory, threads=workspace.settings.threads, spill=workspace.root / "spill"
-            ) as connection:
-                yield from Settlement(workspace, plan, connection).run()
-            workspace.lake.collect()
+    with settling(workspace, wait=wait):
+        yield from settle_held(workspace)
+
+
+def settling(workspace: Workspace, *, wait: float = 600.0) -> AbstractContextManager[None]:
+    """Hold the right to settle."""
+    return disk.locked(workspace.root / "settle.lock", what="settling", wait=wait)
+
+
+def settle_held(workspace: Workspace) -> Iterator[Progress]:
+    """Settle, the right to do so being held."""
+    workspace.lake.collect()
+    plan = make_plan(workspace)
+    if plan is None:
+        return
+    given = workspace.settings
+    with connect(memory=given.memory, threads=given.threads, spill=workspace.root / "spill") as connection:
+        yield from Settlement(workspace, plan, connection).run()
+    workspace.lake.collect()
 
 
 def rebuild(workspace: Workspace) -> Iterator[Progress]:
     """Make the whole lake again from the inbox."""
     workspace.lake.remember("format", "")
     yield from settle(workspace)
-
-
-def make_plan(workspace: Workspace) -> Plan | None:
-    """What is to be done, or None when the lake is up to date."""
-    version, declared = workspace.declarations()
-    again_all = workspace.lake.recall("format") != FORMAT or workspace.lake.recall("customer") != declared.customer
-    with workspace.state.reading() as connection:
-        position = log.position(connection)
-        generation = workspace.lake.newest(connection)
-        liveness = log.Liveness(connection)
-        again = set(SETTLED) if generation is None or again_all else _undone(connection, generation)
-        since = generation.position if generation is not None else 0
-        found = log.segments(connection)
-    if generation is not None:
-        again |= _damaged(workspace, generation)
-        if not again and generation.position == position:
-            return None
-    chosen = tuple(s for s in found if s.kind in again or s.first_position >= since)
-    return Plan(
-        position=position, declarations=version, customer=declared.customer, generation=generation,
-        again=frozenset(again), segments=chosen, liveness=liveness,
-    )  # fmt: skip
-
-
-def _undone(connection: Any, generation: Generation) -> set[str]:
-    """Kinds with rows of batches undone since the generation."""
-    joined = tables.segments.join(tables.batches, tables.batches.c.id == tables.segments.c.batch)
-    statement = select(tables.segments.c.kind).distinct().select_from(joined)
-    statement = statement.where(tables.batches.c.undone_position > generation.position)
-    return set(connection.execute(statement).scalars())
-
-
-def _damaged(workspace: Workspace, generation: Generation) -> set[str]:
-    """Kinds whose files are damaged, set aside; damage to what is derived of all makes all again."""
-    found = workspace.lake.damaged(generation)
-    for file in found:
-        workspace.lake.set_aside(file)
-    kinds = {file.kind for file in found}
-    return kinds if kinds <= set(SETTLED) else set(SETTLED)
 
 
 class Settlement:
@@ -150,6 +96,7 @@ class Settlement:
         self.total = sum(s.rows for s in plan.segments)
         self.done = 0
         self.fold = identity.empty_fold()
+        self._seen: dict[int, derived.Seen] = {}
 
     def run(self) -> Iterator[Progress]:
         """Do it all and publish."""
@@ -167,9 +114,12 @@ class Settlement:
         self.files.append(self.workspace.lake.write(table, kind=kind, role=role))
 
     def _publish(self) -> None:
-        self.workspace.lake.remember("format", FORMAT)
-        self.workspace.lake.remember("customer", self.plan.customer)
-        self.workspace.lake.publish(position=self.plan.position, declarations=self.plan.declarations, files=self.files)
+        self.workspace.lake.publish(
+            position=self.plan.position,
+            declarations=self.plan.declarations,
+            files=self.files,
+            words={"format": FORMAT, "customer": self.plan.customer, "again": ""},
+        )
 
     # ------------------------------------------------------------------ who is who
 
@@ -201,28 +151,38 @@ class Settlement:
         parts = []
         for kind in SETTLED:
             found = [pq.read_table(self.workspace.lake.path(f)) for f in self.plan.old(kind, "pairs")]
-            new = [derived.pairs(self.connection, self._read(s), kind) for s in self.plan.of(kind)]
-            if new:
-                table = derived.joined_pairs(self.connection, [*found, *new])
-                if table.num_rows:
-                    self._keep(table, kind=kind, role="pairs")
-                    parts.append(table)
+            new = [derived.pairs(self._ids(s), s) for s in self.plan.of(kind)] if kind != "merge" else []
+            if any(table.num_rows for table in new):
+                found = [derived.joined_pairs(self.connection, [*found, *new])]
+                self._keep(found[0], kind=kind, role="pairs")
             else:
                 self.files += self.plan.old(kind, "pairs")
-                parts += found
-        names = ("person", "account", "position", "stated")
-        columns = [np.concatenate([np.zeros(0, np.int64), *(p[n].to_numpy() for p in parts)]) for n in names]
-        return identity.Membership(columns[0], columns[1], columns[2], columns[3].astype(bool))
+            parts += found
+        return derived.membership(parts)
+
+    def _ids(self, segment: Segment) -> derived.Seen:
+        """Hashes of a segment's ids; remembered while the settlement is small enough."""
+        seen = self._seen.get(segment.id)
+        if seen is None:
+            table = self._read(segment, columns=(*identity.SPACES, ERASED))
+            raw = identity.raw_ids(self.connection, table)
+            seen = derived.Seen(raw, table["position"].to_numpy())
+            if self.total <= IN_MEMORY:
+                self._seen[segment.id] = seen
+        return seen
 
     # ------------------------------------------------------------------ rows
 
-    def _read(self, segment: Segment) -> pa.Table:
-        """Rows of a segment that stand, with their positions and the times of the lake."""
-        table = self.workspace.inbox.read(segment).drop_columns(list(ID_COLUMNS))
+    def _read(self, segment: Segment, *, columns: tuple[str, ...] | None = None) -> pa.Table:
+        """Rows of a segment that stand, with their positions."""
+        table = self.workspace.inbox.read(segment, columns=columns)
         position = np.arange(segment.first_position, segment.last_position + 1)
         table = table.append_column("position", pa.array(position))
-        stands = self.plan.liveness.stands(position)
-        return table if stands.all() else table.filter(pa.array(stands))
+        keep = self.plan.liveness.stands(position)
+        if ERASED in table.column_names:
+            keep &= ~table[ERASED].to_numpy()
+        table = table.drop_columns([c for c in (*ID_COLUMNS, ERASED) if c in table.column_names])
+        return table if keep.all() else table.filter(pa.array(keep))
 
     def _kind(self, kind: str) -> Iterator[Progress]:
         """Settle one kind: its new rows, the rows that move, what they supersede, and merging when it is due."""
@@ -263,7 +223,7 @@ class Settlement:
 
     def _lake_rows(self, table: pa.Table, segment: Segment) -> tuple[pa.Table, pa.Table]:
         """Rows of a segment as they lie in the lake, and the ids seen in them."""
-        raw = identity.raw_ids(self.connection, table)
+        raw = self._ids(segment).raw
         own, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)  # type: ignore[arg-type]
         seen = derived.known(self.connection, table, raw, own, segment.kind)
         received = dt.datetime.fromisoformat(segment.received_at).replace(tzinfo=None)

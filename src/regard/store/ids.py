@@ -47,11 +47,18 @@ class Ids:
 
     def sorted_newest(self) -> Ids:
         """Sorted by id; of equal ids only the last given one stays."""
-        order = np.lexsort((self.low, self.high)) if len(self) else np.zeros(0, np.int64)
+        order = order_of(self.high, self.low)
         high, low = self.high[order], self.low[order]
         last = np.ones(len(order), bool)
         last[:-1] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
         return self.take(order[last])
+
+
+def order_of(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The stable order that sorts ids; one fast sort of the high halves unless two of them are equal."""
+    order = np.argsort(high)
+    ordered = high[order]
+    return np.lexsort((low, high)) if np.any(ordered[1:] == ordered[:-1]) else order
 
 
 def joined(parts: Sequence[Ids]) -> Ids:

@@ -23,7 +23,8 @@ from sqlalchemy import delete, insert, select, update
 
 from regard.errors import BadInput, Damaged, UnknownName
 from regard.store import disk, ids, log, rows, tables
-from regard.store.log import OUTCOMES, Liveness, Outcome, Segment
+from regard.store.arrivals import ID_COLUMNS, Arrival, add_counts, batch_row, check_open, described
+from regard.store.log import OUTCOMES, Outcome, Segment
 from regard.store.state import now_text, write_meta
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18
 """Rows of one segment at most."""
 
-ID_COLUMNS = ("id_high", "id_low", "id_check")
 SEGMENT_HINT = "The inbox is the truth and cannot be made again: restore it from a backup (regard restore)."
 
 
@@ -59,7 +59,6 @@ class Inbox:
         self.schemas = dict(schemas)
         self._lock = root / "inbox" / "append.lock"
         self._runs: dict[str, ids.Ids] = {}
-        self._tombstones: tuple[int, str, set[str]] = (0, "", set())
 
     @contextmanager
     def appending(self, wait: float = 600.0) -> Iterator[None]:
@@ -109,7 +108,7 @@ class Inbox:
             BadInput: It was undone before.
         """
         with self.appending(), self.state.writing() as connection:
-            row = _batch_row(connection, batch)
+            row = batch_row(connection, batch)
             if row["undone"] is not None:
                 raise BadInput(f"Batch {batch} was undone already.", where="batch", hint="Import its files again.")
             position = log.position(connection) + 1  # undoing moves the log: what was found before is found anew
@@ -129,19 +128,26 @@ class Inbox:
 
     # ------------------------------------------------------------------ reading
 
-    def read(self, segment: Segment, *, check: bool = True) -> pa.Table:
+    def read(self, segment: Segment, *, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of a segment as stored, with their ids.
+
+        Args:
+            segment: Which.
+            columns: Only these, as far as they are there.
 
         Raises:
             Damaged: The file is not what was acknowledged.
         """
         path = self.directory / segment.file
-        if check and not disk.is_as_written(
-            path, size=segment.size, mtime_ns=segment.mtime_ns, digest=segment.checksum
-        ):
+        if not disk.is_as_written(path, size=segment.size, mtime_ns=segment.mtime_ns, digest=segment.checksum):
             raise disk.refuse_damaged(path, SEGMENT_HINT)
         try:
-            return pq.read_table(path, memory_map=True, partitioning=None)
+            with pq.ParquetFile(path, memory_map=True) as file:
+                if columns is not None:
+                    columns = [c for c in columns if c in file.schema_arrow.names]
+                    if not columns:  # Arrow needs a column to know how many rows there are
+                        return file.read(columns=[ID_COLUMNS[2]])
+                return file.read(columns=columns)
         except (pa.ArrowException, OSError) as error:
             raise disk.refuse_damaged(path, SEGMENT_HINT) from error
 
@@ -217,7 +223,7 @@ class Inbox:
             new = ids.joined([*parts, new]).sorted_newest()
             connection.execute(delete(tables.id_runs).where(tables.id_runs.c.id.in_([row["id"] for row in old])))
         name, written = ids.write_run(self.ids, new)
-        connection.execute(insert(tables.id_runs).values(file=name, rows=len(new), **_described(written)))
+        connection.execute(insert(tables.id_runs).values(file=name, rows=len(new), **described(written)))
         return [row["file"] for row in old]
 
 
@@ -231,7 +237,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         self._ordinals: dict[str, ids.Ordinals] = {}
-        self._duckdb: duckdb.DuckDBPyConnection | None = None
+        self.engine = duckdb.connect()
 
     def append(self, kind: str, table: pa.Table, *, refused: int = 0, held_back: int = 0) -> Outcome:
         """Add rows of one kind; when this returns they are durable.
@@ -260,7 +266,7 @@ class Batch:
         for ordinals in self._ordinals.values():
             ordinals.close()
         with self.inbox.state.writing() as connection:
-            row = _batch_row(connection, self.id)
+            row = batch_row(connection, self.id)
             if row["finished"] is None:
                 found = update(tables.batches).where(tables.batches.c.id == self.id)
                 connection.execute(found.values(finished=now_text()))
@@ -269,184 +275,14 @@ class Batch:
     def _count(self, outcome: Outcome) -> Outcome:
         if outcome.received:
             with self.inbox.state.writing() as connection:
-                _check_open(_batch_row(connection, self.id))
-                _add_counts(connection, self.id, outcome)
+                check_open(batch_row(connection, self.id))
+                add_counts(connection, self.id, outcome)
         return outcome
 
     def _append(self, kind: str, table: pa.Table) -> Outcome:
-        if self._duckdb is None:
-            self._duckdb = duckdb.connect()
         ordinals = self._ordinals.setdefault(kind, ids.Ordinals(self.inbox.ids))
-        identity = rows.identify(self._duckdb, kind=kind, source=self.source, table=table, ordinals=ordinals)
+        identity = rows.identify(self.engine, kind=kind, source=self.source, table=table, ordinals=ordinals)
         with self.inbox.appending():
             with self.inbox.state.reading() as connection:
-                _check_open(_batch_row(connection, self.id))
+                check_open(batch_row(connection, self.id))
             return Arrival(self.inbox, self, kind, table, identity).store()
-
-
-class Arrival:
-    """One chunk on its way into the log: classified, written, acknowledged. Used under the inbox's lock."""
-
-    def __init__(self, inbox: Inbox, batch: Batch, kind: str, table: pa.Table, identity: rows.Identities) -> None:
-        self.inbox, self.batch, self.kind, self.table, self.identity = inbox, batch, kind, table, identity
-
-    def store(self) -> Outcome:
-        """Give each row its outcome and acknowledge them all in one transaction."""
-        from_index: list[str] = []
-        with self.inbox.state.writing() as connection:
-            new, repeated, held, dropped = self._classified(connection)
-            outcome = Outcome(
-                received=self.table.num_rows,
-                stored=len(new),
-                held_back=len(held),
-                refused=dropped,
-                duplicate=self.table.num_rows - len(new) - len(held) - dropped,
-            )
-            if len(held):
-                self._set_aside(held)
-            if len(repeated):
-                ranges = log.packed(repeated)
-                connection.execute(insert(tables.repeats).values(batch=self.batch.id, ranges=ranges))
-            if len(new):
-                from_index = self._write(connection, new)
-            _add_counts(connection, self.batch.id, outcome)
-        for name in from_index:
-            (self.inbox.ids / name).unlink(missing_ok=True)
-        return outcome
-
-    def _classified(self, connection: Connection) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]:
-        """Rows to store (ascending), positions repeated (ascending), rows held back, number of rows erased."""
-        erased = self._erased(connection)
-        identity = self.identity
-        order = np.lexsort((identity.low, identity.high))
-        order = order[~erased[order]]
-        high, low, check = identity.high[order], identity.low[order], identity.check[order]
-        first = np.ones(len(order), bool)
-        first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-        start = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
-        position, known_check = ids.find(self.inbox.runs(connection), high, low)
-        known = position >= 0
-        if known.any():
-            known[known] = Liveness(connection).stands(position[known])
-        held = np.where(known, known_check != check, check != check[start])
-        new = first & ~known
-        own = self._own_positions(connection, position)
-        repeated = np.unique(position[known & ~held & ~own])
-        return np.sort(order[new]), repeated, np.sort(order[held]), int(erased.sum())
-
-    def _own_positions(self, connection: Connection, position: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which positions this very batch stored: repeating oneself needs no remembering."""
-        table = tables.segments
-        mine = select(table.c.first_position, table.c.last_position).where(table.c.batch == self.batch.id)
-        ranges = np.array([tuple(r) for r in connection.execute(mine.order_by(table.c.first_position))], np.int64)
-        if not len(ranges):
-            return np.zeros(len(position), bool)
-        at = np.searchsorted(ranges[:, 0], position, side="right") - 1
-        inside: NDArray[np.bool_] = (at >= 0) & (position <= ranges[np.maximum(at, 0), 1])
-        return inside
-
-    def _erased(self, connection: Connection) -> NDArray[np.bool_]:
-        hashes = list(connection.execute(select(tables.tombstones.c.hash)).scalars())
-        if not hashes or self.batch._duckdb is None:  # noqa: SLF001
-            return np.zeros(self.table.num_rows, bool)
-        salt = connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == "tombstone_key")).scalar()
-        return erased_rows(self.batch._duckdb, self.table, str(salt), hashes)  # noqa: SLF001
-
-    def _set_aside(self, held: NDArray[Any]) -> None:
-        path = self.inbox.rejects / f"held-{self.batch.id}-{uuid4().hex}.parquet"
-        kept = self.table.take(pa.array(held)).replace_schema_metadata(
-            {
-                "regard": json.dumps(
-                    {
-                        "batch": self.batch.id,
-                        "kind": self.kind,
-                        "source": self.batch.source,
-                        "why": "a message id known with other content",
-                    }
-                )
-            }
-        )
-        disk.publish(path, lambda target: pq.write_table(kept, target, compression="zstd", compression_level=1))
-
-    def _write(self, connection: Connection, new: NDArray[Any]) -> list[str]:
-        first = log.position(connection)
-        every = len(new) == self.table.num_rows
-        chosen = self.table if every else self.table.take(pa.array(new))
-        identity = self.identity
-        columns = [identity.high[new], identity.low[new], identity.check[new]]
-        received = now_text()
-        for name, column in zip(ID_COLUMNS, columns, strict=True):
-            chosen = chosen.append_column(name, pa.array(column))
-        about = {"batch": self.batch.id, "kind": self.kind, "source": self.batch.source, "first_position": first}
-        about |= {"received_at": received}
-        name = f"{first:016d}-{self.kind}-{uuid4().hex[:8]}.parquet"
-        written = write_segment(self.inbox.directory / name, chosen, about)
-        row = {"batch": self.batch.id, "source": self.batch.source, "kind": self.kind, "file": name}
-        row |= {"rows": len(new), "first_position": first, "last_position": first + len(new) - 1}
-        connection.execute(insert(tables.segments).values(**row, received_at=received, **_described(written)))
-        write_meta(connection, "position", str(first + len(new)))
-        position = np.arange(first, first + len(new))
-        return self.inbox.remember(connection, ids.Ids(columns[0], columns[1], position, columns[2]).sorted_newest())
-
-
-def write_segment(path: Path, table: pa.Table, about: dict[str, Any]) -> disk.Written:
-    """Write rows as a segment that describes itself."""
-    table = table.replace_schema_metadata({"regard": json.dumps(about)})
-    plain = {"key", "message_id", "occurred_at", *ID_COLUMNS}
-    coded = [name for name in table.column_names if name not in plain]
-
-    def write(target: Path) -> None:
-        pq.write_table(table, target, compression="zstd", compression_level=1, use_dictionary=coded)
-
-    return disk.publish(path, write)
-
-
-def erased_rows(
-    connection: duckdb.DuckDBPyConnection, table: pa.Table, salt: str, hashes: Sequence[str]
-) -> NDArray[np.bool_]:
-    """Which rows name somebody who was erased.
-
-    Args:
-        connection: Any DuckDB connection.
-        table: Rows with any of the columns person, account, anonymous.
-        salt: The key of the tombstones.
-        hashes: sha256 of salt, space (person:, account: or anonymous:) and id.
-    """
-    found = np.zeros(table.num_rows, bool)
-    wanted = pa.table({"hash": pa.array(hashes, pa.string())})
-    for space in {"person", "account", "anonymous"} & set(table.column_names):
-        column = table[space].combine_chunks().dictionary_encode()
-        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        known = pa.table({"id": column.dictionary, "at": np.arange(len(column.dictionary))})
-        connection.register("known", known)
-        connection.register("wanted", wanted)
-        statement = f"SELECT at FROM known WHERE sha256($salt || '{space}:' || id) IN (SELECT hash FROM wanted)"
-        hit = connection.execute(statement, {"salt": salt}).fetchnumpy()["at"]
-        if len(hit):
-            found |= np.isin(np.asarray(column.indices.fill_null(-1)), hit)
-    return found
-
-
-def _described(written: disk.Written) -> dict[str, Any]:
-    return {"size": written.size, "mtime_ns": written.mtime_ns, "checksum": written.checksum}
-
-
-def _batch_row(connection: Connection, batch: int) -> dict[str, Any]:
-    row = connection.execute(select(tables.batches).where(tables.batches.c.id == batch)).mappings().first()
-    if row is None:
-        known = connection.execute(select(tables.batches.c.id)).scalars()
-        raise UnknownName("batch", str(batch), [str(k) for k in known])
-    return dict(row)
-
-
-def _check_open(row: dict[str, Any]) -> None:
-    if row["undone"] is not None or row["finished"] is not None:
-        what = "undone" if row["undone"] is not None else "finished"
-        raise BadInput(f"Batch {row['id']} is {what}; nothing can be added to it.", hint="Begin a new batch.")
-
-
-def _add_counts(connection: Connection, batch: int, outcome: Outcome) -> None:
-    columns = tables.batches.c
-    values = {name: columns[name] + getattr(outcome, name) for name in OUTCOMES if getattr(outcome, name)}
-    if values:
-        connection.execute(update(tables.batches).where(columns.id == batch).values(**values))

@@ -6,6 +6,7 @@ generation in use lists is removed. Nothing here is the truth: a damaged file is
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from regard.store import disk, tables
 from regard.store.state import now_text, read_meta, write_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import pyarrow as pa
     from sqlalchemy import Connection
@@ -104,9 +105,13 @@ class Lake:
         found = row.mappings().first()
         return None if found is None else Generation(**found, files=_files(connection, found["id"]))
 
-    def publish(self, *, position: int, declarations: int, files: Iterable[LakeFile]) -> Generation:
-        """Make files the newest generation, in one transaction."""
+    def publish(
+        self, *, position: int, declarations: int, files: Iterable[LakeFile], words: Mapping[str, str]
+    ) -> Generation:
+        """Make files the newest generation, and remember words about it, in one transaction."""
         with self.state.writing() as connection:
+            for name, value in words.items():
+                write_meta(connection, f"lake.{name}", value)
             row = {"position": position, "declarations": declarations, "published": now_text()}
             new = connection.execute(insert(tables.generations).values(row)).inserted_primary_key[0]
             listed = []
@@ -172,6 +177,7 @@ class Lake:
         aside = path.with_name(path.name + ".damaged")
         if path.exists():
             path.replace(aside)
+        self.state.write_down("set_aside", json.dumps({"file": aside.name, "why": "not what was written"}))
         return aside
 
     def remember(self, name: str, value: str) -> None:

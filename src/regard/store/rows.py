@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 NOT_CONTENT = "sent_at"
 """Sent again later is still the same content."""
 
+MORSEL = 1 << 14
+"""Rows handed to one thread of the engine at a time."""
+
 EMPTY_IS_NONE = ("key", "message_id", "person", "account", "anonymous", "labels")
 """Columns in which an empty text is no value."""
 
@@ -129,7 +132,7 @@ def _md5(
     statement = f"""
         SELECT coalesce((m >> 64)::UBIGINT, 0) AS high, coalesce((m & 18446744073709551615)::UBIGINT, 0) AS low
         FROM (SELECT md5_number({text}) AS m FROM chunk)"""
-    connection.register("chunk", table)
+    connection.register("chunk", pa.Table.from_batches(table.to_batches(max_chunksize=MORSEL), table.schema))
     try:
         found = connection.execute(statement, {"prefix": prefix}).fetchnumpy()
     finally:

@@ -1,0 +1,204 @@
+"""One chunk on its way into the log: each row classified, the new ones written, all acknowledged at once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import insert, select, update
+
+from regard.errors import BadInput, UnknownName
+from regard.store import disk, ids, log, tables
+from regard.store.log import OUTCOMES, Liveness, Outcome
+from regard.store.state import now_text, write_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import duckdb
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection
+
+    from regard.store.inbox import Inbox
+    from regard.store.rows import Identities
+
+ID_COLUMNS = ("id_high", "id_low", "id_check")
+ERASED = "erased"
+"""Column of a segment some rows of which were erased: those rows are empty."""
+
+
+class Arrival:
+    """One chunk on its way into the log: classified, written, acknowledged. Used under the inbox's lock."""
+
+    def __init__(self, inbox: Inbox, batch: Batch, kind: str, table: pa.Table, identity: Identities) -> None:
+        self.inbox, self.batch, self.kind, self.table, self.identity = inbox, batch, kind, table, identity
+
+    def store(self) -> Outcome:
+        """Give each row its outcome and acknowledge them all in one transaction."""
+        from_index: list[str] = []
+        with self.inbox.state.writing() as connection:
+            new, repeated, held, dropped = self._classified(connection)
+            outcome = Outcome(
+                received=self.table.num_rows,
+                stored=len(new),
+                held_back=len(held),
+                refused=dropped,
+                duplicate=self.table.num_rows - len(new) - len(held) - dropped,
+            )
+            if len(held):
+                self._set_aside(held)
+            if len(repeated):
+                ranges = log.packed(repeated)
+                connection.execute(insert(tables.repeats).values(batch=self.batch.id, ranges=ranges))
+            if len(new):
+                from_index = self._write(connection, new)
+            add_counts(connection, self.batch.id, outcome)
+        for name in from_index:
+            (self.inbox.ids / name).unlink(missing_ok=True)
+        return outcome
+
+    def _classified(self, connection: Connection) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]:
+        """Rows to store (ascending), positions repeated (ascending), rows held back, number of rows erased."""
+        erased = self._erased(connection)
+        identity = self.identity
+        order = ids.order_of(identity.high, identity.low)
+        order = order[~erased[order]] if erased.any() else order
+        high, low, check = identity.high[order], identity.low[order], identity.check[order]
+        first = np.ones(len(order), bool)
+        first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+        start = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+        position, known_check = ids.find(self.inbox.runs(connection), high, low)
+        known = position >= 0
+        if known.any():
+            known[known] = Liveness(connection).stands(position[known])
+        held = np.where(known, known_check != check, check != check[start])
+        new = first & ~known
+        own = self._own_positions(connection, position)
+        repeated = np.unique(position[known & ~held & ~own])
+        return np.sort(order[new]), repeated, np.sort(order[held]), int(erased.sum())
+
+    def _own_positions(self, connection: Connection, position: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which positions this very batch stored: repeating oneself needs no remembering."""
+        table = tables.segments
+        mine = select(table.c.first_position, table.c.last_position).where(table.c.batch == self.batch.id)
+        ranges = np.array([tuple(r) for r in connection.execute(mine.order_by(table.c.first_position))], np.int64)
+        if not len(ranges):
+            return np.zeros(len(position), bool)
+        at = np.searchsorted(ranges[:, 0], position, side="right") - 1
+        inside: NDArray[np.bool_] = (at >= 0) & (position <= ranges[np.maximum(at, 0), 1])
+        return inside
+
+    def _erased(self, connection: Connection) -> NDArray[np.bool_]:
+        hashes = list(connection.execute(select(tables.tombstones.c.hash)).scalars())
+        if not hashes or not self.table.num_rows:
+            return np.zeros(self.table.num_rows, bool)
+        salt = connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == "tombstone_key")).scalar()
+        return erased_rows(self.batch.engine, self.table, str(salt), hashes)
+
+    def _set_aside(self, held: NDArray[Any]) -> None:
+        path = self.inbox.rejects / f"held-{self.batch.id}-{uuid4().hex}.parquet"
+        kept = self.table.take(pa.array(held)).replace_schema_metadata(
+            {
+                "regard": json.dumps(
+                    {
+                        "batch": self.batch.id,
+                        "kind": self.kind,
+                        "source": self.batch.source,
+                        "why": "a message id known with other content",
+                    }
+                )
+            }
+        )
+        disk.publish(path, lambda target: pq.write_table(kept, target, compression="zstd", compression_level=1))
+
+    def _write(self, connection: Connection, new: NDArray[Any]) -> list[str]:
+        first = log.position(connection)
+        every = len(new) == self.table.num_rows
+        chosen = self.table if every else self.table.take(pa.array(new))
+        identity = self.identity
+        columns = [identity.high[new], identity.low[new], identity.check[new]]
+        received = now_text()
+        for name, column in zip(ID_COLUMNS, columns, strict=True):
+            chosen = chosen.append_column(name, pa.array(column))
+        about = {"batch": self.batch.id, "kind": self.kind, "source": self.batch.source, "first_position": first}
+        about |= {"received_at": received}
+        name = f"{first:016d}-{self.kind}-{uuid4().hex[:8]}.parquet"
+        written = write_segment(self.inbox.directory / name, chosen, about)
+        row = {"batch": self.batch.id, "source": self.batch.source, "kind": self.kind, "file": name}
+        row |= {"rows": len(new), "first_position": first, "last_position": first + len(new) - 1}
+        connection.execute(insert(tables.segments).values(**row, received_at=received, **described(written)))
+        write_meta(connection, "position", str(first + len(new)))
+        position = np.arange(first, first + len(new))
+        return self.inbox.remember(connection, ids.Ids(columns[0], columns[1], position, columns[2]).sorted_newest())
+
+
+def write_segment(path: Path, table: pa.Table, about: dict[str, Any]) -> disk.Written:
+    """Write rows as a segment that describes itself."""
+    table = table.replace_schema_metadata({"regard": json.dumps(about)})
+    plain = {"key", "message_id", "occurred_at", *ID_COLUMNS}
+    coded = [name for name in table.column_names if name not in plain]
+
+    def write(target: Path) -> None:
+        pq.write_table(table, target, compression="zstd", compression_level=1, use_dictionary=coded)
+
+    return disk.publish(path, write)
+
+
+def erased_rows(
+    connection: duckdb.DuckDBPyConnection, table: pa.Table, salt: str, hashes: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Which rows name somebody who was erased.
+
+    Args:
+        connection: Any DuckDB connection.
+        table: Rows with any of the columns person, account, anonymous.
+        salt: The key of the tombstones.
+        hashes: sha256 of salt, space (person:, account: or anonymous:) and id.
+    """
+    found = np.zeros(table.num_rows, bool)
+    wanted = pa.table({"hash": pa.array(hashes, pa.string())})
+    asked = [("person", "person"), ("account", "account"), ("anonymous", "anonymous")]
+    asked += [("into", "person"), ("into", "account")]
+    for name, space in asked:
+        if name not in table.column_names or not table.num_rows:
+            continue
+        column = table[name].combine_chunks().dictionary_encode()
+        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        known = pa.table({"id": column.dictionary, "place": np.arange(len(column.dictionary))})
+        connection.register("known", known)
+        connection.register("wanted", wanted)
+        statement = f"SELECT place FROM known WHERE sha256($salt || '{space}:' || id) IN (SELECT hash FROM wanted)"
+        hit = connection.execute(statement, {"salt": salt}).fetchnumpy()["place"]
+        if len(hit):
+            found |= np.isin(np.asarray(column.indices.fill_null(-1)), hit)
+    return found
+
+
+def described(written: disk.Written) -> dict[str, Any]:
+    return {"size": written.size, "mtime_ns": written.mtime_ns, "checksum": written.checksum}
+
+
+def batch_row(connection: Connection, batch: int) -> dict[str, Any]:
+    row = connection.execute(select(tables.batches).where(tables.batches.c.id == batch)).mappings().first()
+    if row is None:
+        known = connection.execute(select(tables.batches.c.id)).scalars()
+        raise UnknownName("batch", str(batch), [str(k) for k in known])
+    return dict(row)
+
+
+def check_open(row: dict[str, Any]) -> None:
+    if row["undone"] is not None or row["finished"] is not None:
+        what = "undone" if row["undone"] is not None else "finished"
+        raise BadInput(f"Batch {row['id']} is {what}; nothing can be added to it.", hint="Begin a new batch.")
+
+
+def add_counts(connection: Connection, batch: int, outcome: Outcome) -> None:
+    columns = tables.batches.c
+    values = {name: columns[name] + getattr(outcome, name) for name in OUTCOMES if getattr(outcome, name)}
+    if values:
+        connection.execute(update(tables.batches).where(columns.id == batch).values(**values))

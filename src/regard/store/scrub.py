@@ -1,0 +1,189 @@
+"""Erasing rows from the inbox: the one permitted rewrite of the truth.
+
+A segment that names an erased customer is written anew with those rows emptied, ids and all; positions of the other
+rows stay what they were. What remains is a tombstone, a keyed hash, by which later copies of the rows are refused.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from sqlalchemy import delete, insert, select, update
+
+from regard.store import disk, log, tables
+from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows, write_segment
+from regard.store.state import now_text, read_meta, write_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection
+
+    from regard.store.inbox import Inbox
+    from regard.store.log import Segment
+
+PLAIN = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".toml", ".log"}
+"""Files beside the log in which lines can be taken out; any other that names the customer goes whole."""
+
+
+def tombstone_key(connection: Connection) -> str:
+    """The key of this workspace's tombstones; made on first use."""
+    key = read_meta(connection, "tombstone_key")
+    if not key:
+        key = secrets.token_hex(32)
+        write_meta(connection, "tombstone_key", key)
+    return key
+
+
+def tombstone(key: str, space: str, id_: str) -> str:
+    """The tombstone of one id: sha256 of key, space and id."""
+    return hashlib.sha256(f"{key}{space}:{id_}".encode()).hexdigest()
+
+
+def bury(connection: Connection, ids: Sequence[tuple[str, str]]) -> list[str]:
+    """Keep tombstones of ids, not yet done; returns their hashes.
+
+    Args:
+        connection: A writing transaction.
+        ids: Space (person, account or anonymous) and id.
+    """
+    key = tombstone_key(connection)
+    hashes = [tombstone(key, space, id_) for space, id_ in ids]
+    keep(connection, hashes)
+    return hashes
+
+
+def keep(connection: Connection, hashes: Sequence[str]) -> None:
+    """Enter tombstones that are not there yet."""
+    known = set(connection.execute(select(tables.tombstones.c.hash)).scalars())
+    rows = [{"hash": h, "erased": now_text(), "done": False} for h in dict.fromkeys(hashes) if h not in known]
+    if rows:
+        connection.execute(insert(tables.tombstones), rows)
+    again = update(tables.tombstones).where(tables.tombstones.c.hash.in_(list(hashes)))
+    connection.execute(again.values(done=False))
+
+
+def segments(inbox: Inbox) -> Iterator[tuple[int, int]]:
+    """Empty every row of the inbox that a tombstone not yet done names; yields segments done and to do.
+
+    Call it while appending. Interrupted, it can simply be run again.
+    """
+    with inbox.state.reading() as connection:
+        found = log.segments(connection)
+        hashes = list(connection.execute(select(tables.tombstones.c.hash).where(~tables.tombstones.c.done)).scalars())
+        key = read_meta(connection, "tombstone_key")
+    if not hashes:
+        return
+    with duckdb.connect() as engine:
+        for number, segment in enumerate(found):
+            table = inbox.read(segment)
+            hit = erased_rows(engine, table, key, hashes)
+            if hit.any():
+                _rewrite(inbox, segment, table, hit)
+            yield number + 1, len(found)
+        for path in inbox.rejects.glob("*.parquet"):
+            _rewrite_held(engine, path, key, hashes)
+
+
+def done(inbox: Inbox) -> None:
+    """Mark every tombstone done."""
+    with inbox.state.writing() as connection:
+        connection.execute(update(tables.tombstones).values(done=True))
+
+
+def _rewrite(inbox: Inbox, segment: Segment, table: pa.Table, hit: NDArray[np.bool_]) -> None:
+    about = {
+        "batch": segment.batch,
+        "kind": segment.kind,
+        "source": segment.source,
+        "first_position": segment.first_position,
+        "received_at": segment.received_at,
+    }
+    name = f"{segment.file.rsplit('-', 1)[0]}-{secrets.token_hex(4)}.parquet"
+    written = write_segment(inbox.directory / name, emptied(table, hit), about)
+    with inbox.state.writing() as connection:
+        values = {"size": written.size, "mtime_ns": written.mtime_ns, "checksum": written.checksum, "file": name}
+        connection.execute(update(tables.segments).where(tables.segments.c.id == segment.id).values(**values))
+        again = set(filter(None, read_meta(connection, "lake.again").split(","))) | {segment.kind}
+        write_meta(connection, "lake.again", ",".join(sorted(again)))
+        connection.execute(delete(tables.id_runs))  # ids of emptied rows go too; the index is made again
+    (inbox.directory / segment.file).unlink(missing_ok=True)
+
+
+def emptied(table: pa.Table, hit: NDArray[np.bool_]) -> pa.Table:
+    """Rows with every value taken out where hit, marked as erased; the others as they were."""
+    gone = pa.array(hit)
+    columns: dict[str, Any] = {}
+    for name in table.column_names:
+        if name == ERASED:
+            gone = pc.or_(gone, table[name].combine_chunks())
+            continue
+        nothing = pa.scalar(0, table[name].type) if name in ID_COLUMNS else pa.scalar(None, table[name].type)
+        columns[name] = pc.if_else(pa.array(hit), nothing, table[name])
+    return pa.table({**columns, ERASED: gone})
+
+
+def _rewrite_held(engine: duckdb.DuckDBPyConnection, path: Path, key: str, hashes: Sequence[str]) -> None:
+    table = pq.read_table(path, partitioning=None)
+    hit = erased_rows(engine, table, key, hashes)
+    if hit.all():
+        path.unlink()
+    elif hit.any():
+        disk.publish(path, lambda target: pq.write_table(table.filter(pa.array(~hit)), target, compression="zstd"))
+
+
+def files(directories: Sequence[Path], ids: Sequence[str]) -> None:
+    """Take an erased customer out of files kept beside the log, such as uploads and refused rows.
+
+    Lines that name an id go; a file whose lines cannot be told apart goes whole.
+
+    Args:
+        directories: Searched with everything below them.
+        ids: Ids as text; matched as whole words.
+    """
+    words = [re.escape(i.encode()) for i in ids if i]
+    if not words:
+        return
+    pattern = re.compile(rb"(?<![\w-])(?:" + b"|".join(words) + rb")(?![\w-])")
+    for directory in directories:
+        for path in sorted(directory.rglob("*")):
+            if path.is_file() and path.suffix != ".parquet":
+                _scrub(path, pattern)
+            elif path.is_file() and directory.name != "rejects" and _mentions(path, pattern):
+                path.unlink()
+
+
+def _mentions(path: Path, pattern: re.Pattern[bytes]) -> bool:
+    try:
+        text = pa.concat_tables([pq.read_table(path, partitioning=None)])
+    except (pa.ArrowException, OSError):
+        return True
+    return any(
+        any(pattern.search(str(value).encode()) for value in column.unique().to_pylist()) for column in text.columns
+    )
+
+
+def _scrub(path: Path, pattern: re.Pattern[bytes]) -> None:
+    suffixes = set(path.suffixes[-2:])
+    packed = path.suffix == ".gz"
+    if not suffixes & PLAIN:
+        path.unlink()  # a workbook or an unknown form: nobody can say it does not name the customer
+        return
+    opened = gzip.open if packed else open
+
+    def write(target: Path) -> None:
+        with opened(path, "rb") as lines, opened(target, "wb") as kept:
+            kept.writelines(line for line in lines if not pattern.search(line))
+
+    disk.publish(path, write)
