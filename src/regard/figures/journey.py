@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from regard.figures.drawing import Sheet, fitted, short_number, text_width
+from regard.figures.drawing import Sheet, fitted, short_number, text_width, wrapped
 from regard.figures.figure import Figure, finished, is_narrow, nothing
 
 if TYPE_CHECKING:
