@@ -71,7 +71,7 @@ def joined_pairs(connection: duckdb.DuckDBPyConnection, parts: list[pa.Table]) -
 def known(
     connection: duckdb.DuckDBPyConnection, table: pa.Table, raw: Raw, own: NDArray[np.int64], kind: str
 ) -> pa.Table:
-    """The ids of a chunk with the times each was the one its rows are known by, as KNOWN.
+    """The ids of a chunk, with the times each was the one its rows are known by, as KNOWN.
 
     Args:
         connection: Any DuckDB connection.
@@ -85,15 +85,13 @@ def known(
     )
     connection.register("rows_", pa.table({"hash": own, "moment": when}))
     text = (
-        "SELECT hash, make_timestamp(min(moment)) AS first_at, make_timestamp(max(moment)) AS last_at, count(*) AS rows "
+        "SELECT hash, make_timestamp(min(moment)) AS first_at, make_timestamp(max(moment)) AS last_at, "
+        "count(*) AS rows "
         f"FROM rows_ WHERE hash <> {NOBODY} GROUP BY hash"
     )
     times = connection.sql(text).to_arrow_table()
     connection.unregister("rows_")
-    parts = []
-    for space in SPACES:
-        if space in table.column_names:
-            parts.append(_texts(getattr(raw, space), table[space], space))
+    parts = [_texts(getattr(raw, space), table[space], space) for space in SPACES if space in table.column_names]
     if kind == "merge":
         parts.append(_texts(*_targets(connection, table), "person"))
     if not parts:

@@ -59,7 +59,8 @@ def hashes(connection: duckdb.DuckDBPyConnection, space: Space, column: pa.Chunk
     shared = np.asarray(pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(coded.dictionary)), pa.array(SHARED)))
     values[:-1][shared] = NOBODY
     values[-1] = NOBODY
-    return values[coded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
+    result: NDArray[np.int64] = values[coded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
+    return result
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ class Fold:
     def changed(self, other: Fold) -> NDArray[np.int64]:
         """Ids that go elsewhere under the other fold."""
         every = np.union1d(self.source, other.source)
-        return every[self(every) != other(every)]
+        changed: NDArray[np.int64] = every[self(every) != other(every)]
+        return changed
 
 
 def empty_fold() -> Fold:
@@ -136,7 +138,7 @@ def read_merges(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> Merge
     target = np.where(accounts, as_account, as_person)
     undo = np.zeros(len(source), bool)
     if "undo" in table.column_names:
-        undo = pc.fill_null(table["undo"], False).to_numpy()  # noqa: FBT003
+        undo = pc.fill_null(table["undo"], False).to_numpy()
     keep = (source != NOBODY) & (target != NOBODY) & (source != target)
     position = table["position"].to_numpy()
     return Merges(source[keep], target[keep], undo[keep], position[keep], device[keep])
@@ -196,7 +198,7 @@ def _followed(source: NDArray[np.int64], target: NDArray[np.int64]) -> Fold:
     step = np.arange(len(nodes))
     step[np.searchsorted(nodes, source)] = np.searchsorted(nodes, target)
     least = np.arange(len(nodes))  # the smallest node among the next 2^k steps; nodes are sorted by hash
-    for _ in range(max(1, int(len(nodes)).bit_length())):
+    for _ in range(len(nodes).bit_length()):
         least = np.minimum(least, least[step])
         step = step[step]
     # After so many doublings every node stands in its circle or at its end, and `least` of such a node is final.

@@ -1,7 +1,7 @@
 """Settling: what was received becomes the lake that questions read.
 
-Costs what is new, not what is old: new rows become a run beside the bases, and only when runs outgrow a tenth of them are
-they merged. What changes old rows, a merge of two ids or a batch taken back, rewrites the kinds it concerns.
+Costs what is new, not what is old: new rows become a run beside the bases, and only when runs outgrow a tenth of the
+bases are they merged. What changes old rows, a merge of two ids or a batch taken back, rewrites the kinds it concerns.
 Everything a settlement writes becomes visible in one transaction, or not at all.
 """
 
@@ -21,8 +21,8 @@ from regard.signals.plans import FORMAT, Plan, make_plan
 from regard.signals.shapes import FOLD, SETTLED
 from regard.signals.views import connect, standing_rows
 from regard.store import disk, ids, log
-from regard.store.buckets import IN_MEMORY, Sorter, bounds
 from regard.store.arrivals import ERASED, ID_COLUMNS
+from regard.store.buckets import IN_MEMORY, Sorter, bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def settle_held(workspace: Workspace) -> Iterator[Progress]:
     if plan is None:
         return
     given = workspace.settings
-    with connect(memory=given.memory, threads=given.threads, spill=workspace.root / "spill") as connection:
+    with connect(memory=given.memory, threads=given.threads, spill=workspace.spill()) as connection:
         yield from Settlement(workspace, plan, connection).run()
     workspace.lake.collect()
 
@@ -129,7 +129,7 @@ class Settlement:
         pairs = self._pairs()
         members = identity.belongs(pairs, merged)
         self.members = members
-        self.fold = identity.whole_fold(merged, members, customer=self.plan.customer)  # type: ignore[arg-type]
+        self.fold = identity.whole_fold(merged, members, customer=self.plan.customer)
         before = self._old_fold()
         self.moved = np.unique(before(before.changed(self.fold)))
         return crowded
@@ -224,7 +224,7 @@ class Settlement:
     def _lake_rows(self, table: pa.Table, segment: Segment) -> tuple[pa.Table, pa.Table]:
         """Rows of a segment as they lie in the lake, and the ids seen in them."""
         raw = self._ids(segment).raw
-        own, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)  # type: ignore[arg-type]
+        own, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)
         seen = derived.known(self.connection, table, raw, own, segment.kind)
         received = dt.datetime.fromisoformat(segment.received_at).replace(tzinfo=None)
         made = {
@@ -250,7 +250,7 @@ class Settlement:
     def _again(self, table: pa.Table) -> pa.Table:
         """Settled rows under the identities of now."""
         raw = identity.raw_ids(self.connection, table)
-        _, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)  # type: ignore[arg-type]
+        _, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)
         return _shaped(table, table.schema, {"customer": _hashes(customer)})
 
     def _keep_known(self, kind: str, new: list[pa.Table]) -> None:

@@ -19,7 +19,7 @@ def _table(table: dict[str, Any], path: tuple[str, ...]) -> list[str]:
     lines: list[str] = []
     nested: list[tuple[str, Any]] = []
     for key, value in table.items():
-        if value is None or value == () or value == []:
+        if value is None or (isinstance(value, list | tuple) and not value):
             continue
         if isinstance(value, dict) or _is_tables(value):
             nested.append((key, value))

@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from regard.store.lake import Generation, Lake, LakeFile
 
 
-def connect(*, memory: str, threads: int, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+def connect(*, memory: str, threads: int, spill: Path) -> duckdb.DuckDBPyConnection:
     """An empty DuckDB within the settings' bounds, that keeps file metadata between statements."""
     connection = duckdb.connect()
     connection.execute(f"SET memory_limit = '{memory}'")
     if threads:
         connection.execute(f"SET threads = {int(threads)}")
-    if spill is not None:
-        connection.execute(f"SET temp_directory = '{_escaped(spill)}'")
+    connection.execute(f"SET temp_directory = '{_escaped(spill)}'")
     connection.execute("SET parquet_metadata_cache = true")
     connection.execute("SET preserve_insertion_order = false")
     return connection
@@ -55,7 +54,7 @@ def standing_rows(lake: Lake, files: Sequence[LakeFile], hidden: Sequence[LakeFi
 
 
 def make_views(connection: duckdb.DuckDBPyConnection, lake: Lake, generation: Generation | None) -> None:
-    """Make or replace ``lake_<kind>``, ``lake_customer`` and ``lake_standing`` for a generation; empty ones for None."""
+    """Make or replace ``lake_<kind>``, ``lake_customer``, ``lake_standing`` for a generation; empty ones for None."""
     for kind, schema in SETTLED.items():
         files = generation.of(kind, "base", "run") if generation else []
         hidden = generation.of(kind, "hidden") if generation else []

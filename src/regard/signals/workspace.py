@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import tomllib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 from sqlalchemy import func, insert, select
 
 from regard.errors import BadInput
 from regard.settings import Settings, settings
-from regard.signals import settling
+from regard.signals import erasure, settling
 from regard.signals.declarations import Declarations
 from regard.signals.shapes import SENT, SETTLED
 from regard.signals.toml import written
 from regard.signals.views import connect, make_views
-from regard.store import log, tables
+from regard.store import backup, disk, log, tables
 from regard.store.inbox import Inbox
 from regard.store.lake import Lake
 from regard.store.state import State, now_text, read_meta, write_meta
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from regard.errors import Damaged
     from regard.signals.settling import Progress
     from regard.store.lake import Generation
 
@@ -70,19 +72,28 @@ class Workspace:
             state.put("buckets", str(given.buckets))
         found = cls(root, state, given)
         found.inbox.recover()
+        disk.sweep_by_process(root / "spill")
         for damage in found.inbox.damage():
             raise damage
+        for _ in erasure.finish(found):
+            pass
         return found
 
     def close(self) -> None:
         """Let go of the state."""
         self.state.close()
 
-    def __enter__(self) -> Workspace:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def spill(self) -> Path:
+        """The directory for this process's passing files; those of dead processes are swept on opening."""
+        path = self.root / "spill" / str(os.getpid())
+        path.mkdir(exist_ok=True)
+        return path
 
     # ------------------------------------------------------------------ declarations
 
@@ -168,6 +179,40 @@ class Workspace:
         with Reader(self) as reader:
             yield reader.connection, reader.position
 
+    # ------------------------------------------------------------------ one customer
+
+    def erase(self, customer: str) -> Iterator[Progress]:
+        """Forget a customer everywhere; see `erasure.erase`."""
+        return erasure.erase(self, customer)
+
+    def export_customer(self, customer: str) -> dict[str, Any]:
+        """Everything known of a customer; see `erasure.export`."""
+        return erasure.export(self, customer)
+
+    # ------------------------------------------------------------------ keeping
+
+    def backup(self, path: str | Path) -> None:
+        """Write a consistent backup, one tar file, while others read and write; see `backup.write`."""
+        backup.write(self.inbox, self.root, Path(path))
+
+    @classmethod
+    def restore(cls, path: str | Path, into: str | Path) -> Workspace:
+        """Unpack a backup into a new directory, erase again what was erased since, and open it.
+
+        Raises:
+            BadInput: No such backup, or the directory holds something.
+            Damaged: The backup is not what was written.
+        """
+        backup.unpack(Path(path), Path(into))
+        return cls.open(into)
+
+    def verify(self) -> Iterator[Damaged]:
+        """Read every byte of the inbox and the lake, yielding what is not what was written."""
+        yield from self.inbox.damage(thorough=True)
+        newest = self.lake.newest()
+        for file in self.lake.damaged(newest, thorough=True) if newest else []:
+            yield disk.refuse_damaged(self.lake.path(file), "Make the lake again: regard rebuild")
+
     # ------------------------------------------------------------------ sources
 
     def add_source(self, name: str) -> str:
@@ -216,7 +261,7 @@ class Reader:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         given = workspace.settings
-        self.connection = connect(memory=given.memory, threads=given.threads, spill=workspace.root / "spill")
+        self.connection = connect(memory=given.memory, threads=given.threads, spill=workspace.spill())
         self._lease = 0
         self._generation: Generation | None = None
         self._made = False
@@ -233,6 +278,11 @@ class Reader:
         if self._made and (newest.id if newest else 0) == (self._generation.id if self._generation else 0):
             return False
         lease, generation = self._workspace.lake.lease()
+        if generation is not None and self._workspace.lake.damaged(generation):
+            self._workspace.lake.release(lease)
+            for _ in self._workspace.settle():  # sets the damaged files aside and makes them again
+                pass
+            lease, generation = self._workspace.lake.lease()
         make_views(self.connection, self._workspace.lake, generation)
         self._workspace.lake.release(self._lease)
         self._lease, self._generation, self._made = lease, generation, True
@@ -244,7 +294,7 @@ class Reader:
         self._lease = 0
         self.connection.close()
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

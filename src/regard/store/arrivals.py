@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection
 
-    from regard.store.inbox import Inbox
+    from regard.store.inbox import Batch, Inbox
     from regard.store.rows import Identities
 
 ID_COLUMNS = ("id_high", "id_low", "id_check")
@@ -180,10 +180,16 @@ def erased_rows(
 
 
 def described(written: disk.Written) -> dict[str, Any]:
+    """What was written, as columns of state."""
     return {"size": written.size, "mtime_ns": written.mtime_ns, "checksum": written.checksum}
 
 
 def batch_row(connection: Connection, batch: int) -> dict[str, Any]:
+    """The row of a batch.
+
+    Raises:
+        UnknownName: No such batch.
+    """
     row = connection.execute(select(tables.batches).where(tables.batches.c.id == batch)).mappings().first()
     if row is None:
         known = connection.execute(select(tables.batches.c.id)).scalars()
@@ -192,12 +198,14 @@ def batch_row(connection: Connection, batch: int) -> dict[str, Any]:
 
 
 def check_open(row: dict[str, Any]) -> None:
+    """Refuse a batch that takes nothing more."""
     if row["undone"] is not None or row["finished"] is not None:
         what = "undone" if row["undone"] is not None else "finished"
         raise BadInput(f"Batch {row['id']} is {what}; nothing can be added to it.", hint="Begin a new batch.")
 
 
 def add_counts(connection: Connection, batch: int, outcome: Outcome) -> None:
+    """Add outcomes to a batch's counts."""
     columns = tables.batches.c
     values = {name: columns[name] + getattr(outcome, name) for name in OUTCOMES if getattr(outcome, name)}
     if values:

@@ -56,7 +56,7 @@ def write(inbox: Inbox, root: Path, target: Path) -> None:
 
 @contextmanager
 def _staged(inbox: Inbox, root: Path) -> Iterator[Path]:
-    staging = root / "spill" / f"backup-{uuid4().hex}"
+    staging = root / "spill" / f"{os.getpid()}-backup-{uuid4().hex}"
     (staging / "inbox").mkdir(parents=True)
     try:
         with inbox.appending():

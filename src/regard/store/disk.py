@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import threading
 import time
 from contextlib import contextmanager
@@ -145,3 +146,22 @@ def clean(directory: Path, known: set[str]) -> None:
     for path in directory.iterdir():
         if path.is_file() and path.name not in known and path.suffix not in {".damaged", ".lock"}:
             path.unlink(missing_ok=True)
+
+
+def sweep_by_process(directory: Path) -> None:
+    """Remove passing files of processes that are gone: entries whose name begins with their process id."""
+    for path in directory.iterdir():
+        pid = path.name.split("-")[0]
+        if pid.isdigit() and not lives(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import duckdb
 import numpy as np
@@ -21,17 +21,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import delete, insert, select, update
 
-from regard.errors import BadInput, Damaged, UnknownName
+from regard.errors import BadInput, Busy, Damaged, UnknownName
 from regard.store import disk, ids, log, rows, tables
 from regard.store.arrivals import ID_COLUMNS, Arrival, add_counts, batch_row, check_open, described
 from regard.store.log import OUTCOMES, Outcome, Segment
-from regard.store.state import now_text, write_meta
+from regard.store.state import inserted, now_text, write_meta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
     from sqlalchemy import Connection
 
     from regard.store.state import State
@@ -53,7 +52,8 @@ class Inbox:
 
     def __init__(self, root: Path, state: State, schemas: Mapping[str, pa.Schema]) -> None:
         self.directory, self.ids, self.rejects = root / "inbox", root / "ids", root / "rejects"
-        for directory in (self.directory, self.ids, self.rejects):
+        self.spill = root / "spill" / str(os.getpid())
+        for directory in (self.spill, self.directory, self.ids, self.rejects):
             directory.mkdir(parents=True, exist_ok=True)
         self.state = state
         self.schemas = dict(schemas)
@@ -91,8 +91,8 @@ class Inbox:
             **dict.fromkeys(OUTCOMES, 0),
         }
         with self.state.writing() as connection:
-            key = connection.execute(insert(tables.batches).values(row)).inserted_primary_key[0]
-        return Batch(self, int(key), source)
+            key = inserted(connection, tables.batches, row)
+        return Batch(self, key, source)
 
     def batches(self) -> list[dict[str, Any]]:
         """Every batch, newest first, with its counts; ``files`` as a list."""
@@ -154,19 +154,22 @@ class Inbox:
     # ------------------------------------------------------------------ opening
 
     def recover(self) -> None:
-        """Clean away what an interrupted append left, and make missing parts of the id index again.
+        """Clean away what an interrupted append left, unless somebody is appending now."""
+        try:
+            with self.appending(wait=0):
+                self.sweep()
+        except Busy:
+            return
 
-        Raises:
-            Damaged: A segment is missing or not what was acknowledged.
-        """
-        with self.appending():
-            with self.state.reading() as connection:
-                found = log.segments(connection)
-                runs = {row.file for row in connection.execute(select(tables.id_runs))}
-            disk.clean(self.directory, {s.file for s in found})
-            disk.clean(self.ids, runs)
-            for path in self.rejects.glob(f"*{disk.TEMPORARY}"):
-                path.unlink(missing_ok=True)
+    def sweep(self) -> None:
+        """Remove files that no transaction acknowledged. Call it while appending."""
+        with self.state.reading() as connection:
+            found = {s.file for s in log.segments(connection)}
+            runs = {row.file for row in connection.execute(select(tables.id_runs))}
+        disk.clean(self.directory, found)
+        disk.clean(self.ids, runs)
+        for path in self.rejects.glob(f"*{disk.TEMPORARY}"):
+            path.unlink(missing_ok=True)
 
     def damage(self, *, thorough: bool = False) -> Iterator[Damaged]:
         """Segments that are not what was acknowledged."""
@@ -280,7 +283,7 @@ class Batch:
         return outcome
 
     def _append(self, kind: str, table: pa.Table) -> Outcome:
-        ordinals = self._ordinals.setdefault(kind, ids.Ordinals(self.inbox.ids))
+        ordinals = self._ordinals.setdefault(kind, ids.Ordinals(self.inbox.spill))
         identity = rows.identify(self.engine, kind=kind, source=self.source, table=table, ordinals=ordinals)
         with self.inbox.appending():
             with self.inbox.state.reading() as connection:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import delete, func, insert, select
 
 from regard.store import disk, tables
-from regard.store.state import now_text, read_meta, write_meta
+from regard.store.state import inserted, now_text, read_meta, write_meta
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -103,7 +103,15 @@ class Lake:
                 return self.newest(mine)
         row = connection.execute(select(tables.generations).order_by(tables.generations.c.id.desc()).limit(1))
         found = row.mappings().first()
-        return None if found is None else Generation(**found, files=_files(connection, found["id"]))
+        if found is None:
+            return None
+        return Generation(
+            id=found["id"],
+            position=found["position"],
+            declarations=found["declarations"],
+            published=found["published"],
+            files=_files(connection, found["id"]),
+        )
 
     def publish(
         self, *, position: int, declarations: int, files: Iterable[LakeFile], words: Mapping[str, str]
@@ -113,14 +121,14 @@ class Lake:
             for name, value in words.items():
                 write_meta(connection, f"lake.{name}", value)
             row = {"position": position, "declarations": declarations, "published": now_text()}
-            new = connection.execute(insert(tables.generations).values(row)).inserted_primary_key[0]
-            listed = []
-            for file in files:
-                listed.append(file.id or _insert(connection, file))
+            new = inserted(connection, tables.generations, row)
+            listed = [file.id or _insert(connection, file) for file in files]
             if listed:
                 rows = [{"generation": new, "lake_file": key} for key in listed]
                 connection.execute(insert(tables.generation_files), rows)
-            return Generation(id=new, **row, files=_files(connection, new))
+            published = self.newest(connection)
+        assert published is not None  # noqa: S101  it was published above
+        return published
 
     def lease(self) -> tuple[int, Generation | None]:
         """Hold the newest generation so that its files stay; returns the lease to give back, and the generation."""
@@ -134,7 +142,7 @@ class Lake:
                 "pid_started": _started(os.getpid()),
                 "expires": int(time.time()) + LEASE_SECONDS,
             }
-            return int(connection.execute(insert(tables.leases).values(row)).inserted_primary_key[0]), generation
+            return inserted(connection, tables.leases, row), generation
 
     def release(self, lease: int) -> None:
         """Give a lease back."""
@@ -193,7 +201,7 @@ class Lake:
 
 def _insert(connection: Connection, file: LakeFile) -> int:
     row: dict[str, Any] = {name: getattr(file, name) for name in LakeFile.__dataclass_fields__ if name != "id"}
-    return int(connection.execute(insert(tables.lake_files).values(row)).inserted_primary_key[0])
+    return inserted(connection, tables.lake_files, row)
 
 
 def _files(connection: Connection, generation: int) -> tuple[LakeFile, ...]:
@@ -218,17 +226,7 @@ def _drop_dead_leases(connection: Connection) -> None:
     dead = [
         row.id
         for row in connection.execute(select(tables.leases))
-        if row.expires < now or not _lives(row.pid) or _started(row.pid) != row.pid_started
+        if row.expires < now or not disk.lives(row.pid) or _started(row.pid) != row.pid_started
     ]
     if dead:
         connection.execute(delete(tables.leases).where(tables.leases.c.id.in_(dead)))
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -123,10 +123,11 @@ class Liveness:
             return np.ones(len(positions), bool)
         dead = self._dead[np.searchsorted(self._first, positions, side="right") - 1]
         if not dead.any() or not self._kept.shape[1]:
-            return ~dead
+            return np.logical_not(dead)
         at = np.searchsorted(self._kept[0], positions, side="right") - 1
         kept = (at >= 0) & (positions <= self._kept[1][np.maximum(at, 0)])
-        return ~dead | kept
+        standing: NDArray[np.bool_] = ~dead | kept
+        return standing
 
 
 def _united(ranges: NDArray[np.int64]) -> NDArray[np.int64]:

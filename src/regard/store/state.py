@@ -14,9 +14,9 @@ from regard.errors import Busy, Damaged
 from regard.store import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Table
 
 REVISION = "0001"
 """The newest migration in `migrations/versions`; a database that says otherwise is migrated on opening."""
@@ -111,7 +111,7 @@ class State:
         """
         with self.writing() as connection:
             row = {"at": now_text(), "name": name, "by": by, "arguments": arguments}
-            return int(connection.execute(insert(tables.record).values(row)).inserted_primary_key[0])
+            return inserted(connection, tables.record, row)
 
     def written_down(self, limit: int = 1000) -> list[dict[str, Any]]:
         """The newest entries of the record, newest first."""
@@ -125,9 +125,21 @@ class State:
             connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("VACUUM INTO ?", (str(path),))
 
+    def truncate_log(self) -> None:
+        """Fold the write-ahead log into the database and empty it, so that what was overwritten is gone."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()
+
+
+def inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
+    """Insert a row inside a transaction; returns its new id."""
+    found = connection.execute(insert(table).values(dict(row)).returning(table.c.id)).scalar_one()
+    return int(found)
 
 
 def read_meta(connection: Connection, name: str, default: str = "") -> str:

@@ -1,0 +1,202 @@
+"""What is known of one customer, and how it is forgotten everywhere.
+
+Erasing empties the customer's rows in the inbox, takes their lines out of uploads and refused rows, makes the kinds
+they were in again, and drops the generations that still show them as soon as nobody reads them. Keyed hashes of the ids
+stay, so that later copies are refused and a restored backup forgets again. An erasure that was interrupted is finished
+at the next opening.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow.compute as pc
+from sqlalchemy import text
+
+from regard.errors import UnknownName
+from regard.signals import settling
+from regard.signals.settling import Progress
+from regard.signals.shapes import FOLD, KNOWN
+from regard.signals.views import read
+from regard.store import backup, log, scrub
+from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows
+from regard.store.state import now_text, read_meta, write_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from regard.signals.workspace import Workspace
+
+PENDING = "erasing"
+
+
+@dataclass(frozen=True)
+class Person:
+    """A customer with every id that is theirs: (space, id), and the customer's hash."""
+
+    customer: int
+    ids: tuple[tuple[str, str], ...]
+
+
+def find(workspace: Workspace, customer: str) -> Person:
+    """Find a customer by any of their ids, in the settled log.
+
+    Args:
+        workspace: Where.
+        customer: An id as sent; ``person:``, ``account:`` or ``anonymous:`` before it says which is meant.
+
+    Raises:
+        UnknownName: Nobody has that id; suggests near ones.
+    """
+    lease, generation = workspace.lake.lease()
+    try:
+        files = [f for f in generation.files if f.role == "known"] if generation else []
+        folds = generation.of("derived", "fold") if generation else []
+        sql = f"""
+            WITH known AS ({read(workspace.lake, files, KNOWN)}), fold AS ({read(workspace.lake, folds, FOLD)}),
+            whose AS (SELECT DISTINCT coalesce(f.target, k.hash) AS customer, k.space, k.id
+                FROM known AS k LEFT JOIN fold AS f ON f.source = k.hash)
+            SELECT customer, space, id FROM whose WHERE customer IN (
+                SELECT customer FROM whose WHERE id = $id OR space || ':' || id = $id
+            ) ORDER BY ALL"""
+        with duckdb.connect() as connection:
+            found = connection.execute(sql, {"id": customer}).fetchall()
+            if not found:
+                every = read(workspace.lake, files, KNOWN)
+                near = f"SELECT DISTINCT id, levenshtein(id, $id) FROM ({every}) ORDER BY 2, 1 LIMIT 50"
+                names = [row[0] for row in connection.execute(near, {"id": customer}).fetchall()]
+                raise UnknownName("customer", customer, names)
+    finally:
+        workspace.lake.release(lease)
+    customers = sorted({row[0] for row in found})
+    if len(customers) > 1:
+        _say_which(customer, found)
+    return Person(customers[0], tuple((row[1], row[2]) for row in found))
+
+
+def _say_which(customer: str, found: list[tuple[int, str, str]]) -> None:
+    named = [f"{space}:{id_}" for _, space, id_ in found if customer in {id_, f"{space}:{id_}"}]
+    error = UnknownName("single customer", customer, named)
+    error.hint = "Several have that id; say which: " + " or ".join(named)
+    raise error
+
+
+def erase(workspace: Workspace, customer: str) -> Iterator[Progress]:
+    """Forget a customer everywhere, yielding progress.
+
+    Args:
+        workspace: Where.
+        customer: Any of their ids.
+
+    Raises:
+        UnknownName: Nobody has that id.
+        Busy: Somebody else is settling or adding signals, too long.
+    """
+    yield from settling.settle(workspace)
+    person = find(workspace, customer)
+    with settling.settling(workspace):
+        with workspace.inbox.appending(), workspace.state.writing() as connection:
+            stones = scrub.bury(connection, person.ids)
+            write_meta(connection, PENDING, json.dumps(person.ids))
+            write_meta(connection, "position", str(log.position(connection) + 1))
+        workspace.state.write_down("erase", json.dumps({"tombstones": stones}))
+        yield from _forget(workspace)
+
+
+def finish(workspace: Workspace) -> Iterator[Progress]:
+    """Finish an erasure that was interrupted, or one a restored backup has yet to repeat."""
+    if not pending(workspace):
+        return
+    with settling.settling(workspace):
+        yield from _forget(workspace)
+
+
+def pending(workspace: Workspace) -> bool:
+    """Whether an erasure is unfinished."""
+    with workspace.state.reading() as connection:
+        unfinished = connection.execute(text("SELECT 1 FROM tombstones WHERE NOT done LIMIT 1")).first()
+        return unfinished is not None or read_meta(connection, PENDING) != ""
+
+
+def _forget(workspace: Workspace) -> Iterator[Progress]:
+    inbox, root = workspace.inbox, workspace.root
+    ids = [id_ for _, id_ in json.loads(workspace.state.get(PENDING) or "[]")]
+    with inbox.appending():
+        scrub.files([root / "uploads", root / "rejects"], ids)
+        for done, total in scrub.segments(inbox):
+            yield Progress(done=done, total=total, what="erasing from the inbox")
+    yield from settling.settle_held(workspace)
+    with inbox.appending():
+        inbox.sweep()
+    scrub.done(inbox)
+    with workspace.state.writing() as connection:
+        write_meta(connection, PENDING, "")
+    workspace.state.truncate_log()
+    backup.tell(workspace.state)
+
+
+def export(workspace: Workspace, customer: str) -> dict[str, Any]:
+    """Everything known of a customer: who they are, labels over time, every signal as sent.
+
+    Args:
+        workspace: Where; settled.
+        customer: Any of their ids.
+    """
+    person = find(workspace, customer)
+    with workspace.connect() as (connection, position):
+        rows = connection.execute("SELECT * FROM lake_customer WHERE customer = $c", {"c": person.customer})
+        who = _dicts(rows)
+        labels = _dicts(
+            connection.execute(
+                "SELECT since, until, labels FROM lake_standing WHERE customer = $c ORDER BY since",
+                {"c": person.customer},
+            )
+        )
+    return {
+        "exported": now_text(),
+        "position": position,
+        "customer": who[0] if who else {},
+        "ids": [{"space": space, "id": id_} for space, id_ in person.ids],
+        "standing": labels,
+        "signals": _signals(workspace, person),
+    }
+
+
+def _signals(workspace: Workspace, person: Person) -> dict[str, list[dict[str, Any]]]:
+    result: dict[str, list[dict[str, Any]]] = {}
+    with workspace.state.reading() as connection:
+        segments = log.segments(connection)
+        alive = log.Liveness(connection)
+    key = "export"
+    hashes = [scrub.tombstone(key, space, id_) for space, id_ in person.ids]
+    with duckdb.connect() as engine:
+        for segment in segments:
+            if segment.batch in alive.undone:
+                continue
+            table = workspace.inbox.read(segment)
+            hit = erased_rows(engine, table, key, hashes)
+            if hit.any():
+                rows = _plain(table.filter(hit))
+                result.setdefault(segment.kind, []).extend({**row, "source": segment.source} for row in rows)
+    return result
+
+
+def _plain(table: pa.Table) -> list[dict[str, Any]]:
+    table = table.drop_columns([c for c in (*ID_COLUMNS, ERASED) if c in table.column_names])
+    for number, field in enumerate(table.schema):
+        if str(field.type).startswith("timestamp"):
+            table = table.set_column(number, field.name, pc.strftime(table[field.name], "%Y-%m-%dT%H:%M:%SZ"))
+    return [{k: v for k, v in row.items() if v is not None} for row in table.to_pylist()]
+
+
+def _dicts(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in result.description or []]
+    return [
+        {n: v.isoformat() if hasattr(v, "isoformat") else v for n, v in zip(names, row, strict=True)}
+        for row in result.fetchall()
+    ]

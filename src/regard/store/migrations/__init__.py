@@ -1,0 +1,1 @@
+"""How the state of older workspaces becomes that of today."""
