@@ -172,6 +172,7 @@ def _written(rng: np.random.Generator, world: _World) -> dict[str, list[pa.Table
     made["subscription"].append(money.subscriptions(rng, bakeries, money.changes(bakeries, world.loyal.why), days))
     made["order"].append(money.orders(rng, bakeries, staff, parcels, days))
     made["promise"] += [money.deliveries(rng, bakeries, parcels, days), asking.answer_promises(bakeries, calls, days)]
+    made["promise"].append(records.onboarding(bakeries, world.started, days))
     made["contact"].append(asking.contacts(rng, bakeries, staff, calls, days))
     made["message"].append(records.replies(rng, bakeries, calls, asking.call_keys(bakeries, calls), days))
     made["act"].append(records.credits(rng, bakeries, parcels, days))

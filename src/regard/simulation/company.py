@@ -90,7 +90,7 @@ PRODUCT_SHARES = (0.50, 0.30, 0.20)
 DEVICES = ("floury tablet", "phone", "office PC")
 DEVICE_SHARES = (0.45, 0.30, 0.25)
 VERSIONS = ("4.0", "4.1", "4.2", "5.0", "5.1")
-VERSION_DAYS = (-9999, 95, 265, 440, 600)
+VERSION_DAYS = (-9999, 95, 265, 440, 645)
 """Day of the history each version came out; bakeries take it some weeks later, when the flour has settled."""
 VERSION_ERRORS = (1.0, 0.95, 1.25, 0.9, 0.85)
 

@@ -50,7 +50,9 @@ def draw_parcels(rng: np.random.Generator, bakeries: Bakeries, almanac: Almanac)
             chance = np.where(reached & (day >= done.day), chance * done.factor, chance)
     late = rng.random(rows) < chance
     at = almanac.at(day) + ((6.0 + 14.0 * rng.beta(2, 2, rows)) * HOUR).astype(np.int64)
-    due = almanac.at(day + 2 + rng.integers(0, 3, rows)) + 12 * HOUR  # noon: the same calendar day in every zone of theirs
+    due = (
+        almanac.at(day + 2 + rng.integers(0, 3, rows)) + 12 * HOUR
+    )  # noon: the same calendar day in every zone of theirs
     early = due + (rng.uniform(-30.0, 5.0, rows) * HOUR).astype(np.int64)
     behind = due + ((18.0 + rng.exponential(60.0, rows)) * HOUR).astype(np.int64)
     parcels = Parcels(

@@ -95,6 +95,31 @@ def profiles(bakeries: Bakeries, staff: Staff, almanac: Almanac) -> pa.Table:
     return pa.concat_tables([accounts, people], promote_options="default").combine_chunks()
 
 
+def onboarding(bakeries: Bakeries, seen: Events, almanac: Almanac) -> pa.Table:
+    """The promise to every newcomer: the first batch within seven days; a second version when it was baked."""
+    account = np.flatnonzero(bakeries.signs & (bakeries.start > 0) & (bakeries.start < company.DAYS))
+    baked = np.full(len(bakeries), -1, dtype=np.int64)
+    first = seen.named("first_batch_baked")
+    baked[seen.account[first]] = seen.at[first]
+    row = np.concatenate((account, account[baked[account] >= 0]))
+    second = np.arange(len(row)) >= len(account)
+    start = almanac.at(bakeries.start[row])
+    return table(
+        "promise",
+        {
+            "key": join("onboarding-", pick(bakeries.key, row)),
+            "occurred_at": start,
+            "version_at": np.where(second, baked[row], start),
+            "account": pick(bakeries.key, row),
+            "promise": text("onboarding", len(row)),
+            "about": join("S", pick(bakeries.key, row)),
+            "due_at": almanac.at(np.floor(bakeries.start[row]) + 7.5),
+            "due_by": text("day", len(row)),
+            "kept_at": np.where(second, baked[row], -1),
+        },
+    )
+
+
 def merges(rng: np.random.Generator, bakeries: Bakeries, staff: Staff, seen: Events, almanac: Almanac) -> pa.Table:
     """Visitors who turned out to be somebody; one in forty of them by mistake, taken back two days later."""
     met = np.unique(seen.visitor[seen.visitor >= 0])

@@ -227,7 +227,7 @@ DISRUPTIONS = (
         indicator="oven_link_ok",
         day=DAYS - 5,
         days=5,
-        good_share=0.58,
+        good_share=0.64,
         error_chance=0.35,
     ),
 )

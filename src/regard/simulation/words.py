@@ -20,8 +20,9 @@ CAUSES = (
     "forecast",
     "quick_start",
     "nothing",
+    "grudge",
 )
-"""What a verbatim speaks about: the facts that move the score, or nothing in particular."""
+"""What a verbatim speaks about: the facts that move the score, or nothing in particular, in good mood or bad."""
 MOODS = ("bad", "so_so", "good")
 
 
