@@ -70,8 +70,8 @@ class Room(Known):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A question as a command."""
+        from regard.options import parameters_of
         from regard.questions import questions
-        from regard.terminal import parameters_of
 
         question = questions().get(f"{self.name}/{cmd_name}")
         if question is None:

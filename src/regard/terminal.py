@@ -7,55 +7,19 @@ import shlex
 import shutil
 import sys
 import time
-import typing
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from regard.findings import Finding, tables
-from regard.opened import SCOPE
 from regard.sheets import single_values, text_of
-from regard.signals.scope import Given
 from regard.wording import duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from regard.errors import RegardError
-    from regard.questions import Question
-
-
-def parameters_of(question: Question) -> list[click.Parameter]:
-    """The scope's options, then the question's own, made from its signature."""
-    options: list[click.Parameter] = []
-    hints = typing.get_type_hints(Given, include_extras=True)
-    for name in SCOPE:
-        many = name == "where"
-        options.append(click.Option([f"--{name}"], multiple=many, default=() if many else "", help=_help(hints[name])))
-    for name, parameter in question.parameters.items():
-        required = parameter.default is parameter.empty
-        options.append(
-            click.Option(
-                [f"--{name.replace('_', '-')}"],
-                default=None if required or parameter.default is None else str(parameter.default),
-                show_default=not required and parameter.default not in (None, ""),
-                required=False,
-                help=_help(_hints(question).get(name)),
-            )
-        )
-    return options
-
-
-def _hints(question: Question) -> dict[str, Any]:
-    return typing.get_type_hints(question.ask, include_extras=True)
-
-
-def _help(hint: Any) -> str:
-    for extra in getattr(hint, "__metadata__", ()):
-        if isinstance(extra, msgspec.Meta) and extra.description:
-            return extra.description
-    return ""
 
 
 def tell(finding: Finding) -> None:
