@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003  (read by msgspec)
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -10,18 +10,21 @@ import numpy as np
 from msgspec import Meta
 
 from regard import wording
+from regard.figures.bars import GroupBar, group_bars
+from regard.figures.line import Point, banded_line
 from regard.findings import Finding, Interval
 from regard.listening import compared, verdicts
 from regard.listening.counted import change_of, enough, metric_of, read, score_of
-from regard.listening.rules import HIGH, LOW
+from regard.listening.rules import HIGH, LOW, rule_of
 from regard.listening.verdicts import Reading
 from regard.questions import question
-from regard.signals.ask import Ask  # noqa: TC001  (its hints are read when the question is registered)
+from regard.signals.ask import Ask
 from regard.statistics.estimates import Estimate, refusal
 from regard.statistics.proportions import same_customers
 from regard.wording import count
 
 if TYPE_CHECKING:
+    from regard.figures.figure import Figure
     from regard.listening.counted import Answers
     from regard.listening.rules import Rule
     from regard.statistics.changes import Decomposition
@@ -344,3 +347,30 @@ def _too_few(ask: Ask, answers: Answers, why: str) -> Scores:
         n=len(now), surveys=_surveys(now), verdict="nothing to compare",
         evidence=ask.evidence(n=len(now), customers=now.customers, kind="refused"),
     )  # fmt: skip
+
+
+def figure(finding: Scores) -> Figure | None:
+    """The score over time with its band; by slice with intervals where a grouping was chosen."""
+    write = rule_of(finding.metric).write
+    cut = [r for r in finding.rows[1:] if r.score is not None]
+    if finding.refused or finding.score is None:
+        return None
+    if cut:
+        bars = [
+            GroupBar(label=r.slice, value=r.score, low=r.low, high=r.high, note=count(r.n, "answer"))
+            for r in sorted(cut, key=lambda r: -(r.score or 0.0))[:24]
+        ]
+        return group_bars(bars, title=finding.answer, reference=finding.score, reference_text="all", write=write)
+    points = [Point(label=_label(t.since, finding.grain), value=t.score, low=t.low, high=t.high) for t in finding.trend]
+    if sum(p.value is not None for p in points) < 2:
+        return None
+    alt = f"{finding.name} by {finding.grain} with its 95 % interval"
+    return banded_line(points, title=finding.answer, alt=alt, write=write, write_axis=write)
+
+
+def _label(day: date, grain: str) -> str:
+    if grain in {"day", "week"}:
+        return wording.day(day).rsplit(" ", 1)[0]
+    if grain == "quarter":
+        return f"Q{(day.month + 2) // 3} {day.year}"
+    return wording.month(day, year=day.month == 1)
