@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import traceback
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +165,7 @@ def demo(workspace: str | None, port: int | None, signals: int, seed: int, *, op
     with opened(str(where)) as company:
         if company.position == 0:
             click.echo(f"Making up a company in {where} ({signals:,} signals)", err=True)
-            _simulate(company, signals, seed, quiet=False)
+            _simulate(company, signals, seed, quiet=False, until=datetime.now(UTC).date())
     run(where, port=settings(port=port).port, open_browser=open_browser)
 
 
@@ -177,15 +178,16 @@ def simulate(workspace: str | None, signals: int, seed: int, *, as_json: bool) -
     """Fill a workspace with a made-up company whose truth is known (truth.json beside its log)."""
     with opened(workspace) as company:
         _simulate(company, signals, seed, quiet=as_json)
-        told = {"ledger": ledger_of(company), "truth": str(company.root / "truth.json")}
-    say(told, f"{told['ledger']['stored']:,} signals stored; the truth is in {told['truth']}", as_json=as_json)
+        ledger, truth = ledger_of(company), company.root / "truth.json"
+    told = {"ledger": ledger, "truth": str(truth)}
+    say(told, f"{ledger['stored']:,} signals stored; the truth is in {truth}", as_json=as_json)
 
 
-def _simulate(workspace: Workspace, signals: int, seed: int, *, quiet: bool) -> None:
-    from regard.simulation import run_simulation
+def _simulate(workspace: Workspace, signals: int, seed: int, *, quiet: bool, until: date | None = None) -> None:
+    from regard.simulation import UNTIL, run_simulation
     from regard.terminal import follow
 
-    follow(run_simulation(workspace, signals=signals, seed=seed), quiet=quiet)
+    follow(run_simulation(workspace, signals=signals, seed=seed, until=until or UNTIL), quiet=quiet)
     follow(settle(workspace), quiet=quiet)
 
 

@@ -136,8 +136,8 @@ def rebuild_command(workspace: str | None, *, as_json: bool) -> None:
 
     with opened(workspace, create=False) as company:
         follow(company.rebuild(), quiet=as_json)
-        told = {"position": company.position, "counts": company.counts()}
-    say(told, f"Rebuilt to position {number(told['position'])}.", as_json=as_json)
+        position, counts = company.position, company.counts()
+    say({"position": position, "counts": counts}, f"Rebuilt to position {number(position)}.", as_json=as_json)
 
 
 @click.command("verify")
@@ -175,8 +175,9 @@ def restore_command(workspace: str | None, file: Path, *, as_json: bool) -> None
     where = settings(workspace=Path(workspace) if workspace else None).workspace
     with Workspace.restore(file, where) as company:
         follow(settle(company), quiet=as_json)
-        told = {"workspace": str(where), "position": company.position}
-    say(told, f"Restored {where} to position {number(told['position'])}.", as_json=as_json)
+        position = company.position
+    told = {"workspace": str(where), "position": position}
+    say(told, f"Restored {where} to position {number(position)}.", as_json=as_json)
 
 
 @click.command("erase")

@@ -1,5 +1,5 @@
 """Competency 1: customers as assets. Does the base grow or shrink, in count and value, and why?"""
 
-from regard.customers import ledger
+from regard.customers import ledger, losses
 
-__all__ = ["ledger"]
+__all__ = ["ledger", "losses"]

@@ -65,7 +65,7 @@ def heat_table(
 
 def _strength(value: float | None, most: float) -> float:
     """Opacity of the colour: enough to see, never so much that the words on it cannot be read."""
-    return 0.0 if not value else 0.07 + 0.5 * (value / most) ** 0.8
+    return 0.0 if not value else 0.03 + 0.55 * (value / most)
 
 
 def _table(

@@ -92,6 +92,7 @@ def journey_band(
 
 def _legend(sheet: Sheet, legend: str) -> None:
     words = legend.replace("Height", "Width") if is_narrow(sheet) else legend
+    sheet.height += 6
     for line in wrapped(words, sheet.width, 11.5, lines=2):
         sheet.height += 17
         sheet.text(0, sheet.height - 3, line, "soft small")

@@ -25,7 +25,12 @@ from regard.statistics.estimates import Estimate
 from regard.statistics.proportions import linked_difference, mean, wilson
 
 OUTCOMES = ("kept", "late", "never", "withdrawn", "at risk", "open")
-NAMES = {"kept": "kept", "late": "broken, kept late", "never": "broken, never kept", "missing": "still missing when asked"}
+NAMES = {
+    "kept": "kept",
+    "late": "broken, kept late",
+    "never": "broken, never kept",
+    "missing": "still missing when asked",
+}
 
 
 class PromiseRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,18 +45,29 @@ class PromiseRow(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn: Annotated[int, Meta(description="Called off before they fell due.")]
     at_risk: Annotated[int, Meta(description="Not kept yet, due within the days ahead.")]
     open: Annotated[int, Meta(description="Not kept yet, due later than that.")]
-    broken_share: Annotated[float | None, Meta(description="Late and never of those due; weighted where the log is a weighted sample.")]
-    broken_interval: Annotated[Interval | None, Meta(description="Wilson's interval of the share, as if promises were independent.")]
+    broken_share: Annotated[
+        float | None, Meta(description="Late and never of those due; weighted where the log is a weighted sample.")
+    ]
+    broken_interval: Annotated[
+        Interval | None, Meta(description="Wilson's interval of the share, as if promises were independent.")
+    ]
     broken_unweighted: Annotated[float | None, Meta(description="The share without weights.")]
     broken_before: Annotated[float | None, Meta(description="The share in the period compared with.")]
-    median_late_days: Annotated[float | None, Meta(description="Half of those kept late came later than this many days.")]
+    median_late_days: Annotated[
+        float | None, Meta(description="Half of those kept late came later than this many days.")
+    ]
     long_late_days: Annotated[float | None, Meta(description="One in ten of those kept late came later than this.")]
 
 
 class PromiseScore(msgspec.Struct, frozen=True, kw_only=True):
     """What customers say of promises of one outcome."""
 
-    outcome: Annotated[str, Meta(description="kept; broken, kept late; broken, never kept; still missing when asked (part of the two before).")]
+    outcome: Annotated[
+        str,
+        Meta(
+            description="kept; broken, kept late; broken, never kept; still missing when asked (part of the two before)."
+        ),
+    ]
     answers: Annotated[int, Meta(description="Scored answers about them.")]
     score: Annotated[float | None, Meta(description="Mean score, weighted where the log is a weighted sample.")]
     interval: Annotated[Interval | None, Meta(description="Interval of the mean, by customer.")]
@@ -72,11 +88,17 @@ class Promises(Finding, frozen=True, kw_only=True):
     """Promises kept, broken and at risk."""
 
     due: Annotated[int | None, Meta(description="Promises that fell due in the period.")] = None
-    broken_share: Annotated[float | None, Meta(description="Share broken; weighted where the log is a weighted sample.")] = None
-    broken_unweighted: Annotated[float | None, Meta(description="Share broken without weights, where weights differ.")] = None
+    broken_share: Annotated[
+        float | None, Meta(description="Share broken; weighted where the log is a weighted sample.")
+    ] = None
+    broken_unweighted: Annotated[
+        float | None, Meta(description="Share broken without weights, where weights differ.")
+    ] = None
     at_risk: Annotated[int | None, Meta(description="Not kept yet, due within the days ahead.")] = None
     metric: Annotated[str, Meta(description="The score the outcomes are compared by.")] = ""
-    score_difference: Annotated[float | None, Meta(description="Mean score of broken (late) less kept promises.")] = None
+    score_difference: Annotated[float | None, Meta(description="Mean score of broken (late) less kept promises.")] = (
+        None
+    )
     score_interval: Annotated[Interval | None, Meta(description="Interval of the difference, by customer.")] = None
     score_difference_unweighted: Annotated[float | None, Meta(description="The difference without weights.")] = None
     rows: Annotated[tuple[PromiseRow, ...], Meta(description="Per promise and slice, most broken first.")] = ()
@@ -94,7 +116,9 @@ def promises(
         Literal["", "day", "instant"],
         Meta(description="day: kept until its calendar day ends; instant: to the second; empty: as each was promised."),
     ] = "",
-    metric: Annotated[str, Meta(description="Score to compare outcomes by; empty takes the one most answers carry.")] = "",
+    metric: Annotated[
+        str, Meta(description="Score to compare outcomes by; empty takes the one most answers carry.")
+    ] = "",
 ) -> Promises:
     """Do we keep our promises, which are at risk, and what do customers say of those we break?"""
     if not ask.count("promise"):
@@ -182,7 +206,10 @@ def _scores(table: Any, metric: str) -> _Asked:
     names, sizes = np.unique(metrics.astype(str), return_counts=True)
     chosen = metric or (str(names[np.argmax(sizes)]) if len(names) else "")
     at = np.flatnonzero(metrics == chosen)
-    part = {c: table.column(c).to_numpy(zero_copy_only=False)[at] for c in ("customer", "score", "weight", "outcome", "missing")}
+    part = {
+        c: table.column(c).to_numpy(zero_copy_only=False)[at]
+        for c in ("customer", "score", "weight", "outcome", "missing")
+    }
     groups = {o: part["outcome"] == o for o in ("kept", "late", "never")} | {"missing": part["missing"].astype(bool)}
     weighted = bool(len(at)) and bool(np.any(part["weight"] != part["weight"][0]))
     gap = unweighted = None
@@ -215,7 +242,12 @@ def _score(name: str, part: dict[str, Any], mask: Any, *, weighted: bool) -> Pro
 
 
 def _finding(
-    ask: Ask, counted: list[dict[str, Any]], rows: tuple[PromiseRow, ...], total: PromiseRow, asked: _Asked, ahead: list[dict[str, Any]],
+    ask: Ask,
+    counted: list[dict[str, Any]],
+    rows: tuple[PromiseRow, ...],
+    total: PromiseRow,
+    asked: _Asked,
+    ahead: list[dict[str, Any]],
 ) -> Promises:
     weighted = total.broken_unweighted != total.broken_share
     gap = asked.gap if asked.gap and not asked.gap.refused else None
@@ -265,7 +297,9 @@ def _facts(total: PromiseRow, asked: _Asked) -> tuple[str, ...]:
     found = []
     missing = next((s for s in asked.scores if s.outcome == NAMES["missing"]), None)
     if missing and missing.score is not None:
-        found.append(f"Asked while it was still missing, they give {wording.number(missing.score, 2)}: {wording.count(missing.answers, 'answer')}.")
+        found.append(
+            f"Asked while it was still missing, they give {wording.number(missing.score, 2)}: {wording.count(missing.answers, 'answer')}."
+        )
     if total.never:
         found.append(f"{wording.number(total.never)} were never kept, as far as the log knows.")
     if total.at_risk:
@@ -275,17 +309,33 @@ def _facts(total: PromiseRow, asked: _Asked) -> tuple[str, ...]:
 
 def _cautions(rows: tuple[PromiseRow, ...], asked: _Asked, *, weighted: bool) -> Iterator[Caution]:
     if weighted:
-        yield Caution(code="weighted", text="The log is a weighted sample: shares are weighted, counts are rows; unweighted shares stand beside.")
+        yield Caution(
+            code="weighted",
+            text="The log is a weighted sample: shares are weighted, counts are rows; unweighted shares stand beside.",
+        )
     if asked.other:
-        yield Caution(code="other_metrics", text=f"{wording.count(asked.other, 'answer')} with another metric than {asked.metric} left out.")
+        yield Caution(
+            code="other_metrics",
+            text=f"{wording.count(asked.other, 'answer')} with another metric than {asked.metric} left out.",
+        )
     if asked.gap is None:
-        yield Caution(code="no_scores", text="No scored answers are about promises both kept and broken, so what breaking one costs cannot be told.")
+        yield Caution(
+            code="no_scores",
+            text="No scored answers are about promises both kept and broken, so what breaking one costs cannot be told.",
+        )
     elif asked.gap.refused:
-        yield Caution(code="few_answers", text=f"The scores of kept and broken promises are not compared: {asked.gap.refused}.")
+        yield Caution(
+            code="few_answers", text=f"The scores of kept and broken promises are not compared: {asked.gap.refused}."
+        )
     else:
-        yield Caution(code="association", text="Customers whose promise was broken may differ in other ways; the difference is not proof of cause.")
+        yield Caution(
+            code="association",
+            text="Customers whose promise was broken may differ in other ways; the difference is not proof of cause.",
+        )
     if any(0 < r.due < 5 for r in rows):
-        yield Caution(code="few_promises", text="Slices with fewer than 5 promises due stand last: their shares say little.")
+        yield Caution(
+            code="few_promises", text="Slices with fewer than 5 promises due stand last: their shares say little."
+        )
 
 
 def _nothing_due(ask: Ask, rows: tuple[PromiseRow, ...], total: PromiseRow) -> Promises:

@@ -41,7 +41,8 @@ class Almanac:
     def at(self, day: NDArray[Any]) -> Ints:
         """Microseconds since 1970 of a day, fractions included."""
         whole = np.floor(day).astype(np.int64)
-        return self.since + whole * DAY + np.rint((day - whole) * DAY).astype(np.int64)
+        stamp: Ints = self.since + whole * DAY + np.rint((day - whole) * DAY).astype(np.int64)
+        return stamp
 
     def presence(self, bakeries: Bakeries) -> NDArray[np.float32]:
         """1 where the account has signed by that day, else 0: accounts × days."""
@@ -124,4 +125,5 @@ def error_chance(bakeries: Bakeries, version: NDArray[np.int8]) -> NDArray[np.fl
     for index, disruption in enumerate(DISRUPTIONS):
         share = hit(index, bakeries=bakeries, account=rows, day=days, version=version, device=None)
         calm = calm * (1.0 - share) + disruption.error_chance * share
-    return calm.astype(np.float32)
+    chance: NDArray[np.float32] = calm.astype(np.float32)
+    return chance

@@ -81,7 +81,7 @@ def blocks(*, signals: int, seed: int, until: date) -> Iterator[Block]:
 
 
 def _block(*, seed: int, number: int, low: int, high: int, budget: int, days: Almanac) -> Block:
-    """The block's signals: exactly `budget` rows, what is left over after everything else being events and telemetry."""
+    """The block's signals: exactly `budget` rows; what everything else leaves over becomes events and telemetry."""
     rng = np.random.default_rng([seed, number])
     world = _draw(rng, low=low, high=high, days=days)
     made = _written(rng, world)
@@ -90,32 +90,16 @@ def _block(*, seed: int, number: int, low: int, high: int, budget: int, days: Al
     given = voice.draw_relationship(rng, world.bakeries, world.staff, days)
     rate = usage.activity(world.bakeries, days)
     written = _letters(rng, world, rate, made, budget)
-    expected = int(
-        3.4 * len(given.at)
-        + 0.36 * len(world.calls.at)
-        + 0.5 * len(world.started.named("first_batch_baked").nonzero()[0])
-    )
-    telemetry = budget * 8 // 100
     repeats, contradictions = budget // 1000, budget // 15_000
-    rest = budget - _rows(made) - expected - telemetry - repeats - contradictions
+    rest = budget - _rows(made) - _expected(world, given) - budget * 8 // 100 - repeats - contradictions
     seen = usage.draw_sessions(rng, world.bakeries, rate, world.versions, days, rows=max(rest, 0))
     seen = usage.together([world.started, seen], max(rest, 0))
+    sent = usage.Sending(origin=f"m{seed}-{number}-", repeats=repeats, contradictions=contradictions)
+    made["event"].append(usage.events(rng, world.bakeries, world.staff, seen, world.versions, sending=sent))
     lived = voice.Lived(
         bakeries=world.bakeries, parcels=world.parcels, calls=world.calls, events=seen,
         messages=(written[0], days.at(written[1])), almanac=days,
     )  # fmt: skip
-    made["event"].append(
-        usage.events(
-            rng,
-            world.bakeries,
-            world.staff,
-            seen,
-            world.versions,
-            origin=f"m{seed}-{number}-",
-            repeats=repeats,
-            contradictions=contradictions,
-        )
-    )
     made["review"].append(voice.reviews(rng, lived, world.staff))
     made["answer"] += [
         voice.relationship(rng, lived, world.staff, given),
@@ -130,6 +114,12 @@ def _block(*, seed: int, number: int, low: int, high: int, budget: int, days: Al
         repeated=repeats,
         contradicting=contradictions,
     )
+
+
+def _expected(world: _World, given: voice.Response) -> int:
+    """About how many rows the answers will be: facts behind them need the events first; telemetry evens it out."""
+    baked = int(world.started.named("first_batch_baked").sum())
+    return int(3.4 * len(given.at) + 0.36 * len(world.calls.at) + 0.5 * baked)
 
 
 @dataclass(kw_only=True)
@@ -159,7 +149,8 @@ def _draw(rng: np.random.Generator, *, low: int, high: int, days: Almanac) -> _W
     calls = calls.keep(bakeries.alive(calls.account, calls.day) & (calls.at < days.until))
     started = usage.draw_beginnings(rng, bakeries, days)
     return _World(
-        bakeries=bakeries, staff=staff, versions=versions, parcels=parcels, calls=calls, loyal=loyal, started=started, days=days
+        bakeries=bakeries, staff=staff, versions=versions, parcels=parcels, calls=calls,
+        loyal=loyal, started=started, days=days,
     )  # fmt: skip
 
 
@@ -175,7 +166,7 @@ def _written(rng: np.random.Generator, world: _World) -> dict[str, list[pa.Table
     made["promise"].append(records.onboarding(bakeries, world.started, days))
     made["contact"].append(asking.contacts(rng, bakeries, staff, calls, days))
     made["message"].append(records.replies(rng, bakeries, calls, asking.call_keys(bakeries, calls), days))
-    made["act"].append(records.credits(rng, bakeries, parcels, days))
+    made["act"].append(records.apologies(rng, bakeries, parcels, days))
     return made
 
 
@@ -198,7 +189,7 @@ def _one(tables: list[pa.Table]) -> pa.Table:
 
 
 def account_truth(bakeries: Bakeries, loyal: Loyalty, days: Almanac) -> pa.Table:
-    """The truth of each account: when it began, ended and came back, why, whether it would have left anyway, and how it felt.
+    """The truth of each account: when it began, ended and came back, why, whether it had left anyway, how it felt.
 
     `anyway` is the same account in a world without late parcels, slow answers and more than the usual errors; `points`
     are points of latent satisfaction in the month it was decided, or in the last one.

@@ -27,7 +27,7 @@ TYPES = {
 
 
 def table(kind: str, columns: dict[str, Any]) -> pa.Table:
-    """A table of that kind: times may be whole microseconds with -1 for null, numbers NaN for null, texts pyarrow arrays."""
+    """A table of that kind: times may be whole microseconds (-1: null), numbers may be NaN (null)."""
     wanted = {column.name: TYPES[column.type] for column in BY_NAME[kind].all_columns}
     arrays = {name: _typed(value, wanted[name]) for name, value in columns.items()}
     return pa.table(arrays)
@@ -101,7 +101,8 @@ def choose_each(rng: np.random.Generator, weights: NDArray[np.float64]) -> NDArr
     """An index per row, drawn by the row's own weights (rows × choices)."""
     edges = np.cumsum(weights, axis=1)
     draw = rng.random((len(weights), 1)) * edges[:, -1:]
-    return np.minimum((draw >= edges).sum(axis=1), weights.shape[1] - 1)
+    chosen: NDArray[np.int64] = np.minimum((draw >= edges).sum(axis=1), weights.shape[1] - 1)
+    return chosen
 
 
 def scatter(

@@ -16,7 +16,7 @@ DAYS = 670
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """Where bakeries are. `late` is the chance that a delivery comes late in a quiet month; `currencies`, `languages` are shares."""
+    """Where bakeries are: `late` is the chance of a late delivery in a quiet month, `august` how busy August is."""
 
     name: str
     share: float
@@ -64,7 +64,7 @@ SEGMENT_SHARES = (0.34, 0.27, 0.11, 0.12, 0.16)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is subscribed to: monthly list price in EUR, share of new bakeries, share paying yearly, hours to a first answer."""
+    """What is subscribed to: list price a month in EUR, share of bakeries on it, share of them paying yearly."""
 
     name: str
     monthly: float
@@ -211,7 +211,7 @@ STAGES = (
 
 
 def declarations() -> Declarations:
-    """What Proof & Crumb declares: bakeries are its customers, worth what they pay in a year, lost when the contract ends."""
+    """What Proof & Crumb declares: bakeries are its customers, worth a year's fees, lost when the contract ends."""
     return Declarations(
         name=NAME,
         customer="account",

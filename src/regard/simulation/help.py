@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-
 from regard.simulation import company
 from regard.simulation.columns import HOUR, Pool, choose_each, join, ordinal, pick, scatter, table, text
 from regard.simulation.truth import IMPROVEMENTS, RISING
@@ -79,7 +78,7 @@ def _weights(bakeries: Bakeries, account: Ints, day: Ints, almanac: Almanac) -> 
     product = np.array([cell[3] for cell in CELLS])
     fits = (product[None, :] < 0) | (product[None, :] == bakeries.product[account][:, None])
     season = 1.0 + np.array([cell[4] for cell in CELLS])[None, :] * almanac.december[day][:, None]
-    weights = np.array([cell[2] for cell in CELLS])[None, :] * fits * season
+    weights: NDArray[np.float64] = np.array([cell[2] for cell in CELLS])[None, :] * fits * season
     for rising in RISING:
         column = [cell[:2] for cell in CELLS].index((rising.area, rising.issue))
         progress = np.clip((day - rising.day) / (company.DAYS - rising.day), 0.0, 1.0)
@@ -101,7 +100,7 @@ def draw_calls(rng: np.random.Generator, bakeries: Bakeries, almanac: Almanac, e
     at = almanac.at(day) + (_hour(rng, len(day)) * HOUR).astype(np.int64)
     order = np.argsort(at, kind="stable")
     account, day, weights, at = account[order], day[order], weights[order], at[order]
-    return _answered(rng, bakeries, account, day, at, choose_each(rng, weights))
+    return _answered(rng, bakeries, account=account, day=day, at=at, cell=choose_each(rng, weights))
 
 
 def _hour(rng: np.random.Generator, rows: int) -> NDArray[np.float64]:
@@ -110,7 +109,7 @@ def _hour(rng: np.random.Generator, rows: int) -> NDArray[np.float64]:
     return np.where(early, rng.normal(4.8, 1.3, rows), rng.normal(13.5, 2.4, rows)).clip(0.1, 23.8)
 
 
-def _answered(rng: np.random.Generator, bakeries: Bakeries, account: Ints, day: Ints, at: Ints, cell: Ints) -> Calls:
+def _answered(rng: np.random.Generator, bakeries: Bakeries, *, account: Ints, day: Ints, at: Ints, cell: Ints) -> Calls:
     """When each is answered and solved, and how often it came back."""
     rows = len(at)
     plan = bakeries.plan_at(account, day)
@@ -137,7 +136,7 @@ def _answered(rng: np.random.Generator, bakeries: Bakeries, account: Ints, day: 
 
 
 def _versions(calls: Calls, until: int) -> tuple[Ints, Ints, Ints]:
-    """(row, stage, time) of every version: 0 as opened, 1 answered, 2 solved; what is after the end has not happened."""
+    """(row, stage, time) of every version: 0 as opened, 1 answered, 2 solved; what lies after the end is left out."""
     rows = len(calls.at)
     row = np.tile(np.arange(rows), 3)
     stage = np.repeat(np.arange(3), rows)

@@ -1,4 +1,4 @@
-"""Staying and leaving: latent satisfaction month by month, what it does to each contract, and who would have left anyway."""
+"""Staying and leaving: latent satisfaction by month, what it does to contracts, and who would have left anyway."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def draw_loyalty(
     own = LEVEL + bakeries.temper[:, None]
     actual = own + sum(pieces.values())
     untroubled = own + pieces["improvements"] + pieces["too expensive"] + np.maximum(pieces["too many errors"], -0.15)
-    dearer = LOSING.price_rise * (pieces["too expensive"] < 0)
+    dearer: Floats = LOSING.price_rise * (pieces["too expensive"] < 0).astype(np.float64)
     draw = rng.random((rows, MONTHS))
     closes = np.where(rng.random((rows, MONTHS)) < LOSING.closing, np.arange(MONTHS)[None, :], MONTHS + 9)
     first_day = np.maximum(bakeries.start, 0.0)
@@ -150,7 +150,7 @@ def _last_day(rng: np.random.Generator, bakeries: Bakeries, *, month: Ints, clos
 
 
 def _reasons(closing: NDArray[np.bool_], chosen: dict[str, Floats], temper: Floats) -> Ints:
-    """Index into REASONS: the cause that took most in the month it was decided; none of weight: back to the notebook."""
+    """Index into REASONS: the cause that took most in the month it was decided, if it took anything of weight."""
     causes = ("late deliveries", "slow answers", "too many errors", "too expensive")
     taken = np.stack([-chosen[cause] for cause in causes], axis=1)
     worst = np.array([REASONS.index(cause) for cause in causes])[taken.argmax(axis=1)]

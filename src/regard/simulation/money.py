@@ -220,7 +220,8 @@ def price(bakeries: Bakeries, account: Ints, day: NDArray[np.float64], extra: Fl
     months = np.where(bakeries.yearly[account] & ~extra, company.YEARLY_MONTHS, 1)
     dearer = np.where((day >= bakeries.raise_day[account]) & ~extra, PRICE_FACTOR, 1.0)
     local = np.array(company.LOCAL)[bakeries.currency[account]]
-    return np.round(np.where(extra, company.ADDON.monthly, plan) * months * dearer * local, 2)
+    amount: NDArray[np.float64] = np.round(np.where(extra, company.ADDON.monthly, plan) * months * dearer * local, 2)
+    return amount
 
 
 def subscriptions(rng: np.random.Generator, bakeries: Bakeries, made: Changes, almanac: Almanac) -> pa.Table:

@@ -60,11 +60,13 @@ class Bakeries:
     def alive(self, account: NDArray[Any], day: NDArray[Any]) -> Flags:
         """Whether the account is a customer on that day: signed, not gone, or back again."""
         here = (day >= self.start[account]) & (day < self.end[account])
-        return self.signs[account] & (here | (day >= self.back[account]))
+        there: Flags = self.signs[account] & (here | (day >= self.back[account]))
+        return there
 
     def plan_at(self, account: NDArray[Any], day: NDArray[Any]) -> Ints:
         """Index of the plan the account is on that day."""
-        return np.where(day >= self.change_day[account], self.change_plan[account], self.plan[account])
+        plan: Ints = np.where(day >= self.change_day[account], self.change_plan[account], self.plan[account])
+        return plan
 
 
 @dataclass(kw_only=True)
@@ -84,7 +86,8 @@ class Staff:
     def somebody(self, account: NDArray[Any], rng: np.random.Generator) -> Ints:
         """Index of a person of each account; the first one does a good half of the work."""
         draw = np.maximum(rng.random(len(account)) * 1.8 - 0.8, 0.0) / 1.0001
-        return self.first[account] + (draw * self.count[account]).astype(np.int64)
+        person: Ints = self.first[account] + (draw * self.count[account]).astype(np.int64)
+        return person
 
 
 def draw_bakeries(rng: np.random.Generator, *, low: int, high: int) -> Bakeries:
@@ -134,7 +137,7 @@ def _shares(field: str, names: tuple[str, ...]) -> NDArray[np.float64]:
 
 
 def _starts(rng: np.random.Generator, rows: int) -> tuple[Floats, Flags]:
-    """Day each account signs: two in five before the history opens, more and more later; one newcomer in six never signs."""
+    """Day each account signs: two in five before the history opens, ever more later; one newcomer in six never does."""
     days = np.arange(company.DAYS)
     season = 1.0 + 0.35 * np.cos(2 * np.pi * (days - 30) / 365.0) + 0.9 * days / company.DAYS
     edges = np.cumsum(season)

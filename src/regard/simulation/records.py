@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -58,7 +58,7 @@ def _label_index(bakeries: Bakeries, account: Ints, plan: Ints) -> Ints:
 
 
 def profiles(bakeries: Bakeries, staff: Staff, almanac: Almanac) -> pa.Table:
-    """Accounts when first known, again when they sign and when their plan changes; their people; second shop accounts."""
+    """Accounts when first known, again when they sign and when their plan changes; and their people."""
     everybody = np.arange(len(bakeries))
     new = bakeries.start > 0
     tried = everybody[new & (trial_day(bakeries) >= 0)]
@@ -147,9 +147,8 @@ def merges(rng: np.random.Generator, bakeries: Bakeries, staff: Staff, seen: Eve
 def draw_letters(
     rng: np.random.Generator, bakeries: Bakeries, rate: NDArray[np.float32], *, rows: int, post: Ints
 ) -> tuple[Ints, Floats, Ints]:
-    """What we write unasked: (account, day, topic). First steps, notices and, up to about `rows`,
-    thanks on any day and newsletters on the days of `post`."""
-    groups: list[tuple[Ints, Floats, str]] = []
+    """What we write unasked: (account, day, topic). Notices first; up to about `rows` thanks, and news on `post` days."""
+    groups: list[tuple[Ints, NDArray[Any], str]] = []
     for topic, day in (
         ("first steps", bakeries.start + 0.5),
         ("price notice", np.where(bakeries.raise_day > bakeries.start, bakeries.raise_day - 30.0, -1.0)),
@@ -211,7 +210,7 @@ def replies(rng: np.random.Generator, bakeries: Bakeries, calls: Calls, keys: pa
     )
 
 
-def credits(rng: np.random.Generator, bakeries: Bakeries, parcels: Parcels, almanac: Almanac) -> pa.Table:
+def apologies(rng: np.random.Generator, bakeries: Bakeries, parcels: Parcels, almanac: Almanac) -> pa.Table:
     """Pretzels of apology: what the company did for one in eight of those whose parcel came late."""
     row = np.flatnonzero(parcels.late & (parcels.due + 2 * DAY < almanac.until) & (rng.random(len(parcels.at)) < 0.12))
     account = parcels.account[row]

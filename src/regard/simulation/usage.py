@@ -137,7 +137,7 @@ def draw_sessions(
     *,
     rows: int,
 ) -> Events:
-    """At least `rows` events of everyday use, session by session in random order, so that cutting them off favours none."""
+    """At least `rows` events of everyday use, session by session in random order: cutting them off favours none."""
     count = int(rows / 2.4) + 60
     account, day = scatter(rng, rate, count)
     if not len(account):
@@ -199,7 +199,8 @@ def _error_chance(bakeries: Bakeries, versions: NDArray[np.int8], account: Ints,
     for index, disruption in enumerate(DISRUPTIONS):
         inside = hit(index, bakeries=bakeries, account=account, day=day, version=version, device=device)
         chance = np.where(inside > 0, disruption.error_chance, chance)
-    return np.minimum(chance, 0.5)
+    result: Floats = np.minimum(chance, 0.5)
+    return result
 
 
 def draw_beginnings(rng: np.random.Generator, bakeries: Bakeries, almanac: Almanac) -> Events:
@@ -288,7 +289,17 @@ def labels() -> pa.Array:
 
 def label_index(version: NDArray[Any], device: NDArray[Any], product: NDArray[Any]) -> Ints:
     """Index into `labels`."""
-    return (version.astype(np.int64) * 3 + device) * 4 + product
+    index: Ints = (version.astype(np.int64) * 3 + device) * 4 + product
+    return index
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """How events are sent: how their message ids begin, how many come twice, how many twice with other content."""
+
+    origin: str
+    repeats: int
+    contradictions: int
 
 
 def events(
@@ -298,9 +309,7 @@ def events(
     seen: Events,
     versions: NDArray[np.int8],
     *,
-    origin: str,
-    repeats: int,
-    contradictions: int,
+    sending: Sending,
 ) -> pa.Table:
     """The events as sent: phones send late and with a message id, some of them twice, a very few with other content."""
     account = np.maximum(seen.account, 0)
@@ -319,7 +328,7 @@ def events(
     made = table(
         "event",
         {
-            "message_id": only(join(origin, np.arange(len(seen))), phone),
+            "message_id": only(join(sending.origin, np.arange(len(seen))), phone),
             "occurred_at": seen.at,
             "sent_at": np.where(phone, sent, -1),
             "person": pick(staff.key, staff.somebody(account, rng), known),
@@ -334,12 +343,9 @@ def events(
     )
     order = np.argsort(sent, kind="stable")
     phones = np.flatnonzero(phone[order])
-    again = (
-        rng.choice(phones, size=repeats + contradictions, replace=False)
-        if len(phones) >= repeats + contradictions
-        else phones[:0]
-    )
-    return _resent(made.take(pa.array(order)), again[:repeats], again[repeats:])
+    twice = sending.repeats + sending.contradictions
+    again = rng.choice(phones, size=twice, replace=False) if len(phones) >= twice else phones[:0]
+    return _resent(made.take(pa.array(order)), again[: sending.repeats], again[sending.repeats :])
 
 
 def _resent(made: pa.Table, again: Ints, other: Ints) -> pa.Table:

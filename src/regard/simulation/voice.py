@@ -160,7 +160,7 @@ def draw_relationship(rng: np.random.Generator, bakeries: Bakeries, staff: Staff
 
 
 def relationship(rng: np.random.Generator, lived: Lived, staff: Staff, given: Response) -> pa.Table:
-    """The NPS survey: the whole, and some of the parts as asked this time; delivery only of those who had one lately."""
+    """The NPS survey: the whole, and the parts asked this time; delivery only of those who had one lately."""
     felt = feel(rng, lived, given.account, given.at, staff.temper[given.person])
     rows = len(given.at)
     score = np.clip(np.round(felt.score), 0, 10)
@@ -176,8 +176,8 @@ def relationship(rng: np.random.Generator, lived: Lived, staff: Staff, given: Re
     whole = np.arange(len(row)) < rows
     place = np.concatenate((np.full(rows, -1), part))
     return _answers(
-        "How is it rising", lived.bakeries, staff, given, row,
-        {
+        "How is it rising", lived.bakeries, staff, given, row=row,
+        columns={
             "metric": pick(("nps", "rating"), (~whole).astype(int)),
             "part": pick(["", *(p.name for p in PARTS)], place + 1),
             "score": np.concatenate((score, rated)),
@@ -195,9 +195,9 @@ def _answers(
     bakeries: Bakeries,
     staff: Staff,
     given: Response,
+    *,
     row: Ints,
     columns: dict[str, object],
-    *,
     place: Ints,
 ) -> pa.Table:
     """Rows of answers of one survey; `row` says which response each belongs to, `place` which part (-1: the whole)."""
@@ -232,8 +232,8 @@ def after_contact(rng: np.random.Generator, lived: Lived, staff: Staff) -> pa.Ta
     spoken = say(rng, lived.bakeries.language[account], score * 2, facts)
     rows = len(chosen)
     return _answers(
-        "After we answered", lived.bakeries, staff, given, np.arange(rows),
-        {
+        "After we answered", lived.bakeries, staff, given, row=np.arange(rows),
+        columns={
             "metric": text("csat", rows),
             "part": text("", rows),
             "score": score,
@@ -263,8 +263,8 @@ def after_start(rng: np.random.Generator, lived: Lived, staff: Staff) -> pa.Tabl
         account=account, person=staff.first[account], asked=when + 2 * DAY, at=at, wave=np.zeros(rows, dtype=np.int64)
     )
     return _answers(
-        "After the first batch", lived.bakeries, staff, given, np.arange(rows),
-        {
+        "After the first batch", lived.bakeries, staff, given, row=np.arange(rows),
+        columns={
             "metric": text("ces", rows),
             "part": text("", rows),
             "score": score,

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from regard.signals.kinds import BY_NAME
 from regard.sources.chunks import BadRow, Lines
-from regard.sources.expressions import SQL_TYPES, Compiled, compile_source, compile_when, literal
+from regard.sources.expressions import SQL_TYPES, VALUE, Compiled, compile_source, compile_when, literal
 from regard.sources.frames import Frame
 from regard.sources.mapping import Expression, Part, Signal, Source, needed
 
@@ -59,7 +59,9 @@ class Plan:
         values = ", ".join(f"{c.sql} AS v{i}" for i, c in enumerate(self.targets.values()))
         out = ", ".join(f'v{i} AS "{name}"' for i, name in enumerate(self.targets))
         names = list(self.targets)
-        wrong = [f"WHEN {c.bad} THEN {i + 1}" for i, c in enumerate(self.targets.values()) if c.bad]
+        wrong = [
+            f"WHEN {c.bad.replace(VALUE, f'v{i}')} THEN {i + 1}" for i, c in enumerate(self.targets.values()) if c.bad
+        ]
         wrong += [f"WHEN v{names.index(n)} IS NULL THEN {-names.index(n) - 1}" for n in self.needs]
         code = f"CASE {' '.join(wrong)} ELSE 0 END" if wrong else "0"
         keep = " OR ".join(f"v{names.index(n)} IS NOT NULL" for n in self.skip_without) or "true"

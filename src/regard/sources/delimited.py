@@ -96,11 +96,13 @@ class _Blocks:
         data = self.left
         if not data:
             return b"", True
-        cut = len(data) if self.at_end else self._cut(data)
+        quote = self.dialect.quote.encode()
+        if self.at_end:
+            cut, complete = len(data), not quote or data.count(quote) % 2 == 0
+        else:
+            cut, complete = self._cut(data, quote)
         self.left = data[cut:]
-        quotes = data.count(self.dialect.quote.encode(), 0, cut) if self.dialect.quote else 0
-        complete = quotes % 2 == 0 and not self.dialect.escape and (self.at_end or data[cut - 1 : cut] == b"\n")
-        return data[:cut] if cut < len(data) else data, complete
+        return data[:cut] if cut < len(data) else data, complete and not self.dialect.escape
 
     def advance(self, block: bytes, used: int, *, swallow: bool = False) -> None:
         """Takes note of what was read; the rest of the block comes again. Swallow: drop what is left of this line."""
@@ -119,15 +121,15 @@ class _Blocks:
             self.line += bool(end)
         self.left += more
 
-    def _cut(self, data: bytes) -> int:
-        quote = self.dialect.quote.encode()
+    def _cut(self, data: bytes, quote: bytes) -> tuple[int, bool]:
+        """The last line break outside quotes; where there is none near the end, the last one, and false."""
         last = data.rfind(b"\n") + 1
         cut, odd = last, data.count(quote, 0, last) % 2 if quote else 0
         while odd and cut > 0 and last - cut < self.limits.row_bytes:
             before = data.rfind(b"\n", 0, cut - 1) + 1
             odd = (odd + data.count(quote, before, cut)) % 2
             cut = before
-        return (cut if cut and not odd else last) or len(data)
+        return (cut, True) if cut and not odd else (last or len(data), False)
 
 
 def _row_end(block: bytes, dialect: Dialect) -> int:

@@ -18,13 +18,14 @@ from regard.sources.mapping import Condition, Expression, Scalar, Source, Test, 
 
 SQL_TYPES = {"text": "VARCHAR", "number": "DOUBLE", "whole": "BIGINT", "time": "TIMESTAMPTZ", "truth": "BOOLEAN"}
 _NOTHING = ", ".join("'" + word.replace("'", "''") + "'" for word in sorted(NOTHING))
-_SPACES = "[ .'\u00a0\u202f]"
-_POINT_GROUPS = "^[+-]?\\d{1,3}([ ,''\u00a0\u202f]\\d{3})+(\\.\\d+)?$"
-_POINT_PLAIN = "^[+-]?(\\d+\\.?\\d*|\\.\\d+)$"
-_COMMA = "^[+-]?(\\d{1,3}([ .''\u00a0\u202f]\\d{3})+|\\d+)(,\\d+)?$"
+_SPACES = "[ .''\u00a0\u202f]"
+_GROUPS = "[ ,''\u00a0\u202f]"
+_POINT = f"^[+-]?(?:\\d{{1,3}}(?:{_GROUPS}\\d{{3}})+(?:\\.\\d+)?|\\d+\\.?\\d*|\\.\\d+)$"
+_COMMA = f"^[+-]?(?:\\d{{1,3}}(?:{_SPACES}\\d{{3}})+|\\d+)(?:,\\d+)?$"
 _MONEY_BEFORE = "^([+-]?)\\s*([A-Z]{1,3}\\$|[A-Z]{3}|kr\\.?|\\p{Sc})\\s*"
 _MONEY_AFTER = "\\s*([A-Z]{3}|kr\\.?|zł|\\p{Sc}|%)$"
 _ZONED = "\\d:\\d\\d.*(Z|UTC|[+-]\\d\\d(:?\\d\\d)?)\\s*$"
+VALUE = "\x01"  # stands for the value's own name in a condition about it
 _LOOSE_OFFSET = "^(.*:\\d\\d(?:\\.\\d+)?)\\s*([+-]\\d\\d):?(\\d\\d)\\s*$"
 
 
@@ -39,7 +40,8 @@ class Compiled:
 
     Attributes:
         sql: Its value, of the target's type.
-        bad: Condition that a value stands in the file but cannot be read; "" where that cannot happen.
+        bad: Condition that a value stands in the file but cannot be read; "" where that cannot happen. `VALUE` in it
+            stands for the value.
         shown: The value as it stands in the file, as text.
         column: The column of the file it comes from, for a person.
         reason: What is wrong where it cannot be read.
@@ -50,6 +52,11 @@ class Compiled:
     shown: str = "NULL"
     column: str = ""
     reason: str = ""
+
+    @property
+    def spelled(self) -> Compiled:
+        """The same with a condition that spells the value out, for when the value is about to be wrapped."""
+        return replace(self, bad=self.bad.replace(VALUE, f"({self.sql})"))
 
 
 def compile_source(source: Source, kind: Type, frame: Frame, *, where: str) -> Compiled:
@@ -63,15 +70,28 @@ def compile_source(source: Source, kind: Type, frame: Frame, *, where: str) -> C
     found = _base(expression, kind, frame, where)
     if expression.map is not None:
         found = _mapped(expression, kind, frame, where)
-    if expression.times is not None:
+    if expression.plus is not None and kind == "time":
+        found = _later(found.spelled, expression, frame, where)
+    elif expression.times is not None:
         found = replace(found, sql=f"({found.sql}) * {float(expression.times)!r}")
     if expression.default is not None and expression.map is None:
+        found = found.spelled
         found = replace(found, sql=f"coalesce({found.sql}, {constant(expression.default, kind, where=where)})")
     if expression.when:
         holds = compile_when(expression.when, frame, where=where)
-        bad = f"{holds} AND ({found.bad})" if found.bad else ""
+        bad = f"CASE WHEN {holds} THEN {found.bad} ELSE false END" if found.bad else ""
         found = replace(found, sql=f"CASE WHEN {holds} THEN {found.sql} END", bad=bad)
     return found
+
+
+def _later(found: Compiled, expression: Expression, frame: Frame, where: str) -> Compiled:
+    """A time and a number of seconds after it; no number, no time."""
+    wait = _read(frame.find(str(expression.plus), where=where), "number", expression)
+    micros = f"CAST(({wait.sql}) * {float(expression.times or 1) * 1e6!r} AS BIGINT)"
+    both = f"({found.bad}) OR ({wait.spelled.bad})" if found.bad else wait.spelled.bad
+    column = f"{found.column} + {wait.column}"
+    shown = f"concat_ws(' + ', {found.shown}, {wait.shown})"
+    return replace(found, sql=f"({found.sql}) + to_microseconds({micros})", bad=both, shown=shown, column=column)
 
 
 def _base(expression: Expression, kind: Type, frame: Frame, where: str) -> Compiled:
@@ -103,7 +123,7 @@ def _cast(found: Compiled, given: Type, wanted: Type) -> Compiled:
 def _several(
     names: Sequence[str], kind: Type, expression: Expression, frame: Frame, where: str, shape: str, between: str
 ) -> Compiled:
-    parts = [_read(frame.find(name, where=where), kind, expression) for name in names]
+    parts = [_read(frame.find(name, where=where), kind, expression).spelled for name in names]
     return Compiled(
         sql=shape.format(between.join(p.sql for p in parts)),
         bad=" OR ".join(f"({p.bad})" for p in parts if p.bad),
@@ -131,7 +151,7 @@ def _mapped(expression: Expression, kind: Type, frame: Frame, where: str) -> Com
     if expression.default is not None:
         other = Compiled(sql=constant(expression.default, kind, where=where))
     elif expression.keep:
-        other = _base(plain, kind, frame, where)
+        other = _base(plain, kind, frame, where).spelled
     keys = ", ".join(literal(key) for key in expression.map or {})
     bad = f"({text.sql}) NOT IN ({keys}) AND ({other.bad})" if other.bad and keys else other.bad
     sql = f"CASE trim({text.sql}) {cases} ELSE {other.sql} END" if cases else other.sql
@@ -165,7 +185,8 @@ def _read(field: Field, kind: Type, expression: Expression) -> Compiled:
         word = f"lower(trim({x}))"
         sql = f"CASE WHEN {word} IN ('true','t','yes','y','1') THEN true WHEN {word} IN ('false','f','no','n','0') THEN false END"
         reason = "it is neither true nor false"
-    bad = f"{x} IS NOT NULL AND ({sql}) IS NULL AND lower(trim({x})) NOT IN ({_NOTHING})"
+    # a CASE, not an AND: words are compared only in the few rows without a value
+    bad = f"CASE WHEN {VALUE} IS NULL AND {x} IS NOT NULL THEN lower(trim({x})) NOT IN ({_NOTHING}) ELSE false END"
     return Compiled(sql=sql, bad=bad, shown=x, column=field.name, reason=reason)
 
 
@@ -173,15 +194,12 @@ def read_number(x: str, decimal: str) -> str:
     """SQL of a number as people write it: groups of thousands, money signs, brackets for minus."""
     bare = f"regexp_replace(trim({x}), '^\\((.*)\\)$', '-\\1')"
     bare = f"regexp_replace(regexp_replace({bare}, '{_MONEY_BEFORE}', '\\1'), '{_MONEY_AFTER}', '')"
+    # each piece stands once, else the engine takes out what repeats and computes it for every row
     if decimal == ",":
-        plain = f"replace(regexp_replace({bare}, '{_SPACES.replace(chr(39), chr(39) * 2)}', '', 'g'), ',', '.')"
-        return f"CASE WHEN regexp_matches({bare}, '{_COMMA}') THEN try_cast({plain} AS DOUBLE) END"
-    plain = f"regexp_replace({bare}, '[ ,''\u00a0\u202f]', '', 'g')"
-    loose = (
-        f"CASE WHEN regexp_matches({bare}, '{_POINT_GROUPS}') OR regexp_matches({bare}, '{_POINT_PLAIN}') "
-        f"THEN try_cast({plain} AS DOUBLE) END"
-    )
-    return f"finite(coalesce(try_cast({x} AS DOUBLE), {loose}))"
+        digits = f"regexp_replace(regexp_extract({bare}, '{_COMMA}'), '{_SPACES}', '', 'g')"
+        return f"try_cast(replace({digits}, ',', '.') AS DOUBLE)"
+    digits = f"regexp_replace(regexp_extract({bare}, '{_POINT}'), '{_GROUPS}', '', 'g')"
+    return f"finite(coalesce(try_cast({x} AS DOUBLE), try_cast({digits} AS DOUBLE)))"
 
 
 def read_time(x: str, formats: Sequence[str], zone: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -19,6 +20,8 @@ from regard.sources.frames import Field, Frame
 from regard.sources.limits import LIMITS, Limits
 from regard.sources.mapping import Input, Mapping as Map
 from regard.sources.reading import Detected, Reading, detect
+
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -104,7 +107,7 @@ def straight(
         limits: Size of pieces.
     """
     reading = Reading(found, limits=limits)
-    for chunk in reading:
+    for chunk in ahead(reading):
         table = chunk.table.rename_columns([f"c{i}" for i in range(chunk.table.num_columns)])
         bad: Sequence[BadRow] = chunk.bad
         count = table.num_rows
@@ -122,6 +125,16 @@ def straight(
             )
             bad, start = [], start + limits.rows
     notes += reading.notes
+
+
+def ahead(chunks: Iterable[T]) -> Iterator[T]:
+    """The same, each item made while the one before it is used; both halves leave Python's lock most of the time."""
+    items = iter(chunks)
+    with ThreadPoolExecutor(1, thread_name_prefix="reading") as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
 
 
 def _from(lines: Callable[[], Lines], start: int) -> Callable[[], Lines]:

@@ -115,6 +115,12 @@ def net_share(top: float, middle: float, bottom: float, *, level: float = LEVEL,
     return _adjusted((top - bottom) / n, (top + bottom) / n, n=round(n), effective=n, freedom=math.inf, level=level)
 
 
+def net_error(top: float, middle: float, bottom: float) -> float:
+    """Plain standard error of a net share, the root of (p+ + p- - net²) / n. Assumes independent answers."""
+    n = top + middle + bottom
+    return math.sqrt(((top + bottom) / n - ((top - bottom) / n) ** 2) / n) if n > 0 else math.nan
+
+
 _ADJUSTED = "adjusted Wald (Rocks 2016)"
 
 

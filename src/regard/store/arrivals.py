@@ -134,7 +134,8 @@ class Arrival:
         connection.execute(insert(tables.segments).values(**row, received_at=received, **described(written)))
         write_meta(connection, "position", str(first + len(new)))
         position = np.arange(first, first + len(new))
-        return self.inbox.remember(connection, ids.Ids(columns[0], columns[1], position, columns[2]).sorted_newest())
+        fresh = ids.Ids(columns[0], columns[1], position, columns[2]).sorted_newest()
+        return self.inbox.remember(connection, fresh, until=first + len(new))
 
 
 def write_segment(path: Path, table: pa.Table, about: dict[str, Any]) -> disk.Written:

@@ -140,6 +140,7 @@ def _forget_derived(root: Path, source: Path) -> None:
                 tables.id_runs,
             ):
                 connection.execute(delete(table))
+            write_meta(connection, "ids_position", "0")
             for s in log.segments(connection):
                 path = root / "inbox" / s.file
                 if not disk.is_as_written(path, size=s.size, mtime_ns=-1, digest=s.checksum):

@@ -25,7 +25,7 @@ from regard.errors import BadInput, Busy, Damaged, UnknownName
 from regard.store import disk, ids, log, rows, tables
 from regard.store.arrivals import ID_COLUMNS, Arrival, add_counts, batch_row, check_open, described
 from regard.store.log import OUTCOMES, Outcome, Segment
-from regard.store.state import inserted, now_text, write_meta
+from regard.store.state import inserted, now_text, read_meta, write_meta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -181,29 +181,43 @@ class Inbox:
                 yield disk.refuse_damaged(path, SEGMENT_HINT)
 
     def runs(self, connection: Connection) -> list[ids.Ids]:
-        """The runs of the id index, oldest first; made again from the segments where one is damaged.
+        """The runs of the id index, oldest first, made whole from the segments where something is missing or damaged.
 
         Call it while appending.
         """
-        listed = list(connection.execute(select(tables.id_runs).order_by(tables.id_runs.c.id)).mappings())
-        known = {row["file"] for row in listed}
-        self._runs = {name: run for name, run in self._runs.items() if name in known}
-        for row in listed:
-            if row["file"] not in self._runs:
-                path = self.ids / row["file"]
-                if not disk.is_as_written(path, size=row["size"], mtime_ns=row["mtime_ns"], digest=row["checksum"]):
-                    return self._index_again(connection, path)
-                self._runs[row["file"]] = ids.open_run(path, row["rows"])
-        return [self._runs[row["file"]] for row in listed]
+        listed = self._listed(connection)
+        if any(not self._opened(row) for row in listed):
+            self.forget_ids(connection)
+        covered = int(read_meta(connection, "ids_position", "0"))
+        missing = log.segments(connection, since=covered)
+        for segment in missing:
+            self.remember(connection, self.ids_of(segment), until=segment.last_position + 1)
+        if missing:
+            listed = self._listed(connection)
+            for row in listed:
+                self._opened(row)
+        self._runs = {row["file"]: self._runs[row["file"]] for row in listed}
+        return list(self._runs.values())
 
-    def _index_again(self, connection: Connection, damaged: Path) -> list[ids.Ids]:
-        if damaged.exists():
-            damaged.replace(damaged.with_name(damaged.name + ".damaged"))
+    def _listed(self, connection: Connection) -> list[dict[str, Any]]:
+        found = connection.execute(select(tables.id_runs).order_by(tables.id_runs.c.id)).mappings()
+        return [dict(row) for row in found]
+
+    def _opened(self, row: dict[str, Any]) -> bool:
+        """Map a run into memory; False where it is damaged, and then it is set aside."""
+        if row["file"] not in self._runs:
+            path = self.ids / row["file"]
+            if not disk.is_as_written(path, size=row["size"], mtime_ns=row["mtime_ns"], digest=row["checksum"]):
+                if path.exists():
+                    path.replace(path.with_name(path.name + ".damaged"))
+                return False
+            self._runs[row["file"]] = ids.open_run(path, row["rows"])
+        return True
+
+    def forget_ids(self, connection: Connection) -> None:
+        """Drop the index; the next append makes it again from the segments."""
         connection.execute(delete(tables.id_runs))
-        self._runs = {}
-        for segment in log.segments(connection):
-            self.remember(connection, self.ids_of(segment))
-        return self.runs(connection)
+        write_meta(connection, "ids_position", "0")
 
     def ids_of(self, segment: Segment) -> ids.Ids:
         """The ids of a segment's rows, sorted."""
@@ -212,13 +226,18 @@ class Inbox:
         position = np.arange(segment.first_position, segment.last_position + 1)
         return ids.Ids(high, low, position, check).sorted_newest()
 
-    def remember(self, connection: Connection, new: ids.Ids) -> list[str]:
+    def remember(self, connection: Connection, new: ids.Ids, *, until: int) -> list[str]:
         """Add sorted ids to the index, merging runs as they grow.
+
+        Args:
+            connection: A writing transaction.
+            new: The ids.
+            until: The log position the index then covers.
 
         Returns:
             Names of files to remove once the transaction is committed.
         """
-        listed = list(connection.execute(select(tables.id_runs).order_by(tables.id_runs.c.id)).mappings())
+        listed = self._listed(connection)
         count = ids.to_merge([*(row["rows"] for row in listed), len(new)])
         old = listed[len(listed) - (count - 1) :] if count > 1 else []
         if old:
@@ -226,6 +245,7 @@ class Inbox:
             new = ids.joined([*parts, new]).sorted_newest()
             connection.execute(delete(tables.id_runs).where(tables.id_runs.c.id.in_([row["id"] for row in old])))
         name, written = ids.write_run(self.ids, new)
+        write_meta(connection, "ids_position", str(until))
         connection.execute(insert(tables.id_runs).values(file=name, rows=len(new), **described(written)))
         return [row["file"] for row in old]
 

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
 from regard.store import disk, log, tables
 from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows, write_segment
@@ -117,7 +117,7 @@ def _rewrite(inbox: Inbox, segment: Segment, table: pa.Table, hit: NDArray[np.bo
         connection.execute(update(tables.segments).where(tables.segments.c.id == segment.id).values(**values))
         again = set(filter(None, read_meta(connection, "lake.again").split(","))) | {segment.kind}
         write_meta(connection, "lake.again", ",".join(sorted(again)))
-        connection.execute(delete(tables.id_runs))  # ids of emptied rows go too; the index is made again
+        inbox.forget_ids(connection)  # ids of emptied rows go too
     (inbox.directory / segment.file).unlink(missing_ok=True)
 
 

@@ -13,6 +13,7 @@ import msgspec
 from regard.errors import UnknownName
 from regard.figures.figure import standalone
 from regard.questions import find, questions
+from regard.sheets import csv_of
 from regard.signals.ask import View, answer
 from regard.signals.scope import Given, groupings
 from regard.web import intake
@@ -44,6 +45,7 @@ class Desk:
             "catalogue": self.catalogue,
             "company": self.company,
             "ask": self.ask,
+            "sheet": self.sheet,
             "choices": self.choices,
             "search": self.search,
         } | intake.operations(self)
@@ -114,6 +116,18 @@ class Desk:
         given = msgspec.convert(scope or {}, Given, strict=False)
         finding = answer(question, view=self.view(at), given=given, arguments=arguments)
         return {"finding": finding, "figure": drawn(question, finding)}
+
+    def sheet(
+        self,
+        path: str,
+        arguments: dict[str, Any] | None = None,
+        scope: dict[str, Any] | None = None,
+        table: str = "",
+        at: str = "",
+    ) -> str:
+        """One table of a finding as CSV, the same as the command line prints."""
+        given = msgspec.convert(scope or {}, Given, strict=False)
+        return csv_of(answer(find(path), view=self.view(at), given=given, arguments=arguments), table)
 
     def choices(self, at: str = "") -> dict[str, list[str]]:
         """The commonest values of each declared dimension, for the filters of the scope bar."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from regard.errors import UnknownName
 from regard.web import slices
 from regard.web.frame import ROOM_WORDS, ROOMS, house, page, part, question_of
 from regard.web.refusals import not_found
-from regard.web.telling import csv_lines
 from regard.web.workers import Failed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from starlette.requests import Request
 
     from regard.web.catalogue import Told
@@ -121,38 +119,26 @@ async def _view(question: Told, kept: Kept, speaker: Any) -> dict[str, Any]:
 
 
 async def _twin(request: Request, question: Told, twin: str) -> Response:
-    seen = slices.read(request.query_params)
-    kept = await house(request).findings.all("ask", _given(question, seen), gone=request.is_disconnected)
-    said = msgspec.json.decode(kept.body)
-    if twin == "json":
-        return JSONResponse(said["finding"])
-    name = f"{question.room}-{question.name}"
+    here, given = house(request), _given(question, slices.read(request.query_params))
     if twin == "csv":
-        return csv_response(_rows(question, said["finding"], seen.arguments), name)
-    figure = said["figure"]
+        table = request.query_params.get("table", "")
+        kept = await here.findings.all("sheet", given | {"table": table}, gone=request.is_disconnected)
+        name = f"{question.room}-{question.name}{'-' * bool(table)}{re.sub('[^a-z_]', '', table)}.csv"
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        return Response(msgspec.json.decode(kept.body, type=str), media_type="text/csv; charset=utf-8", headers=headers)
+    kept = await here.findings.all("ask", given, gone=request.is_disconnected)
+    said = msgspec.json.decode(kept.body, type=_Said)
+    if twin == "json":
+        return Response(bytes(said.finding), media_type="application/json")
+    figure = msgspec.json.decode(said.figure)
     if not figure:
         raise UnknownName("figure", question.path, [], where=request.url.path)
     return Response(figure["alone"], media_type="image/svg+xml", headers={"content-security-policy": SVG_POLICY})
 
 
-def _rows(question: Told, finding: dict[str, Any], arguments: dict[str, str]) -> tuple[list[dict[str, Any]], Any]:
-    tables = question.tables
-    if tables:
-        return finding.get(tables[0].name) or [], tables[0].columns
-    plain = [f for f in question.fields if f.shape not in {"table", "record"}]
-    return [{f.name: finding.get(f.name) for f in plain}], plain
-
-
-def csv_response(table: tuple[list[dict[str, Any]], Any], name: str) -> StreamingResponse:
-    """Rows as a CSV file, a block at a time so that other pages get their turn."""
-
-    async def blocks() -> AsyncIterator[str]:
-        for block in csv_lines(*table):
-            yield block
-            await asyncio.sleep(0)
-
-    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
-    return StreamingResponse(blocks(), media_type="text/csv; charset=utf-8", headers=headers)
+class _Said(msgspec.Struct):
+    finding: msgspec.Raw
+    figure: msgspec.Raw
 
 
 def _given(question: Told, seen: Slice) -> dict[str, Any]:

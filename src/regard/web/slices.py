@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
 NAMES = ("period", "since", "until", "against", "where", "by")
-OWN = ("part", "q", "again", "at")
+OWN = ("part", "q", "table")
 PRESETS = ("30d", "3m", "6m", "1y", "2y")
 DEFAULT = "3m"
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 import re
 import shlex
@@ -17,12 +14,11 @@ from markupsafe import Markup, escape
 from regard import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from regard.web.catalogue import Field, Told
 
 SHOWN_ROWS = 200
-FORMULA = re.compile(r"^[=+\-@\t\r\0＝＋－＠]")
 _NUMBERS = re.compile(
     r"(?<![\w.,])((?:[+−-]\s?)?(?:[A-Z]{0,2}[$€£¥₹]\s?|CHF\s)?\d[\d,.]*\d|(?:[+−-]\s?)?(?:[A-Z]{0,2}[$€£¥₹]\s?|CHF\s)?\d)"
     r"(\u00a0(?:%|[kMBT]\b))?"
@@ -173,31 +169,3 @@ def command(question: Told, scope: Mapping[str, Any], arguments: Mapping[str, An
             if item not in (None, ""):
                 words += [f"--{name.replace('_', '-')}", str(item)]
     return shlex.join(words)
-
-
-def csv_lines(rows: Sequence[Mapping[str, Any]], columns: Sequence[Field]) -> Iterator[str]:
-    """The rows as CSV in blocks of lines: numbers as numbers, and no text that a spreadsheet takes for a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    names = [c.name for c in columns] if columns else list(rows[0]) if rows else []
-    writer.writerow([safe(n) for n in names])
-    for index, row in enumerate(rows, start=1):
-        writer.writerow([_plain(row.get(n)) for n in names])
-        if index % 500 == 0:
-            yield out.getvalue()
-            out.seek(0)
-            out.truncate()
-    yield out.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, int | float):
-        return "" if value is None else value
-    if isinstance(value, dict) and {"low", "high"} <= value.keys():
-        return f"{value['low']} to {value['high']}"
-    return safe(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-def safe(text: str) -> str:
-    """A text that no spreadsheet reads as a formula."""
-    return f"'{text}" if FORMULA.match(text) else text
