@@ -159,6 +159,8 @@ def test_it_goes_through_the_front_door_and_leaves_its_truth_beside_it(tmp_path)
     assert declared.name == "Proof & Crumb"
     assert accounts.num_rows == known.accounts == 80
     assert steps[0].rate > 0
+    assert next(iter(known.spread)) in {"late_delivery", "errors"}
+    assert known.spread["messages"] == 0
 
 
 def test_a_refused_simulation_leaves_the_workspace_as_it_was(tmp_path):

@@ -52,12 +52,16 @@ ORDER = (
 
 @dataclass(kw_only=True)
 class Block:
-    """The signals of a block of accounts by kind, in the order of ORDER, and the truth about each account."""
+    """The signals of a block of accounts by kind, in the order of ORDER, and the truth about each account.
+
+    `points` are number, sum and sum of squares (rows) of what each fact (columns) put on or took off the scores given.
+    """
 
     tables: dict[str, pa.Table]
     accounts: pa.Table
     repeated: int
     contradicting: int
+    points: NDArray[np.float64]
 
 
 def blocks(*, signals: int, seed: int, until: date) -> Iterator[Block]:
@@ -101,8 +105,9 @@ def _block(*, seed: int, number: int, low: int, high: int, budget: int, days: Al
         messages=(written[0], days.at(written[1])), almanac=days,
     )  # fmt: skip
     made["review"].append(voice.reviews(rng, lived, world.staff))
+    whole, points = voice.relationship(rng, lived, world.staff, given)
     made["answer"] += [
-        voice.relationship(rng, lived, world.staff, given),
+        whole,
         voice.after_contact(rng, lived, world.staff),
         voice.after_start(rng, lived, world.staff),
     ]
@@ -113,6 +118,7 @@ def _block(*, seed: int, number: int, low: int, high: int, budget: int, days: Al
         accounts=account_truth(world.bakeries, world.loyal, days),
         repeated=repeats,
         contradicting=contradictions,
+        points=np.stack([np.ones_like(points).sum(axis=0), points.sum(axis=0), (points**2).sum(axis=0)]),
     )
 
 

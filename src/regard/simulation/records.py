@@ -147,7 +147,7 @@ def merges(rng: np.random.Generator, bakeries: Bakeries, staff: Staff, seen: Eve
 def draw_letters(
     rng: np.random.Generator, bakeries: Bakeries, rate: NDArray[np.float32], *, rows: int, post: Ints
 ) -> tuple[Ints, Floats, Ints]:
-    """What we write unasked: (account, day, topic). Notices first; up to about `rows` thanks, and news on `post` days."""
+    """What we write unasked: (account, day, topic). Notices first; about `rows` in all, news on `post` days."""
     groups: list[tuple[Ints, NDArray[Any], str]] = []
     for topic, day in (
         ("first steps", bakeries.start + 0.5),

@@ -9,17 +9,21 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 import pyarrow.parquet as pq
 
 from regard.simulation.blocks import blocks
 from regard.simulation.chunks import cut
 from regard.simulation.company import declarations
 from regard.simulation.truth import UNTIL, truth
+from regard.simulation.voice import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from regard.signals.workspace import Workspace
     from regard.simulation.blocks import Block
@@ -47,6 +51,7 @@ class Kept:
     sent: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
     contradicting: int = 0
+    points: NDArray[np.float64] | None = None
 
     def passing(self, made: Iterator[Block]) -> Iterator[Block]:
         """The same blocks; the accounts' truth is written as they pass."""
@@ -60,7 +65,17 @@ class Kept:
                     self.sent[kind] = self.sent.get(kind, 0) + table.num_rows
                 self.repeated += block.repeated
                 self.contradicting += block.contradicting
+                self.points = block.points if self.points is None else self.points + block.points
                 yield block
+
+    def spread(self) -> dict[str, float]:
+        """Standard deviation of the points of each fact over all relationship answers, largest first."""
+        if self.points is None or not self.points[0].all():
+            return {}
+        number, total, squares = self.points
+        spread = np.sqrt(np.maximum(squares / number - (total / number) ** 2, 0.0))
+        order = np.argsort(-spread, kind="stable")
+        return {FACTS[place]: round(float(spread[place]), 4) for place in order}
 
 
 def run_simulation(workspace: Workspace, *, signals: int, seed: int, until: date = UNTIL) -> Iterator[Simulated]:
@@ -86,7 +101,12 @@ def run_simulation(workspace: Workspace, *, signals: int, seed: int, until: date
     batch.finish()
     known = truth(signals=signals, seed=seed, until=until)
     told = msgspec.structs.replace(
-        known, sent=kept.sent, repeated=kept.repeated, contradicting=kept.contradicting, accounts_file=ACCOUNTS
+        known,
+        sent=kept.sent,
+        repeated=kept.repeated,
+        contradicting=kept.contradicting,
+        spread=kept.spread(),
+        accounts_file=ACCOUNTS,
     )
     (workspace.root / TRUTH).write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
     yield _progress(done, signals, started)

@@ -109,6 +109,10 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Facts by the absolute size of their effect, one unit each; facts without effect left out."),
     ]
+    spread: Annotated[
+        dict[str, float],
+        Meta(description="Standard deviation of the points each fact gave or took in the answers sent, largest first."),
+    ] = {}
     no_effect: Annotated[tuple[str, ...], Meta(description="Parts and facts that look as if and do nothing.")]
     price_rise: Annotated[
         str,

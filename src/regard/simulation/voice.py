@@ -159,8 +159,11 @@ def draw_relationship(rng: np.random.Generator, bakeries: Bakeries, staff: Staff
     return Response(account=account[there], person=person[there], asked=asked[there], at=at[there], wave=wave[there])
 
 
-def relationship(rng: np.random.Generator, lived: Lived, staff: Staff, given: Response) -> pa.Table:
-    """The NPS survey: the whole, and the parts asked this time; delivery only of those who had one lately."""
+def relationship(rng: np.random.Generator, lived: Lived, staff: Staff, given: Response) -> tuple[pa.Table, Floats]:
+    """The NPS survey: the whole, and the parts asked this time; delivery only of those who had one lately.
+
+    Beside the answers, what each fact put on or took off each score: responses × FACTS.
+    """
     felt = feel(rng, lived, given.account, given.at, staff.temper[given.person])
     rows = len(given.at)
     score = np.clip(np.round(felt.score), 0, 10)
@@ -175,7 +178,7 @@ def relationship(rng: np.random.Generator, lived: Lived, staff: Staff, given: Re
     spoken = say(rng, lived.bakeries.language[given.account], score, felt.points)
     whole = np.arange(len(row)) < rows
     place = np.concatenate((np.full(rows, -1), part))
-    return _answers(
+    told = _answers(
         "How is it rising", lived.bakeries, staff, given, row=row,
         columns={
             "metric": pick(("nps", "rating"), (~whole).astype(int)),
@@ -188,6 +191,7 @@ def relationship(rng: np.random.Generator, lived: Lived, staff: Staff, given: Re
         },
         place=place,
     )  # fmt: skip
+    return told, felt.points
 
 
 def _answers(
