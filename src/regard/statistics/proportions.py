@@ -104,7 +104,8 @@ def net_share(top: float, middle: float, bottom: float, *, level: float = LEVEL,
 
     Reference: Rocks (2016), The American Statistician 70, 365-372: three answers are added, 3/4 to the top, 3/4 to the
     bottom, the rest to the middle. Assumes independent answers; use `net_mean` where customers answer several times.
-    Thin evidence: below `least` answers, refused.
+    Thin evidence: below `least` answers, refused. Exact coverage of 95 % intervals is .89 to .91 with ten answers that
+    are nearly all at one end, or half at each; .93 or more from twenty on.
 
     Returns:
         On the scale -1 to 1. `error` is that of the adjusted estimate.

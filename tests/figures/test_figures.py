@@ -1,0 +1,271 @@
+"""Every form of figure, with none, one and many data, is safe to put into a page."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree as ET  # our own drawings, not input
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from regard import figures as f
+
+NASTY = "<script>alert('x')</script> \"&\x00 a very long name that goes on and on and on so that it cannot fit"
+
+
+def parsed(svg: str) -> ET.Element:
+    return ET.fromstring(svg)  # noqa: S314 - our own drawing
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def waterfall(n: int, label: str = "Step") -> f.Figure:
+    steps = [
+        f.Step(
+            label=f"{label} {i}",
+            amount=100 + i if i in {0, n - 1} else (-1) ** i * 7,
+            total=i in {0, n - 1},
+            link="/x?a=1&b=2",
+        )
+        for i in range(n)
+    ]
+    return f.waterfall([f.Panel(name=label, steps=tuple(steps))] if n else [], title=label)
+
+
+def line(n: int, label: str = "Jan") -> f.Figure:
+    points = [
+        f.Point(label=label, value=None if i == 3 else 30.0 + i % 5, low=20, high=40, link="/x") for i in range(n)
+    ]
+    return f.banded_line(
+        points, title=label, before=points, before_name=label, events=[f.Notch(at=1.5, label=label)] if n else []
+    )
+
+
+def drivers(n: int, label: str = "Driver") -> f.Figure:
+    bars = [
+        f.DriverBar(
+            label=label,
+            losing=f.Side(value=-i, low=-i - 2, high=-i + 2),
+            winning=f.Side(value=2, low=-1, high=5),
+            column="$4 k",
+            link="/x",
+        )
+        for i in range(n)
+    ]
+    return f.interval_bars(bars, title=label, column="money")
+
+
+def groups(n: int, label: str = "Group") -> f.Figure:
+    bars = [
+        f.GroupBar(
+            label=label,
+            value=None if i == 1 else i,
+            low=i - 1,
+            high=i + 1,
+            note=label,
+            marked=("", "bad", "good")[i % 3],
+        )
+        for i in range(n)
+    ]
+    return f.group_bars(bars, title=label, reference=1.0, reference_text=label)
+
+
+def journey(n: int, label: str = "Stage") -> f.Figure:
+    stages = [
+        f.StageMark(
+            label=label,
+            volume=1000 - i,
+            drop=(i % 11) / 10,
+            score_text="+9",
+            word="worst",
+            tone="bad",
+            drop_text=label,
+            contacts=i * 40,
+            link="/x",
+        )
+        for i in range(n)
+    ]
+    return f.journey_band(stages, title=label)
+
+
+def heat(n: int, label: str = "Area") -> f.Figure:
+    cells = [
+        [
+            f.Cell(value=(i * j) % 7 if i != j else None, direction="rising" if i == 1 else "", link="/x")
+            for j in range(n)
+        ]
+        for i in range(n)
+    ]
+    return f.heat_table([label] * n, [label] * n, cells, title=label)
+
+
+def stacked(n: int, label: str = "Period") -> f.Figure:
+    return f.stacked(
+        [f.Distribution(label=label, parts=(1, i, 3), note=label) for i in range(n)],
+        [label, "passives", "promoters"],
+        title=label,
+    )
+
+
+def lanes(n: int, label: str = "Asked") -> f.Figure:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    marks = [
+        f.TimelineMark(
+            lane=label,
+            at=start + timedelta(days=3 * i),
+            until=start + timedelta(days=3 * i + 9) if i % 4 == 0 else None,
+            label=label if i % 3 else "",
+            tone=("", "good", "bad")[i % 3],
+            link="/x",
+        )
+        for i in range(n)
+    ]
+    return f.timeline(marks, [label, "Bought"], title=label)
+
+
+def spark(n: int, label: str = "Trend") -> f.Figure:
+    return f.sparkline(
+        [None if i == 2 else float(i) for i in range(n)],
+        title=label,
+        low=[i - 1 for i in range(n)],
+        high=[i + 1 for i in range(n)],
+    )
+
+
+FORMS = [waterfall, line, drivers, groups, journey, heat, stacked, lanes, spark]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 40])
+def test_every_form_draws_none_one_and_many_within_its_width(form, n):
+    figure = form(n)
+    for svg in (figure.svg, figure.svg_narrow):
+        root = parsed(svg)
+        width, height = (float(v) for v in root.get("viewBox").split()[2:])
+        assert height > 0
+        for mark in root.iter("rect"):
+            if "fig-hit" not in mark.get("class"):
+                assert float(mark.get("x")) >= -0.5
+                assert float(mark.get("x")) + float(mark.get("width")) <= width + 0.5
+                assert float(mark.get("y")) + float(mark.get("height")) <= height + 0.5
+        assert "nan" not in svg.lower().replace("nantes", "")
+        assert "inf" not in re.sub(r">[^<]*<", "><", svg)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_every_figure_passes_a_strict_content_security_policy_and_is_named(form):
+    figure = form(6)
+    for svg in (figure.svg, figure.svg_narrow):
+        root = parsed(svg)
+        assert not re.search(r"<style|style=|<script|\son\w+=|javascript:", svg)
+        assert root.get("role") == ("group" if root.find(".//a") is not None else "img")
+        assert root.get("aria-label")
+        assert root.find("title").text == figure.title
+        assert root.find("desc").text == figure.alt
+        assert not [e for e in root.iter() if "id" in e.attrib]
+        for link in root.iter("a"):
+            assert link.get("aria-label")
+            assert link.find("title").text
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_names_that_came_from_people_are_escaped_and_kept_whole_in_a_title(form):
+    figure = form(4, NASTY)
+    for svg in (figure.svg, figure.svg_narrow):
+        root = parsed(svg)
+        assert "<script" not in svg
+        assert "so that it cannot fit" in root.find("title").text
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_classes_used_are_classes_defined(form):
+    sheet = f.stylesheet()
+    figure = form(8)
+    used = {
+        c
+        for svg in (figure.svg, figure.svg_narrow)
+        for names in re.findall(r'class="([^"]*)"', svg)
+        for c in names.split()
+    }
+    structural = {"fig-svg", "fig-wide", "fig-narrow", "fig-mark"}
+    assert {c for c in used - structural if f".{c}" not in sheet} == set()
+
+
+def test_a_file_stands_alone_in_light_and_dark():
+    svg = f.standalone(waterfall(5))
+    root = parsed(svg)
+    assert root.tag == f"{SVG}svg"
+    assert float(root.get("width")) == 960
+    style = root.find(f"{SVG}style").text
+    assert "prefers-color-scheme:dark" in style
+    assert "--good" in style
+    assert ".fig-good" in style
+
+
+def test_links_that_leave_the_site_are_not_made():
+    for link in ("javascript:alert(1)", "https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example"):
+        figure = f.waterfall([f.Panel(name="", steps=(f.Step(label="a", amount=1, link=link),))], title="t")
+        assert "<a " not in figure.svg
+
+
+def test_the_ground_is_cut_when_the_opening_dwarfs_the_changes():
+    def steps(opening):
+        return (
+            f.Step(label="Opening", amount=opening, total=True),
+            f.Step(label="New", amount=20),
+            f.Step(label="Closing", amount=opening + 20, total=True),
+        )
+
+    assert "fig-cut" in f.waterfall([f.Panel(name="n", steps=steps(4812))], title="t").svg
+    assert "fig-cut" not in f.waterfall([f.Panel(name="n", steps=steps(10))], title="t").svg
+
+
+def test_count_and_value_share_their_columns_in_one_order():
+    count = f.Panel(
+        name="Customers",
+        steps=tuple(
+            f.Step(label=s, amount=1, total=s in {"Opening", "Closing"}) for s in ("Opening", "New", "Lost", "Closing")
+        ),
+    )
+    value = f.Panel(
+        name="Value",
+        steps=tuple(
+            f.Step(label=s, amount=1, total=s in {"Opening", "Closing"})
+            for s in ("Opening", "New", "Grown", "Lost", "Closing")
+        ),
+    )
+    svg = f.waterfall([count, value], title="t").svg
+    labels = re.findall(r'class="fig-soft fig-label" text-anchor="middle">([^<]+)<', svg)
+    assert labels == ["Opening", "New", "Grown", "Lost", "Closing"]
+
+
+def test_a_bar_whose_interval_crosses_zero_is_faded_and_says_so():
+    svg = f.interval_bars([f.DriverBar(label="Webinar", winning=f.Side(value=1, low=-1, high=3))], title="t").svg
+    assert "fig-faded" in svg
+    assert "it may not matter" in svg
+
+
+def test_a_gap_in_the_answers_is_a_gap_in_the_line():
+    svg = line(6).svg
+    assert svg.count('class="fig-line"') == 2
+
+
+def test_words_stand_beside_colours():
+    svg = heat(3).svg
+    assert "rising" in re.sub(r"<title>[^<]*</title>", "", svg)
+    assert ">worst<" in journey(2).svg
+    assert "loses customers" in drivers(2).svg
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=8), st.text(max_size=30))
+def test_any_numbers_and_names_give_well_formed_drawings(values, name):
+    points = [f.Point(label=name, value=v, low=v - 1, high=v + 1) for v in values]
+    steps = tuple(f.Step(label=f"{name}{i}", amount=v, total=i == 0) for i, v in enumerate(values))
+    for figure in (f.banded_line(points, title=name), f.waterfall([f.Panel(name=name, steps=steps)], title=name)):
+        parsed(figure.svg)
+        parsed(figure.svg_narrow)
+        parsed(f.standalone(figure))
