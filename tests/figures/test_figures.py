@@ -251,6 +251,8 @@ def test_a_bar_whose_interval_crosses_zero_is_faded_and_says_so():
 def test_a_gap_in_the_answers_is_a_gap_in_the_line():
     svg = line(6).svg
     assert svg.count('class="fig-line"') == 2
+    assert svg.count('class="fig-band"') == 2
+    assert spark(6).svg.count('class="fig-band"') == 2
 
 
 def test_words_stand_beside_colours():

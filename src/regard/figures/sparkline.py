@@ -37,16 +37,22 @@ def _draw(
         return
     x = Scale(0, max(len(values) - 1, 1), 3, WIDTH - 5)
     y = Scale(min(edges), max(edges), HEIGHT - 4, 4)
-    banded = [i for i in known if i < len(low) and i < len(high) and low[i] is not None and high[i] is not None]
-    if len(banded) > 1:
-        ends = [(x(i), y(high[i] or 0.0)) for i in banded] + [(x(i), y(low[i] or 0.0)) for i in reversed(banded)]
-        sheet.path("M" + " L".join(f"{short_number(a)},{short_number(b)}" for a, b in ends) + "Z", "band")
-    run: list[tuple[float, float]] = []
-    for i, value in enumerate([*values, None]):
-        if value is not None:
-            run.append((x(i), y(value)))
-        elif run:
-            if len(run) > 1:
-                sheet.polyline(run, "line")
-            run = []
+    for run in _runs(values):
+        banded = [i for i in run if i < len(low) and i < len(high) and low[i] is not None and high[i] is not None]
+        if len(banded) > 1:
+            ends = [(x(i), y(high[i] or 0.0)) for i in banded] + [(x(i), y(low[i] or 0.0)) for i in reversed(banded)]
+            sheet.path("M" + " L".join(f"{short_number(a)},{short_number(b)}" for a, b in ends) + "Z", "band")
+        if len(run) > 1:
+            sheet.polyline([(x(i), y(values[i] or 0.0)) for i in run], "line")
     sheet.circle(x(known[-1]), y(values[known[-1]] or 0.0), 2.8, "accent")
+
+
+def _runs(values: Sequence[float | None]) -> list[list[int]]:
+    """Positions of values without a gap between them: a gap in the line is a gap in its band."""
+    runs: list[list[int]] = [[]]
+    for i, value in enumerate(values):
+        if value is None:
+            runs.append([])
+        else:
+            runs[-1].append(i)
+    return [run for run in runs if run]

@@ -167,6 +167,8 @@ def _listed(sheet: Sheet, marks: Sequence[TimelineMark], zone: str) -> None:
         sheet.open_mark(mark.link, mark.tip or f"{when}: {mark.label or mark.lane}")
         lines = wrapped(f"{mark.lane}: {mark.label}" if mark.label else mark.lane, sheet.width - 22, 13)
         sheet.hit(0, y - 2, sheet.width, 18.0 * len(lines) + 6)
+        if tops:
+            sheet.line(5, tops[-1] + 6, 5, y + 3, "rule")
         tops.append(y + 9)
         sheet.circle(5, y + 9, 3.6, mark.tone or "quiet")
         for line in lines:
@@ -174,8 +176,6 @@ def _listed(sheet: Sheet, marks: Sequence[TimelineMark], zone: str) -> None:
             y += 18
         y += 8
         sheet.close_mark(mark.link)
-    if len(tops) > 1:
-        sheet.line(5, tops[0] + 6, 5, tops[-1] - 6, "rule")
     if len(marks) > len(told):
         sheet.text(18, y + 12, f"and {len(marks) - len(told):,} more, in the table", "note")
         y += 20
