@@ -158,7 +158,7 @@ def _sign(sheet: Sheet, lane: int, x: float, y: float, tone: str, *, dense: bool
 def _listed(sheet: Sheet, marks: Sequence[TimelineMark], zone: str) -> None:
     told = [m for m in reversed(marks) if m.label][:_MOST_NARROW] or list(reversed(marks))[:_MOST_NARROW]
     y, last = 6.0, ""
-    tops = []
+    tops: list[float] = []
     for mark in told:
         when = day(mark.at, zone)
         if when != last:
