@@ -14,7 +14,7 @@ Holds = Literal["empty", "text", "whole", "number", "time", "truth", "email", "u
 
 NOTHING = frozenset({"", "null", "none", "nan", "n/a", "na", "nil", "-", "--", "?", "\\n", "#n/a"})
 SHARE = 0.9  # of the filled cells must read as a type for the column to be of it; the others become bad rows
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _LONG = "january|february|march|april|june|july|august|september|october|november|december"
 _TIME = re.compile(
@@ -38,7 +38,8 @@ MONEY = re.compile(
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}$")
 _TRUTH = frozenset({"true", "false", "yes", "no", "t", "f", "y", "n"})
 _TIME_NAME = re.compile(
-    r"(^|_|\b)(at|on|date|time|timestamp|ts|created|updated|when|epoch|unix|start|end|since|until)(_|\b|$)", re.I
+    r"(^|_|\b)(at|on|date|time|timestamp|ts|created|updated|when|epoch|unix|start|end|since|until)(_|\b|$)",
+    re.IGNORECASE,
 )
 
 

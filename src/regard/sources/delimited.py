@@ -182,11 +182,11 @@ def _lines(block: bytes, table: pa.Table, first: int, dialect: Dialect, limits: 
     return first + np.cumsum(tall) - tall
 
 
-class _Unfinished(Exception):  # noqa: N818  not an error: the row goes on where the block ends
+class _Unfinished(Exception):
     """The block ends inside a quoted value."""
 
 
-class _TooLong(Exception):  # noqa: N818  turned into a bad row at once
+class _TooLong(Exception):
     """A row passed the limit."""
 
 

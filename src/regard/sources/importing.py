@@ -9,18 +9,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Protocol
 
-import duckdb
 import msgspec
 import pyarrow as pa
 from msgspec import Meta
 
+from regard.errors import BadInput
 from regard.sources.converting import Plan, connect, convert, plans
 from regard.sources.frames import Frame
 from regard.sources.inputs import Rows, detect_for, file_frame, is_straight, matched, straight
 from regard.sources.joining import Tables
 from regard.sources.limits import LIMITS, Limits
 from regard.sources.mapping import Input, Mapping, check
-from regard.sources.reading import Detected
+from regard.sources.proposing import Choice, propose
+from regard.sources.reading import Detected, detect
 from regard.sources.rejects import Reason, Rejects
 from regard.sources.writing import write_mapping
 
@@ -86,6 +87,80 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     reasons: Annotated[tuple[Reason, ...], Meta(description="What was wrong with them, commonest first.")]
     notes: Annotated[tuple[str, ...], Meta(description="What else a person should know.")]
     seconds: Annotated[float, Meta(description="Time it took.")]
+
+
+class ImportPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What files were found to be and what is proposed to become of them, before anything is imported."""
+
+    files: Annotated[tuple[Detected, ...], Meta(description="Every file as detected.")]
+    mapping: Annotated[Mapping, Meta(description="The mapping, given or proposed.")]
+    toml: Annotated[str, Meta(description="The mapping as a file to keep and run again.")]
+    proposed: Annotated[bool, Meta(description="The mapping was proposed, not given.")]
+    shape: Annotated[str, Meta(description="The known export it was recognised as; empty otherwise.")] = ""
+    choices: Annotated[tuple[Choice, ...], Meta(description="What becomes of every column, with a reason.")] = ()
+    notes: Annotated[tuple[str, ...], Meta(description="What to look at before confirming.")] = ()
+
+
+def plan_import(
+    paths: Sequence[Path], mapping: Mapping | None = None, *, name: str = "", limits: Limits = LIMITS
+) -> ImportPlan:
+    """What files are, and the mapping given or proposed for them, checked against their columns.
+
+    Args:
+        paths: The files.
+        mapping: A mapping to use; none proposes one.
+        name: Name of the source in a proposal; empty takes one from the files.
+        limits: What is refused.
+
+    Raises:
+        BadInput: A file cannot be read, nothing can be proposed, or the mapping does not fit the files.
+    """
+    if not paths:
+        raise BadInput("No file was given.", where="files", hint="Like: regard import orders.csv customers.csv")
+    if mapping is None:
+        files = tuple(detect(path, limits=limits) for path in paths)
+        found = propose(files, name=name)
+        return ImportPlan(
+            files=files,
+            mapping=found.mapping,
+            toml=write_mapping(found.mapping, reasons=found.reasons),
+            proposed=True,
+            shape=found.shape,
+            choices=found.choices,
+            notes=(*found.notes, *(f"{f.name}: {note}" for f in files for note in f.notes)),
+        )
+    check(mapping)
+    inputs = matched(mapping, paths)
+    files_of = {
+        n: [detect_for(p, mapping.inputs.get(n, Input()), limits=limits) for p in ps] for n, ps in inputs.items()
+    }
+    check_columns(mapping, files_of)
+    files = tuple({f.path: f for found_files in files_of.values() for f in found_files}.values())
+    notes = tuple(f"{f.name}: {note}" for f in files for note in f.notes)
+    return ImportPlan(files=files, mapping=mapping, toml=write_mapping(mapping), proposed=False, notes=notes)
+
+
+def check_columns(mapping: Mapping, files: dict[str, list[Detected]]) -> None:
+    """That every column the mapping names is in the files.
+
+    Raises:
+        UnknownName: One is not; the nearest are suggested.
+    """
+    connection = connect()
+    try:
+        tables = Tables(connection, mapping, files)
+        tables.make_empty()
+        only = next(iter(mapping.inputs), "rows")
+        for number, signal in enumerate(mapping.signal, 1):
+            name = signal.from_ or only
+            if is_straight(mapping, name):
+                frames = [file_frame(f, mapping.inputs.get(name, Input()), mapping, name=name) for f in files[name]]
+            else:
+                frames = [tables.table(name)[1]]
+            for frame in frames:
+                plans(signal, frame, where=f"signal.{number}")
+    finally:
+        connection.close()
 
 
 def run_import(
@@ -278,4 +353,4 @@ class _Run:
         )
 
 
-__all__ = ["Batch", "Detected", "Imported", "Intake", "Outcome", "Progress", "duckdb", "run_import"]
+__all__ = ["Batch", "Detected", "ImportPlan", "Imported", "Intake", "Outcome", "Progress", "plan_import", "run_import"]

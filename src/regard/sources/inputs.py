@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from regard.errors import BadInput
 from regard.sources.chunks import BadRow, Lines
-from regard.sources.columns import Column
 from regard.sources.frames import Field, Frame
 from regard.sources.limits import LIMITS, Limits
-from regard.sources.mapping import Input, Mapping as Map
+from regard.sources.mapping import Input
+from regard.sources.mapping import Mapping as Map
 from regard.sources.reading import Detected, Reading, detect
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from regard.sources.expressions import compile_when, read_number
 from regard.sources.frames import Field, Frame
 from regard.sources.inputs import Rows, file_frame, straight
 from regard.sources.limits import LIMITS, Limits
-from regard.sources.mapping import AGGREGATES, Aggregate, Expression, Join, Part, Signal
+from regard.sources.mapping import AGGREGATES, SOURCES, Aggregate, Expression, Join, Part, Signal
 from regard.sources.mapping import Mapping as Map
 
 if TYPE_CHECKING:
@@ -59,20 +59,31 @@ class Tables:
                     yield rows
         if source.from_ or name in self._loaded:
             return
-        self._loaded.add(name)
-        shapes = self._columns(name)
-        sql = f"raw_{len(self._loaded)}"
-        columns = ", ".join(f"c{i} VARCHAR" for i in range(len(shapes)))
-        self.connection.execute(f"CREATE TABLE {sql} ({columns}{', ' if shapes else ''}_file VARCHAR, _line BIGINT)")
-        zone = source.zone or self.mapping.zone
-        fields = [Field(name=c.name, sql=f"c{i}", shape=c, zone=zone) for i, c in enumerate(shapes)]
-        self._made[f"={name}"] = (sql, Frame(fields, name=name))
+        sql, shapes = self._create(name)
         for found in self.files[name]:
             frame = file_frame(found, source, self.mapping, name=name)
             for rows in straight(found, frame, before=before, notes=self.notes, limits=self.limits):
                 self._insert(sql, [c.name for c in shapes], rows)
                 yield rows
             before += found.size
+
+    def make_empty(self) -> None:
+        """Makes every table without rows, to find out whether the mapping fits before anything is read."""
+        for name, source in self.mapping.inputs.items():
+            if not source.from_ and name in self.files and name not in self._loaded:
+                self._create(name)
+
+    def _create(self, name: str) -> tuple[str, list[Column]]:
+        source = self.mapping.inputs[name]
+        self._loaded.add(name)
+        shapes = self._columns(name)
+        sql = f"raw_{len(self._loaded)}"
+        columns = "".join(f"c{i} VARCHAR, " for i in range(len(shapes)))
+        self.connection.execute(f"CREATE TABLE {sql} ({columns}_file VARCHAR, _line BIGINT)")
+        zone = source.zone or self.mapping.zone
+        fields = [Field(name=c.name, sql=f"c{i}", shape=c, zone=zone) for i, c in enumerate(shapes)]
+        self._made[f"={name}"] = (sql, Frame(fields, name=name))
+        return sql, shapes
 
     def _columns(self, name: str) -> list[Column]:
         """The columns of an input's files that the mapping names, by the first file that has each."""
@@ -275,7 +286,7 @@ def _signal_names(signal: Signal, names: set[str]) -> None:
             names.add(source)
         elif isinstance(source, Expression):
             names.update(source.when)
-            for given in (source.column, source.first, source.text, source.sum, source.product, source.seconds):
+            for given in [getattr(source, name) for name in (*SOURCES[:1], *SOURCES[2:], "plus")]:
                 names.update((given,) if isinstance(given, str) else given or ())
 
 

@@ -86,7 +86,9 @@ class Expression(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = ()
     zone: Annotated[str, Meta(description="Time zone of times that carry none.")] = ""
     decimal: Annotated[str, Meta(description="Decimal mark of numbers: . or ,")] = ""
-    plus: Annotated[str | None, Meta(description="For times: a column of seconds (see `times` for minutes) that is added.")] = None
+    plus: Annotated[
+        str | None, Meta(description="For times: a column of seconds (see `times` for minutes) that is added.")
+    ] = None
     times: Annotated[float | None, Meta(description="Number multiplied with this: 0.01 for cents.")] = None
 
 

@@ -1,0 +1,412 @@
+"""One signal put together from the columns of a table: the kind its columns speak for, and what fills each part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from regard.sources.columns import Column
+from regard.sources.kindred import Table
+from regard.sources.mapping import Expression, Part, Source
+from regard.sources.naming import is_words, plain
+from regard.sources.reading import Detected
+from regard.sources.surveys import METRICS, is_question, metric_of, parts_of, scale_of
+
+LABEL_VALUES = 50
+TICKETS = ("ticket", "incident", "case", "conversation", "complaint", "chamado", "support", "call", "anfrage", "reclam")
+REVIEWS = ("review", "rating", "bewertung", "avalia", "resena", "avis", "stars")
+ORDERS = (
+    "order",
+    "invoice",
+    "transaction",
+    "purchase",
+    "pedido",
+    "bestell",
+    "commande",
+    "sale",
+    "payment",
+    "checkout",
+    "rechnung",
+    "compra",
+)
+SURVEYS = (
+    "survey",
+    "nps",
+    "csat",
+    "ces",
+    "response",
+    "feedback",
+    "umfrage",
+    "encuesta",
+    "pesquisa",
+    "questionnaire",
+    "answers",
+)
+CONTRACTS = ("subscription", "contract", "mrr", "abo", "assinatura", "suscrip", "renewal", "vertrag")
+EVENTS = ("event", "activity", "usage", "clickstream", "log", "action", "pageview")
+PROFILES = ("customer", "client", "user", "account", "member", "kunde", "cliente", "people", "contact", "company")
+
+
+@dataclass(kw_only=True)
+class Draft:
+    """One signal being put together."""
+
+    kind: str
+    columns: dict[str, Source] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)
+    parts: dict[str, str | Part] = field(default_factory=dict)
+    scale: tuple[float, float] | None = None
+    used: dict[str, tuple[str, float, str]] = field(default_factory=dict)
+
+    def put(
+        self, target: str, source: Source, why: str, *, columns: Sequence[str] = (), confidence: float = 0.8
+    ) -> None:
+        """Fills a column of the signal, once."""
+        if target in self.columns:
+            return
+        self.columns[target] = source
+        self.why[target] = why
+        for name in columns or ((source,) if isinstance(source, str) else ()):
+            self.used.setdefault(name, (f"{self.kind}: {target}", confidence, why))
+
+
+def stem(found: Detected) -> str:
+    """The name of a file without its endings."""
+    return found.name.removesuffix(".gz").rsplit(".", 1)[0]
+
+
+def is_label(column: Column) -> bool:
+    """Whether a column has few enough values to cut by."""
+    return (
+        column.holds in {"text", "truth"}
+        and 2 <= column.distinct <= LABEL_VALUES
+        and not is_words(column)
+        and not column.unique
+    )
+
+
+def drafts_of(table: Table) -> list[Draft]:
+    """The signals the rows of a table become: the kind its columns and its name speak for, and a promise beside it."""
+    if not table.is_fact:
+        return []
+    kind = _kind(table)
+    if not kind:
+        return []
+    draft = Draft(kind=kind)
+    _whose(draft, table)
+    _when(draft, table)
+    _BUILDERS[kind](draft, table)
+    _key(draft, table)
+    _labels(draft, table)
+    drafts = [draft]
+    promise = _promise(draft, table)
+    if promise is not None:
+        drafts.append(promise)
+    profile = _profile_beside(draft, table)
+    return [*drafts, profile] if profile is not None else drafts
+
+
+def _kind(table: Table) -> str:
+    """The kind of signal with the most evidence; empty where there is too little."""
+    words = f"{plain(stem(table.files[0]))} {' '.join(plain(c.name) for c in table.own)}"
+    own = {role for c in table.own for role in table.roles_of(c.name)}
+
+    def said(stems: Sequence[str]) -> bool:
+        return any(re.search(rf"\b{stem}", words) for stem in stems)
+
+    scores = [c for c in table.own if metric_of(c)]
+    points = {
+        "contact": 3 * said(TICKETS)
+        + 2 * ("ticket id" in own)
+        + ("priority" in own)
+        + ("subject" in own)
+        + ("solved" in own)
+        + ("agent" in own),
+        "review": 4 * said(REVIEWS) * bool(scores) + ("verbatim" in own) * bool(scores),
+        "answer": 3 * bool(scores) + 2 * said(SURVEYS) + ("verbatim" in own) + ("nps" in own) + ("response" in own),
+        "order": 3 * ("amount" in own)
+        + 2 * said(ORDERS)
+        + ("quantity" in own)
+        + ("currency" in own)
+        + ("freight" in own),
+        "subscription": 3 * said(CONTRACTS) + 2 * ("plan" in own) + ("ended" in own) + ("subscription id" in own),
+        "event": 3 * ("event" in own) + 2 * said(EVENTS) + ("anonymous" in own),
+        "profile": 3 * any(re.search(rf"\b{p}", plain(stem(table.files[0]))) for p in PROFILES)
+        + ("email" in own)
+        + ("name" in own),
+        "message": 7 * ("sender role" in own) * ("verbatim" in own),
+    }
+    if points["order"] >= 5 and "priority" not in own:
+        points["contact"] = 0
+    if points["answer"] and not scores and "verbatim" not in own:
+        points["answer"] = 0
+    if not any(r in own for r in ("amount", "freight")):
+        points["order"] = 2 * said(ORDERS) + 1 if table.find("status", own=True) and said(ORDERS) else 0
+    if table.find("created") is None:
+        points["order"] = points["event"] = points["subscription"] = 0
+    best = max(points, key=lambda k: points[k])
+    if points[best] < 3 and "verbatim" in own:  # words of somebody, about we know not what
+        return "contact" if said(("tweet", "post", "mention", "message", "mail")) else "answer"
+    return best if points[best] >= 3 else ""
+
+
+def _whose(draft: Draft, table: Table) -> None:
+    person = table.person()
+    if person is not None:
+        draft.put("person", person[0], person[1].why, confidence=person[1].confidence)
+    for target in ("account", "anonymous"):
+        found = table.find(target)
+        if found is not None and (target != "account" or table.column(found[0]).distinct > LABEL_VALUES):
+            draft.put(target, found[0], found[1].why, confidence=found[1].confidence)
+
+
+def _when(draft: Draft, table: Table) -> None:
+    found = table.created(draft.kind)
+    if found is not None:
+        draft.put("occurred_at", found[0], found[1].why, confidence=found[1].confidence)
+    elif draft.kind not in {"profile", "merge"}:
+        file = table.files[0]
+        day = datetime.fromtimestamp(Path(file.path).stat().st_mtime, UTC).date().isoformat()
+        draft.put(
+            "occurred_at",
+            Expression(value=day),
+            f"no column holds a time: the day of the file, {day}, is taken; set the right one",
+            confidence=0.2,
+        )
+
+
+def _take(draft: Draft, table: Table, *pairs: tuple[str, str], own: bool = False) -> None:
+    for target, role in pairs:
+        found = table.find(role, own=own, free_of=draft.used)
+        if found is not None:
+            draft.put(target, found[0], found[1].why, confidence=found[1].confidence)
+
+
+def _contact(draft: Draft, table: Table) -> None:
+    _take(
+        draft,
+        table,
+        ("version_at", "updated"),
+        ("solved_at", "solved"),
+        ("answered_at", "answered"),
+        ("channel", "channel"),
+        ("area", "category"),
+        ("issue", "subcategory"),
+        ("status", "status"),
+        ("priority", "priority"),
+        ("subject", "subject"),
+        ("verbatim", "verbatim"),
+        ("reopened", "reopened"),
+        ("handovers", "handovers"),
+        ("agent", "agent"),
+    )
+
+
+def _order(draft: Draft, table: Table) -> None:
+    amount, freight = table.find("amount", own=True), table.find("freight", own=True)
+    if amount is not None and freight is not None:
+        both = (amount[0], freight[0])
+        draft.put("amount", Expression(sum=both), "what the customer paid: the price and its freight", columns=both)
+    elif amount is not None:
+        draft.put("amount", amount[0], amount[1].why, confidence=amount[1].confidence)
+    order = table.find("order id")
+    if order is not None:
+        draft.put("order_id", order[0], order[1].why)
+    _take(
+        draft,
+        table,
+        ("refunded", "refunded"),
+        ("quantity", "quantity"),
+        ("currency", "currency"),
+        ("product", "product"),
+        ("category", "category"),
+        ("seller", "seller"),
+        ("status", "status"),
+    )
+
+
+def _answer(draft: Draft, table: Table) -> None:
+    free = [
+        c
+        for c in table.own
+        if c.name not in draft.used
+        and not {"created", "person", "account", "anonymous"} & set(table.roles_of(c.name)[:1])
+    ]
+    parts, why = parts_of(free)
+    scored = [p for p in parts.values() if p.score is not None]
+    if len(scored) > 1:
+        draft.parts = dict(parts)
+        for part_name, part in parts.items():
+            draft.used[str(part.score or part.verbatim)] = (f"answer: part {part_name}", 0.75, why[part_name])
+    else:
+        _one_score(draft, table, scored, why)
+    draft.put("survey", Expression(value=stem(table.files[0])), "the name of the file")
+    _take(draft, table, ("survey", "survey"), ("channel", "channel"), ("asked_at", "asked"))
+
+
+def _one_score(draft: Draft, table: Table, scored: Sequence[Part], why: dict[str, str]) -> None:
+    if scored:
+        column = table.column(str(scored[0].score))
+        metric = metric_of(column) or (
+            "nps" if (column.low, column.high) == (0, 10) else "csat" if draft.kind == "answer" else "stars"
+        )
+        draft.put("score", column.name, next(iter(why.values())))
+        draft.put("metric", Expression(value=metric), f"{column.name}, {next(iter(why.values()))}")
+        draft.scale = scale_of(column, metric)
+    _take(draft, table, ("verbatim", "verbatim"))
+
+
+def _review(draft: Draft, table: Table) -> None:
+    if len([c for c in table.own if metric_of(c) or "aspect" in table.roles_of(c.name)]) > 3:
+        draft.kind = "answer"
+        _answer(draft, table)
+        return
+    scores = [c for c in table.own if is_question(c) and metric_of(c)]
+    named = sorted(scores, key=lambda c: METRICS.index(metric_of(c)), reverse=True)
+    part = Part(score=named[0].name) if named else Part()
+    _one_score(
+        draft,
+        table,
+        [part] if named else [],
+        {"score": f"numbers from {named[0].low:g} to {named[0].high:g}"} if named else {},
+    )
+    order = table.find("order id")
+    if order is not None:
+        draft.put("about", order[0], order[1].why)
+    _take(draft, table, ("subject", "subject"), ("verbatim", "verbatim"), ("channel", "channel"))
+
+
+def _subscription(draft: Draft, table: Table) -> None:
+    _take(
+        draft,
+        table,
+        ("subscription", "subscription id"),
+        ("plan", "plan"),
+        ("amount", "amount"),
+        ("currency", "currency"),
+        ("until", "ended"),
+        ("change", "change"),
+    )
+    draft.put("change", Expression(value="start"), "one row for each contract: its start")
+
+
+def _event(draft: Draft, table: Table) -> None:
+    _take(draft, table, ("name", "event"), ("error", "error"), ("amount", "amount"))
+    draft.put("name", Expression(value=stem(table.files[0])), "the name of the file")
+
+
+def _message(draft: Draft, table: Table) -> None:
+    _take(draft, table, ("about", "ticket id"), ("verbatim", "verbatim"), ("channel", "channel"))
+
+
+def _profile(draft: Draft, table: Table) -> None:
+    _take(draft, table, ("name", "name"), ("email", "email"))
+
+
+_BUILDERS = {
+    "contact": _contact,
+    "order": _order,
+    "answer": _answer,
+    "review": _review,
+    "subscription": _subscription,
+    "event": _event,
+    "message": _message,
+    "profile": _profile,
+}
+_OWN_IDS = {
+    "contact": ("ticket id", "id"),
+    "order": ("order id", "id"),
+    "answer": ("review id", "id"),
+    "review": ("review id", "id"),
+    "subscription": ("subscription id", "id"),
+    "message": ("id",),
+}
+
+
+def _key(draft: Draft, table: Table) -> None:
+    """The record's key: an id that does not repeat, else an id and what tells its rows apart."""
+    if draft.kind in {"event", "profile"}:
+        return
+    wanted = _OWN_IDS.get(draft.kind, ("id",))
+    ids = [c for role in wanted if (c := table.find(role, own=True)) is not None]
+    for name, role in ids:
+        if table.column(name).unique:
+            draft.put("key", name, f"{role.why}; it never repeats")
+            return
+    if draft.kind == "contact" and ids and "version_at" in draft.columns:
+        draft.put("key", ids[0][0], f"{ids[0][1].why}; rows that repeat it are later versions of it")
+        return
+    second = table.find("item id", own=True) if draft.kind == "order" else table.find("order id", own=True)
+    if ids and second is not None and second[0] != ids[0][0]:
+        both = (ids[0][0], second[0])
+        draft.put("key", Expression(text=both), "neither is unique alone", columns=both)
+
+
+def _labels(draft: Draft, table: Table) -> None:
+    for column, name in table.visible():
+        if name not in draft.used and is_label(column) and (column.distinct <= 30 or name == column.name):
+            draft.labels.append(name)
+            draft.used[name] = ("label", 0.6, f"it has {column.distinct} different values")
+
+
+def _promise(draft: Draft, table: Table) -> Draft | None:
+    due = table.find("due", own=True)
+    kept = table.find("kept", own=True) or table.find("solved", own=True)
+    if due is None or kept is None or "occurred_at" not in draft.columns:
+        return None
+    promise = Draft(kind="promise")
+    for target in ("key", "occurred_at", "person", "account"):
+        if target in draft.columns:
+            promise.put(target, draft.columns[target], draft.why[target])
+    promise.put(
+        "promise",
+        Expression(value="answer" if draft.kind == "contact" else "delivery"),
+        "what a due date beside it is for",
+    )
+    about = draft.columns.get("order_id") or draft.columns.get("key")
+    if about is not None:
+        promise.put("about", about, "what was promised for")
+    promise.put("due_at", due[0], due[1].why)
+    promise.put("kept_at", kept[0], kept[1].why)
+    _withdrawn(promise, table)
+    whole_days = all(e.endswith("00:00:00") or len(e) <= 10 for e in table.column(due[0]).examples)
+    promise.put(
+        "due_by",
+        Expression(value="day" if whole_days else "instant"),
+        "the due times are whole days" if whole_days else "the due times have hours",
+    )
+    return promise
+
+
+def _withdrawn(promise: Draft, table: Table) -> None:
+    """A promise is called off where the status says so; when, the file rarely tells."""
+    status = table.find("status", own=True)
+    if status is None:
+        return
+    off = tuple(
+        v
+        for v in table.column(status[0]).examples
+        if re.search(r"cancel|unavailable|void|storn|annul", v, re.IGNORECASE)
+    )
+    created = promise.columns["occurred_at"]
+    if off and isinstance(created, str):
+        promise.put(
+            "withdrawn_at", Expression(column=created, when={status[0]: off}), f"{status[0]} says {' or '.join(off)}"
+        )
+
+
+def _profile_beside(draft: Draft, table: Table) -> Draft | None:
+    """What is known of the person, where joined customers bring labels."""
+    labels = [n for n in draft.labels if n.startswith(tuple(f"{p}." for p in table.profiles))] if table.profiles else []
+    if not labels or draft.kind == "profile" or "person" not in draft.columns:
+        return None
+    profile = Draft(kind="profile")
+    for target in ("person", "occurred_at"):
+        if target in draft.columns:
+            profile.put(target, draft.columns[target], draft.why[target])
+    profile.labels = labels
+    return profile

@@ -1,0 +1,267 @@
+"""A mapping proposed from what the files hold: which kind of signal, which column is what, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from regard.errors import BadInput, RegardError
+from regard.sources.columns import Column
+from regard.sources.drafting import LABEL_VALUES, Draft, drafts_of, is_label, stem
+from regard.sources.kindred import Table, join_up
+from regard.sources.mapping import Expression, Input, Mapping, Signal, Source, Test, check
+from regard.sources.naming import Role, plain
+from regard.sources.reading import Detected
+from regard.sources.shapes import Fitting, Shape, recognise
+from regard.sources.surveys import is_question, parts_of
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one column of a file."""
+
+    file: Annotated[str, Meta(description="Name of the file.")]
+    column: Annotated[str, Meta(description="Its heading.")]
+    becomes: Annotated[str, Meta(description="Kind and column of the signal, a label, a key of a join, or nothing.")]
+    confidence: Annotated[float, Meta(description="How sure the proposal is, from 0 to 1.")]
+    why: Annotated[str, Meta(description="Why, in a sentence.")]
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """A mapping proposed, to be confirmed or edited."""
+
+    mapping: Annotated[Mapping, Meta(description="The mapping.")]
+    shape: Annotated[str, Meta(description="The known export it was recognised as; empty otherwise.")] = ""
+    choices: Annotated[tuple[Choice, ...], Meta(description="What becomes of every column.")] = ()
+    reasons: Annotated[dict[str, str], Meta(description="Why, by path in the mapping; comments of its TOML.")] = {}
+    notes: Annotated[tuple[str, ...], Meta(description="What to look at before confirming.")] = ()
+
+
+def propose(files: Sequence[Detected], *, name: str = "") -> Proposal:
+    """A mapping for the files, which validates and can be run as it is.
+
+    Args:
+        files: As detected.
+        name: Name of the source; empty takes the known export's or the first file's.
+
+    Raises:
+        BadInput: Nothing in the files can become a signal.
+    """
+    groups = _same_shape(files)
+    if len(groups) == 1:
+        shape = recognise(files[0].names)
+        if shape is not None and (found := _known(shape, files, name)) is not None:
+            return found
+    tables = join_up(groups)
+    drafts = [(table, draft) for table in tables for draft in drafts_of(table)]
+    drafts, notes = _counted_once(drafts)
+    if not drafts:
+        raise BadInput(
+            f"Nothing in {', '.join(f.name for f in files)} could be recognised as a signal of customers.",
+            where=files[0].name,
+            hint="Write a mapping file: see docs/sources/mapping.md, or: regard import FILE --mapping mapping.toml",
+        )
+    return _assemble(tables, drafts, name or _source_name(files), notes)
+
+
+def _counted_once(drafts: list[tuple[Table, Draft]]) -> tuple[list[tuple[Table, Draft]], list[str]]:
+    """Lines and payments of the same orders are the same money: the ones that say what was bought are kept."""
+    orders = [(t, d) for t, d in drafts if d.kind == "order" and "amount" in d.columns]
+    if len(orders) < 2:
+        return drafts, []
+    best = max(
+        orders, key=lambda o: sum(c in o[1].columns for c in ("product", "seller", "category", "quantity", "key"))
+    )
+    keys = {o[1].columns.get("order_id") for o in orders}
+    if len(keys) > 1:
+        return drafts, []
+    left = [(t, d) for t, d in orders if t is not best[0]]
+    notes = [
+        f"{t.files[0].name} is left out: it is the same money as {best[0].files[0].name}, told another way."
+        for t, _ in left
+    ]
+    return [(t, d) for t, d in drafts if not any(d is other for _, other in left)], notes
+
+
+def _same_shape(files: Sequence[Detected]) -> list[list[Detected]]:
+    """Files with the same headings are pieces of one input."""
+    groups: dict[tuple[str, ...], list[Detected]] = {}
+    for found in files:
+        groups.setdefault(tuple(sorted(found.names)), []).append(found)
+    return list(groups.values())
+
+
+def _source_name(files: Sequence[Detected]) -> str:
+    directory = Path(files[0].path).parent.name
+    stem = stem(files[0]) if len(files) == 1 or not directory else directory
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-").lower() or "files"
+
+
+def _known(shape: Shape, files: Sequence[Detected], name: str) -> Proposal | None:
+    """The mapping of a known export."""
+    found = files[0]
+    fitting = Fitting(found.names)
+    signals = [fitted for signal in shape.signals if (fitted := fitting.signal(signal)) is not None]
+    if shape.questions:
+        ignored = {plain(i) for i in shape.ignored}
+        left = [c for c in found.columns if c.name not in fitting.used and plain(c.name) not in ignored]
+        parts, _ = parts_of(left)
+        if not parts:
+            return None
+        fitting.used.update(str(p.score or p.verbatim) for p in parts.values())
+        labels = tuple(c.name for c in left if not is_question(c) and is_label(c))
+        fitting.used.update(labels)
+        columns = {**signals[0].columns, "survey": Expression(value=stem(found))}
+        old = signals[0].labels if isinstance(signals[0].labels, tuple) else ()
+        signals = [msgspec.structs.replace(signals[0], columns=columns, parts=parts, labels=(*old, *labels))]
+    mapping = Mapping(name=name or shape.name, inputs={"rows": Input(files=_glob(files))}, signal=tuple(signals))
+    try:
+        check(mapping)
+    except RegardError:
+        return None
+    why = f"the headings are those of {shape.title}"
+    choices = [
+        Choice(
+            file=found.name,
+            column=c.name,
+            becomes=shape.title if c.name in fitting.used else "nothing",
+            confidence=0.95,
+            why=why,
+        )
+        for c in found.columns
+    ]
+    return Proposal(
+        mapping=mapping,
+        shape=shape.title,
+        choices=tuple(choices),
+        reasons={"inputs.rows": f"{found.name}: {why}"},
+        notes=(f"Recognised as {shape.title} by its headings.",),
+    )
+
+
+def _glob(files: Sequence[Detected]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f.name.removesuffix(".gz") for f in files))
+
+
+def _assemble(tables: Sequence[Table], drafts: Sequence[tuple[Table, Draft]], name: str, notes: list[str]) -> Proposal:
+    """The mapping of all drafts that stand, with reasons and what becomes of every column."""
+    signals: list[Signal] = []
+    reasons: dict[str, str] = {}
+    kept: list[tuple[Table, Draft]] = []
+    for table, draft in drafts:
+        signal = _signal(table, draft)
+        try:
+            check(Mapping(name=name, inputs={t.name: t.as_input() for t in tables}, signal=(signal,)))
+        except RegardError as error:
+            notes.append(
+                f"{table.files[0].name} could be {draft.kind}, but {error.message[0].lower()}{error.message[1:]}"
+            )
+            continue
+        signals.append(signal)
+        kept.append((table, draft))
+        number = len(signals)
+        reasons[f"signal.{number}"] = f"each row of {table.name} is taken for {_article(draft.kind)}"
+        reasons |= {f"signal.{number}.columns.{t}": w for t, w in draft.why.items()}
+    if not signals:
+        raise BadInput(
+            "No signal could be put together. " + " ".join(notes),
+            where=tables[0].files[0].name,
+            hint="Write a mapping file: see docs/sources/mapping.md.",
+        )
+    needed = _needed([t.name for t, _ in kept], tables)
+    inputs = {t.name: t.as_input() for t in tables if t.name in needed}
+    notes += [f"{f.name} is not used." for t in tables if t.name not in needed for f in t.files]
+    notes += [note for t in tables for note in t.notes]
+    mapping = Mapping(name=name, inputs=inputs, signal=tuple(signals))
+    check(mapping)
+    return Proposal(mapping=mapping, choices=_choices(tables, kept), reasons=reasons, notes=tuple(notes))
+
+
+def _needed(names: Sequence[str], tables: Sequence[Table]) -> set[str]:
+    by_name = {t.name: t for t in tables}
+    needed: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += [j.with_ for j in by_name[name].joins]
+    return needed
+
+
+def _article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _signal(table: Table, draft: Draft) -> Signal:
+    when: dict[str, Test] = {}
+    if draft.kind == "promise" and isinstance(draft.columns.get("due_at"), str):
+        when[str(draft.columns["due_at"])] = Test(empty=False)
+    if draft.kind == "message":
+        role = table.find("sender role")
+        if role is not None:
+            when[role[0]] = Test(not_=("customer", "user", "lead", "contact", "visitor"))
+    if draft.kind in {"review", "answer"} and "score" in draft.columns and "verbatim" not in draft.columns:
+        when[str(draft.columns["score"])] = Test(empty=False)
+    labels: tuple[str, ...] | dict[str, Source] = tuple(draft.labels)
+    short = [n.rpartition(".")[2] for n in draft.labels]
+    if len(set(short)) < len(short):
+        labels = {n.replace(".", "_"): n for n in draft.labels}
+    return Signal(
+        kind=draft.kind,
+        from_=table.name,
+        columns=draft.columns,
+        labels=labels,
+        parts=draft.parts,
+        scale=draft.scale,
+        when=dict(when),
+    )
+
+
+def _choices(tables: Sequence[Table], kept: Sequence[tuple[Table, Draft]]) -> tuple[Choice, ...]:
+    out = []
+    for table in tables:
+        for column in table.own:
+            becomes, sure, why = _becomes(table, column, tables, kept)
+            out.append(Choice(file=table.files[0].name, column=column.name, becomes=becomes, confidence=sure, why=why))
+    return tuple(out)
+
+
+def _becomes(
+    table: Table, column: Column, tables: Sequence[Table], kept: Sequence[tuple[Table, Draft]]
+) -> tuple[str, float, str]:
+    for other, draft in kept:
+        for used, said in draft.used.items():
+            own = other is table and used == column.name
+            joined = other is not table and used.endswith(f"{table.name}.{column.name}")
+            if own or joined:
+                return said
+    for other in tables:
+        for join in other.joins:
+            keys = join.on.items() if isinstance(join.on, dict) else [(join.on, join.on)]
+            if any(
+                (other is table and here == column.name) or (join.with_ == table.name and there == column.name)
+                for here, there in keys
+            ):
+                return (
+                    f"key of the join of {other.name} with {join.with_}",
+                    0.8,
+                    "both files have it, and one never repeats it",
+                )
+    if column.holds == "empty":
+        return "nothing", 0.9, "it is empty"
+    many = column.distinct > LABEL_VALUES
+    return (
+        "nothing",
+        0.5,
+        f"it has {column.distinct} different values in the sample, too many for a label"
+        if many
+        else "no part of a signal fits it",
+    )
+
+
+__all__ = ["Choice", "Proposal", "Role", "propose"]
