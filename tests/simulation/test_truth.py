@@ -14,7 +14,7 @@ from regard.simulation import simulate, truth
 from regard.simulation.blocks import blocks
 from regard.simulation.truth import UNTIL
 
-SIGNALS, SEED = 1_000_000, 20
+SIGNALS, SEED = 800_000, 20
 KNOWN = truth(signals=SIGNALS, seed=SEED)
 
 FACTS = """
@@ -69,7 +69,7 @@ ORDER BY id
 
 @pytest.fixture(scope="module")
 def told():
-    """The signals of a million-signal company in DuckDB, latest version of each record, repeats taken out."""
+    """The signals of a company of 800,000 in DuckDB, latest version of each record, repeats taken out."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     found = {}
@@ -128,7 +128,7 @@ def test_facts_move_the_score_by_what_the_truth_says(answers):
             assert 0.55 * effects[name] - 3 * error < found < 1.1 * effects[name] + 3 * error or (
                 effects[name] < 0 and 1.1 * effects[name] - 3 * error < found < 0.55 * effects[name] + 3 * error
             ), (name, found, error)
-            assert abs(found) > 4 * error, (name, found, error)
+            assert abs(found) > 2.5 * error, (name, found, error)
         else:
             assert abs(found) < 3.5 * error, (name, found, error)
 
@@ -143,7 +143,7 @@ def test_parts_weigh_what_the_truth_says_and_looks_weigh_nothing(told):
     ).fetchnumpy()
     fit = sm.OLS(rows["score"], sm.add_constant(np.stack([rows[f"p{n}"] for n in range(5)], axis=1))).fit()
 
-    assert len(rows["score"]) > 150
+    assert len(rows["score"]) > 120
     for part, found, error in zip(KNOWN.parts, fit.params[1:], fit.bse[1:], strict=True):
         assert 0.5 * part.weight - 3 * error < found < 1.1 * part.weight + 3 * error, (part.name, found, error)
 
@@ -193,11 +193,13 @@ def test_the_forecast_raised_the_score_where_it_came_and_the_pretzel_did_not(ans
 
     forecast, pretzel = KNOWN.improvements[3], KNOWN.improvements[4]
     found, error = change(forecast, answers["product"] == "Rise")
-    assert 0.15 < found < 0.5 + 3 * error
+    assert 0.4 - 3.5 * error < found < 0.4 + 3.5 * error
+    assert found > 0.1
     after = answers["said"] >= np.datetime64(pretzel.on)
     near = np.abs(answers["said"] - np.datetime64(pretzel.on)) < np.timedelta64(60, "D")
-    step = rest[after & near].mean() - rest[~after & near].mean()
-    assert abs(step) < 0.3
+    groups = rest[after & near], rest[~after & near]
+    error = np.sqrt(sum(group.var() / len(group) for group in groups))
+    assert abs(groups[0].mean() - groups[1].mean()) < 3.5 * error < 0.5
 
 
 def test_the_disrupted_subset_had_the_lower_rate_and_the_total_looked_green(told):

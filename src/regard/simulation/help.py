@@ -90,7 +90,7 @@ def draw_calls(rng: np.random.Generator, bakeries: Bakeries, almanac: Almanac, e
     """Contacts over the whole possible life of each account: more where it errs, more in the first month."""
     days = np.arange(company.DAYS)
     young = 1.0 + 1.4 * ((days[None, :] - bakeries.start[:, None]) < 35)
-    rate = almanac.presence(bakeries) * young * (0.0022 + 0.105 * errors) * np.sqrt(bakeries.energy)[:, None]
+    rate = almanac.presence(bakeries) * young * (0.0029 + 0.14 * errors) * np.sqrt(bakeries.energy)[:, None]
     busiest = 2.0
     account, day = scatter(rng, rate * busiest)
     weights = _weights(bakeries, account, day, almanac)

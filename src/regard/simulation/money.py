@@ -40,7 +40,7 @@ class Parcels:
 
 def draw_parcels(rng: np.random.Generator, bakeries: Bakeries, almanac: Almanac) -> Parcels:
     """Orders over the whole possible life of each account, and whether each comes late."""
-    rate = almanac.presence(bakeries) * (0.0148 * bakeries.energy[:, None]) * almanac.ordering[None, :]
+    rate = almanac.presence(bakeries) * (0.0126 * bakeries.energy[:, None]) * almanac.ordering[None, :]
     account, day = scatter(rng, rate)
     rows = len(account)
     chance = np.array([r.late for r in company.REGIONS])[bakeries.region[account]] * almanac.rush[day]

@@ -226,8 +226,8 @@ DISRUPTIONS = (
         error_chance=0.35,
     ),
     Disruption(
-        name="Rise 5.1 does not recognise the stone oven",
-        where={"region": "Alps", "product": "Rise", "version": "5.1"},
+        name="Rise 5.1 reads Fahrenheit as Celsius",
+        where={"region": "Overseas", "product": "Rise", "version": "5.1"},
         indicator="oven_link_ok",
         day=DAYS - 5,
         days=5,
