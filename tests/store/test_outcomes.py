@@ -89,7 +89,9 @@ def test_equal_rows_in_different_chunks_of_one_file_are_all_kept(workspace, tool
 
 def test_a_message_sent_again_with_other_content_is_held_back_and_kept_aside(workspace, tools):
     tools.add(workspace, "event", [{"message_id": "m", "person": "a", "name": "x", "sent_at": 1}])
-    assert tools.add(workspace, "event", [{"message_id": "m", "person": "a", "name": "x", "sent_at": 2}])[1].duplicate == 1
+    assert (
+        tools.add(workspace, "event", [{"message_id": "m", "person": "a", "name": "x", "sent_at": 2}])[1].duplicate == 1
+    )
     assert tools.add(workspace, "event", [{"message_id": "m", "person": "a", "name": "y"}])[1].held_back == 1
     assert len(list((workspace.root / "rejects").glob("held-*"))) == 1
 

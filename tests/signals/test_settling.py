@@ -1,0 +1,222 @@
+"""Settling: identities restated, labels as they were, versions, and the same answers after a rebuild."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+
+import pyarrow as pa
+import pytest
+
+from regard.settings import Settings
+from regard.signals import kinds
+from regard.signals.declarations import Declarations
+from regard.signals.identity import customer_hash
+from regard.signals.workspace import Workspace
+from regard.store import buckets
+
+ANN, BOB = customer_hash("person", "ann"), customer_hash("person", "bob")
+
+
+def _moment(seconds):
+    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)
+
+
+def _table(rows):
+    columns = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
+        if name.endswith("_at"):
+            columns[name] = pa.array([_moment(v) for v in values], pa.timestamp("us", "UTC"))
+        elif name == "amount":
+            columns[name] = pa.array(values, pa.float64())
+        elif name == "undo":
+            columns[name] = pa.array(values, pa.bool_())
+        else:
+            columns[name] = pa.array(values, pa.string())
+    return pa.table(columns)
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    with Workspace.open(tmp_path / "ws", given=Settings(buckets=4, memory="500MB", threads=2)) as opened:
+        yield opened
+
+
+def _add(workspace, kind, *rows, settle=True):
+    batch = workspace.inbox.begin(source="shop")
+    batch.append(kind, _table(rows))
+    batch.finish()
+    if settle:
+        list(workspace.settle())
+    return batch.id
+
+
+def _query(workspace, sql):
+    with workspace.connect() as (connection, _):
+        return connection.execute(sql).fetchall()
+
+
+def _everything(workspace):
+    """Every view, in an order of its own, but for what a rebuild may number anew."""
+    sql = {f"lake_{kind.name}": "ORDER BY position" for kind in kinds.KINDS}
+    sql |= {"lake_customer": "ORDER BY customer", "lake_standing": "ORDER BY customer, since"}
+    return {view: _query(workspace, f"SELECT * FROM {view} {order}") for view, order in sql.items()}
+
+
+def test_every_kind_has_a_view_before_anything_came(workspace):
+    assert all(rows == [] for rows in _everything(workspace).values())
+    assert workspace.settled_position == 0
+
+
+def test_a_merge_moves_what_was_settled_and_taking_it_back_leaves_no_trace(workspace):
+    _add(workspace, "event", {"anonymous": "d1", "name": "open", "occurred_at": 1})
+    _add(workspace, "order", {"key": "o", "person": "ann", "amount": 1.0, "occurred_at": 2})
+    before = _query(workspace, "SELECT customer FROM lake_event")
+    _add(workspace, "merge", {"anonymous": "d1", "into": "ann"})
+    assert _query(workspace, "SELECT customer FROM lake_event") == [(ANN,)]
+    assert _query(workspace, "SELECT id, kind, first_at FROM lake_customer") == [
+        ("ann", "person", dt.datetime(1970, 1, 1, 0, 0, 1))
+    ]
+    _add(workspace, "merge", {"anonymous": "d1", "into": "ann", "undo": True})
+    assert _query(workspace, "SELECT customer FROM lake_event") == before
+    assert _query(workspace, "SELECT count(*) FROM lake_customer") == [(2,)]
+
+
+def test_a_device_known_later_and_a_guest_are_told_apart(workspace):
+    _add(workspace, "event", {"person": "guest", "name": "open"}, {"person": "ann", "name": "open"})
+    _add(workspace, "merge", {"person": "guest", "into": "ann"})
+    assert sorted(_query(workspace, "SELECT person, customer FROM lake_event")) == [("ann", ANN), ("guest", None)]
+
+
+def test_another_meaning_of_customer_settles_everything_anew(workspace):
+    _add(workspace, "event", {"person": "ann", "account": "acme", "name": "a"}, {"person": "ann", "name": "b"})
+    workspace.declare(Declarations(customer="account"))
+    list(workspace.settle())
+    acme = customer_hash("account", "acme")
+    assert _query(workspace, "SELECT DISTINCT customer FROM lake_event") == [(acme,)]
+    assert _query(workspace, "SELECT id, kind, account FROM lake_customer") == [("acme", "account", acme)]
+
+
+def test_labels_are_kept_as_they_were_and_partial_profiles_add_up(workspace):
+    said = [
+        (10, {"plan": "free", "region": "EU"}),
+        (20, {"plan": "pro"}),
+        (30, {"region": None}),
+        (40, {"plan": "pro"}),
+    ]
+    rows = [{"person": "ann", "occurred_at": at, "labels": json.dumps(labels)} for at, labels in said]
+    random.Random(3).shuffle(rows)
+    _add(workspace, "profile", *rows)
+    found = _query(
+        workspace, "SELECT nullif(epoch(since), epoch(TIMESTAMP '-infinity')), labels FROM lake_standing ORDER BY since"
+    )
+    assert [json.loads(labels) for _, labels in found] == [
+        {"plan": "free", "region": "EU"},
+        {"plan": "pro", "region": "EU"},
+        {"plan": "pro"},
+    ]
+    edges = _query(
+        workspace,
+        "SELECT since = TIMESTAMP '-infinity', until = TIMESTAMP 'infinity' FROM lake_standing ORDER BY since",
+    )
+    assert edges == [(True, False), (False, False), (False, True)]
+    assert _query(workspace, "SELECT count(*) FROM lake_standing a JOIN lake_standing b ON a.until = b.since") == [(2,)]
+    assert json.loads(_query(workspace, "SELECT labels FROM lake_customer")[0][0]) == {"plan": "pro"}
+
+
+def test_a_later_version_replaces_and_an_undone_one_gives_way_again(workspace):
+    _add(workspace, "contact", {"key": "t1", "person": "ann", "status": "open", "version_at": 10})
+    late = _add(workspace, "contact", {"key": "t1", "person": "ann", "status": "solved", "version_at": 30})
+    _add(workspace, "contact", {"key": "t1", "person": "ann", "status": "waiting", "version_at": 20})
+    assert _query(workspace, "SELECT status FROM lake_contact") == [("solved",)]
+    assert workspace.counts()["contact"] == 1
+    workspace.inbox.undo(late)
+    list(workspace.settle())
+    assert _query(workspace, "SELECT status FROM lake_contact") == [("waiting",)]
+
+
+def test_settling_nothing_new_makes_no_generation(workspace):
+    _add(workspace, "event", {"person": "ann", "name": "open"})
+    before = workspace.lake.newest().id
+    assert list(workspace.settle()) == []
+    assert workspace.lake.newest().id == before
+
+
+@pytest.mark.parametrize("customer", ["person", "account"])
+@pytest.mark.parametrize("seed", range(4))
+def test_settled_bit_by_bit_or_rebuilt_the_answers_are_the_same(workspace, seed, customer):
+    chance = random.Random(seed)
+    workspace.declare(Declarations(customer=customer))
+    batches = []
+    for _ in range(7):
+        batches.append(_add(workspace, *_some(chance), settle=chance.random() < 0.7))
+        if chance.random() < 0.25:
+            workspace.inbox.undo(batches.pop(chance.randrange(len(batches))))
+    list(workspace.settle())
+    before = _everything(workspace)
+    list(workspace.rebuild())
+    assert _everything(workspace) == before
+
+
+def _some(chance):
+    kind = chance.choice(["event", "order", "profile", "merge", "event"])
+    rows = []
+    for _ in range(chance.randrange(1, 30)):
+        row = {
+            "person": chance.choice(["ann", "bob", "eve", "guest", None]),
+            "account": chance.choice(["acme", "bolt", None, None]),
+            "anonymous": chance.choice(["d1", "d2", None]),
+            "occurred_at": chance.randrange(1, 50),
+        }
+        if kind == "merge":
+            row = {
+                chance.choice(["person", "anonymous"]): chance.choice(["ann", "bob", "d1"]),
+                "into": chance.choice(["eve", "ann"]),
+            }
+            row["undo"] = chance.random() < 0.3
+        elif kind == "profile":
+            row["labels"] = json.dumps({chance.choice(["plan", "region"]): chance.choice(["x", "y", None])})
+        elif kind == "order":
+            row |= {"key": f"o{chance.randrange(6)}", "amount": float(chance.randrange(9))}
+        else:
+            row["name"] = chance.choice(["open", "close"])
+        rows.append(row)
+    return kind, *rows
+
+
+def test_files_are_sorted_by_customer_and_time_and_no_customer_is_in_two_buckets(workspace):
+    chance = random.Random(1)
+    rows = [
+        {"person": f"p{chance.randrange(40)}", "name": "x", "occurred_at": chance.randrange(99)} for _ in range(500)
+    ]
+    _add(workspace, "event", *rows)
+    seen = {}
+    for file in workspace.lake.newest().of("event", "base"):
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(workspace.lake.path(file))
+        order = list(
+            zip(
+                table["customer"].to_pylist(),
+                table["occurred_at"].to_pylist(),
+                table["position"].to_pylist(),
+                strict=True,
+            )
+        )
+        assert order == sorted(order)
+        for customer in set(table["customer"].to_pylist()):
+            assert seen.setdefault(customer, file.bucket) == file.bucket
+            low, high = buckets.bounds(file.bucket, 4)
+            assert low <= customer <= high
+    assert len(seen) == 40
+
+
+def test_more_rows_than_fit_in_memory_settle_to_the_same(workspace, monkeypatch):
+    rows = [{"person": f"p{n % 17}", "name": "x", "occurred_at": n} for n in range(300)]
+    _add(workspace, "event", *rows, {"name": "nobody"})
+    before = _everything(workspace)
+    monkeypatch.setattr(buckets, "IN_MEMORY", 50)
+    list(workspace.rebuild())
+    assert _everything(workspace) == before

@@ -1,0 +1,144 @@
+"""Files that are not what was written are named and made again, or refused; never served."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from regard.errors import Damaged
+from regard.settings import Settings
+from regard.signals.workspace import Workspace
+
+GIVEN = Settings(buckets=2, memory="300MB", threads=1)
+
+
+def _truncate(path):
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+def _flip(path):
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 0xFF]))
+
+
+DAMAGES = pytest.mark.parametrize("damage", [_truncate, _flip, lambda path: path.unlink()], ids=["cut", "flip", "gone"])
+
+
+@pytest.fixture
+def filled(tmp_path, tools, some_rows):
+    with Workspace.open(tmp_path / "ws", given=GIVEN) as workspace:
+        tools.add(workspace, "order", some_rows(1, 40))
+        tools.add(workspace, "profile", [{"person": "p1", "name": "One", "labels": json.dumps({"region": "EU"})}])
+        tools.settle(workspace)
+        tools.add(workspace, "order", some_rows(2, 3))
+        tools.settle(workspace)
+    return tmp_path / "ws"
+
+
+SQL = (
+    "SELECT position, customer FROM lake_order ORDER BY 1",
+    "SELECT * FROM lake_customer ORDER BY customer",
+    "SELECT * FROM lake_standing ORDER BY customer, since",
+)
+
+
+@DAMAGES
+def test_a_damaged_lake_file_is_set_aside_named_and_made_again(filled, tools, damage):
+    with Workspace.open(filled, given=GIVEN) as workspace:
+        before = [tools.query(workspace, sql) for sql in SQL]
+        names = [f.file for f in workspace.lake.newest().files]
+    for name in names:
+        if not (filled / "lake" / name).exists():
+            continue  # replaced when another was made again
+        damage(filled / "lake" / name)
+        with Workspace.open(filled, given=GIVEN) as workspace:
+            assert [tools.query(workspace, sql) for sql in SQL] == before
+            assert any(name in entry["arguments"] for entry in workspace.state.written_down())
+            assert not list(workspace.verify())
+
+
+@DAMAGES
+def test_a_damaged_segment_is_refused_by_name_and_never_served(filled, damage):
+    segment = sorted((filled / "inbox").glob("*.parquet"))[0]
+    damage(segment)
+    with pytest.raises(Damaged, match=segment.name) as caught:
+        Workspace.open(filled, given=GIVEN)
+    assert "backup" in caught.value.hint
+
+
+@DAMAGES
+def test_a_damaged_id_run_is_made_again_and_duplicates_are_still_known(filled, tools, some_rows, damage):
+    damage(sorted((filled / "ids").glob("*.ids"))[0])
+    with Workspace.open(filled, given=GIVEN) as workspace:
+        assert tools.add(workspace, "order", some_rows(1, 40))[1].stored == 0
+
+
+def test_a_touched_but_unchanged_file_is_fine(filled):
+    for path in [*(filled / "lake").glob("*.parquet"), *(filled / "inbox").glob("*.parquet")]:
+        os.utime(path)
+    with Workspace.open(filled, given=GIVEN) as workspace:
+        assert not list(workspace.verify())
+
+
+def test_a_flip_that_leaves_size_and_time_is_found_by_verify(filled):
+    path = sorted((filled / "inbox").glob("*.parquet"))[0]
+    stat = path.stat()
+    _flip(path)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with Workspace.open(filled, given=GIVEN) as workspace:
+        assert [path.name in str(problem) for problem in workspace.verify()] == [True]
+
+
+def test_state_that_is_no_database_is_named(filled):
+    for path in filled.glob("state.sqlite*"):
+        path.unlink()
+    (filled / "state.sqlite").write_bytes(b"not a database, not at all" * 100)
+    with pytest.raises(Damaged, match="state"):
+        Workspace.open(filled, given=GIVEN)
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename"])
+@pytest.mark.parametrize("nth", [1, 2, 3, 5, 8])
+def test_a_write_that_fails_leaves_everything_as_it_was(workspace, tools, some_rows, monkeypatch, call, nth):
+    tools.add(workspace, "order", some_rows(1, 20))
+    tools.settle(workspace)
+    before = [tools.query(workspace, sql) for sql in SQL]
+    with monkeypatch.context() as patch:
+        _fail_at(patch, call, nth)
+        try:
+            tools.add(workspace, "order", some_rows(5, 20))
+            tools.settle(workspace)
+        except OSError:
+            failed = True
+        else:
+            failed = False
+    if failed:
+        assert [tools.query(workspace, sql) for sql in SQL] == before
+    tools.add(workspace, "order", some_rows(5, 20))
+    tools.settle(workspace)
+    assert len(tools.query(workspace, SQL[0])) > len(before[0])
+    keys = tools.query(workspace, "SELECT count(*) - count(DISTINCT key) FROM lake_order WHERE key IS NOT NULL")
+    assert keys == [(0,)]
+    for batch in workspace.inbox.batches():
+        assert batch["received"] == batch["stored"] + batch["duplicate"] + batch["held_back"] + batch["refused"]
+
+
+def _fail_at(patch, call, nth):
+    import pathlib
+
+    home, name = (os, "fsync") if call == "fsync" else (pathlib.Path, "rename")
+    real, count = getattr(home, name), [0]
+
+    def failing(*args, **kwargs):
+        count[0] += 1
+        if count[0] == nth:
+            raise OSError(28, "No space left on device")
+        return real(*args, **kwargs)
+
+    patch.setattr(home, name, failing)
