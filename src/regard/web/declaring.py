@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 async def readiness(request: Request) -> Response:
     """Which questions can be answered, what to add for the next, and what is proposed."""
-    told = msgspec.json.decode((await house(request).findings.all("readiness", {})).body)
+    told = msgspec.json.decode(await house(request).workers.call("readiness"))
     return await page(request, "readiness.html", title="Readiness", room="sources", told=told)
 
 
 async def readiness_json(request: Request) -> Response:
     """Readiness as JSON."""
-    return JSONResponse(msgspec.json.decode((await house(request).findings.all("readiness", {})).body))
+    return JSONResponse(msgspec.json.decode(await house(request).workers.call("readiness")))
 
 
 async def settings(request: Request) -> Response:
     """The declarations in force."""
-    told = msgspec.json.decode((await house(request).findings.all("declared", {})).body)
+    told = msgspec.json.decode(await house(request).workers.call("declared"))
     return await page(request, "settings.html", title="Settings", room="settings", told=told, error=None)
 
 
@@ -41,8 +41,10 @@ async def declare(request: Request) -> Response:
     try:
         await here.workers.call("checked", {"toml": text})
     except RegardError as error:
-        told = msgspec.json.decode((await here.findings.all("declared", {})).body) | {"toml": text}
-        return await page(request, "settings.html", title="Settings", room="settings", told=told, error=error, status=422)
+        told = msgspec.json.decode(await here.workers.call("declared")) | {"toml": text}
+        return await page(
+            request, "settings.html", title="Settings", room="settings", told=told, error=error, status=422
+        )
     back = "/sources/readiness" if form.get("from") == "readiness" else "/settings"
     job = jobs.start(here, "Confirming what the company declares", "declare", {"toml": text, "by": "pages"}, back=back)
     return RedirectResponse(f"/sources/work/{job.id}", 303)

@@ -31,7 +31,20 @@ LEFT_OUT, LABEL = "", "label"
 def operations(desk: Desk) -> dict[str, Callable[..., Any]]:
     """The operations by name."""
     own = Intake(desk)
-    names = ("recognise", "remap", "bring", "undo", "batches", "ledger", "readiness", "declared", "checked", "declare", "erase", "export")
+    names = (
+        "recognise",
+        "remap",
+        "bring",
+        "undo",
+        "batches",
+        "ledger",
+        "readiness",
+        "declared",
+        "checked",
+        "declare",
+        "erase",
+        "export",
+    )
     return {name: getattr(own, name) for name in names}
 
 
@@ -130,7 +143,14 @@ class Intake:
         company = self._desk.workspace
         counts, (version, declared) = company.counts(), company.declarations()
         rows = readiness(counts=counts, declarations=declared)
-        told = {"sentence": sentence(rows), "rows": rows, "counts": counts, "version": version, "proposed": "", "reasons": []}
+        told = {
+            "sentence": sentence(rows),
+            "rows": rows,
+            "counts": counts,
+            "version": version,
+            "proposed": "",
+            "reasons": [],
+        }
         if any(counts.values()):
             told |= self._proposed(declared)
         return told
@@ -186,7 +206,19 @@ class Intake:
 
 
 def _file(found: Detected) -> dict[str, Any]:
-    shown = ("format", "gzipped", "encoding", "delimiter", "decimal", "skip", "sheet", "notes", "size", "sampled", "whole")
+    shown = (
+        "format",
+        "gzipped",
+        "encoding",
+        "delimiter",
+        "decimal",
+        "skip",
+        "sheet",
+        "notes",
+        "size",
+        "sampled",
+        "whole",
+    )
     return {n: getattr(found, n) for n in shown if hasattr(found, n)} | {
         "name": found.name,
         "columns": found.names,
@@ -220,7 +252,9 @@ def _signal(number: int, signal: Signal, mapping: Mapping, found: list[Detected]
         "help": kind.help,
         "file": file.name if file else "",
         "columns": columns,
-        "constants": {t: s.value for t, s in signal.columns.items() if isinstance(s, Expression) and s.value is not None},
+        "constants": {
+            t: s.value for t, s in signal.columns.items() if isinstance(s, Expression) and s.value is not None
+        },
         "targets": [{"name": c.name, "help": c.help} for c in kind.all_columns if c.name != "labels"],
     }
 
@@ -261,7 +295,9 @@ def _sent(signal: Signal, column: str, target: str) -> Signal:
         labels = tuple(name for name in labels if name != column)
         labels = (*labels, column) if target == LABEL else labels
     else:
-        labels = {k: v for k, v in labels.items() if _plain(v) != column} | ({column: column} if target == LABEL else {})
+        labels = {k: v for k, v in labels.items() if _plain(v) != column} | (
+            {column: column} if target == LABEL else {}
+        )
     if target not in {LEFT_OUT, LABEL}:
         columns[target] = next(iter(before.values()), column)
     return msgspec.structs.replace(signal, columns=columns, labels=labels)

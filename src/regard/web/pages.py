@@ -113,6 +113,7 @@ async def _view(question: Told, kept: Kept, speaker: Any) -> dict[str, Any]:
         "finding": finding,
         "figure": said["figure"],
         "numbers": speaker.numbers(finding, question),
+        "remarks": speaker.remarks(finding, question),
         "tables": speaker.tables(finding, question),
         "age": kept.age,
     }

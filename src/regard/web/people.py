@@ -20,7 +20,9 @@ async def export(request: Request) -> Response:
     """Everything known of one customer, as JSON."""
     customer = request.query_params.get("customer", "").replace("\0", "").strip()
     if not customer:
-        raise Failed("Whom do you mean?", kind="BadInput", status=400, where="customer", hint="Open the customer's page first.")
+        raise Failed(
+            "Whom do you mean?", kind="BadInput", status=400, where="customer", hint="Open the customer's page first."
+        )
     body = await house(request).workers.call("export", {"customer": customer})
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", customer)[:60] or "customer"
     return Response(
@@ -43,7 +45,9 @@ async def erase(request: Request) -> Response:
         here.findings.forget()
         uploads.forget(here.workspace)
 
-    job = jobs.start(here, f"Erasing {customer}", "erase", {"customer": customer}, back="/customers", finished=forgotten)
+    job = jobs.start(
+        here, f"Erasing {customer}", "erase", {"customer": customer}, back="/customers", finished=forgotten
+    )
     return RedirectResponse(f"/sources/work/{job.id}", 303)
 
 

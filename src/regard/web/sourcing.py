@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 async def sources(request: Request) -> Response:
     """Bring files in, and what was brought so far."""
     here = house(request)
-    batches = msgspec.json.decode((await here.findings.all("batches", {})).body)
+    batches = msgspec.json.decode(await here.workers.call("batches"))
     kept = {batch: upload.id for upload in uploads.all_of(here.workspace) for batch in upload.batches}
     for batch in batches:
         batch["upload"] = kept.get(batch["id"], "")
@@ -122,19 +122,21 @@ async def rejects(request: Request) -> Response:
     batch = int(request.path_params["batch"])
     path = house(request).workspace / "rejects" / f"import-{batch}.csv"
     if not path.exists():
-        raise Failed(f"Batch {batch} has no bad rows.", kind="UnknownName", status=404, hint="Nothing was refused in it.")
+        raise Failed(
+            f"Batch {batch} has no bad rows.", kind="UnknownName", status=404, hint="Nothing was refused in it."
+        )
     return FileResponse(path, media_type="text/csv; charset=utf-8", filename=path.name)
 
 
 async def ledger(request: Request) -> Response:
     """What was received, and what became of it."""
-    told = msgspec.json.decode((await house(request).findings.all("ledger", {})).body)
+    told = msgspec.json.decode(await house(request).workers.call("ledger"))
     return await page(request, "ledger.html", title="Ledger", room="sources", told=told)
 
 
 async def ledger_json(request: Request) -> Response:
     """The ledger as JSON."""
-    told = msgspec.json.decode((await house(request).findings.all("ledger", {})).body)
+    told = msgspec.json.decode(await house(request).workers.call("ledger"))
     total = {k: v for k, v in told["total"].items() if k != "source"}
     return JSONResponse({**total, "sources": told["sources"]})
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from regard.web.catalogue import Field, Told
 
 SHOWN_ROWS = 200
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_DATE = rf"\d{{1,2}}(?: – \d{{1,2}})? (?:{_MONTHS})\w*(?: \d{{4}})?|(?:{_MONTHS})\w* \d{{4}}|\d{{4}}-\d\d(?:-\d\d)?"
+_MARK = r"(?:[+−-]\s?)?(?:[A-Z]{0,3}[$€£¥₹]\u00a0?|[A-Z]{3}\u00a0)?"
 _NUMBERS = re.compile(
-    r"(?<![\w.,])((?:[+−-]\s?)?(?:[A-Z]{0,2}[$€£¥₹]\s?|CHF\s)?\d[\d,.]*\d|(?:[+−-]\s?)?(?:[A-Z]{0,2}[$€£¥₹]\s?|CHF\s)?\d)"
-    r"(\u00a0(?:%|[kMBT]\b))?"
+    rf"(?P<date>{_DATE})|(?<![\w.,])(?P<number>{_MARK}\d(?:[\d,.]*\d)?(?:\u00a0(?:%|[kMBT]\b))?)(?![\w])", re.IGNORECASE
 )
 _SHARE = re.compile(r"^(the )?share\b|\bshare of (one|1)\b|\bas a share\b|\bbetween 0 and 1\b", re.IGNORECASE)
 _MONEY = re.compile(r"\bcurrency\b|\bmoney\b", re.IGNORECASE)
@@ -112,7 +114,7 @@ class Speaker:
         shown = rows[:SHOWN_ROWS]
         return Table(
             name=field.name,
-            title=wording.title(field.name),
+            title="" if field.name in {"rows", "table"} else wording.title(field.name),
             help=field.help,
             columns=[(heading(c), c.help, c.shape in {"number", "whole", "interval"}) for c in columns],
             rows=[[self.cell(r.get(c.name), c) for c in columns] for r in shown],
@@ -120,13 +122,26 @@ class Speaker:
             raw=shown,
         )
 
-    def numbers(self, finding: Mapping[str, Any], question: Told) -> list[tuple[str, str, str]]:
-        """The finding's single values: heading, words, help; what is empty is left out."""
-        return [
-            (heading(f), self.say(finding[f.name], f), f.help)
-            for f in question.fields
-            if f.shape not in {"table", "record"} and _filled(finding.get(f.name))
-        ]
+    def numbers(self, finding: Mapping[str, Any], question: Told) -> list[tuple[str, str, str, str]]:
+        """The finding's single numbers: heading, words, its interval in words, help; what is empty is left out."""
+        fields = {f.name: f for f in question.fields}
+        found = []
+        for field in question.fields:
+            if field.shape not in {"number", "whole"} or finding.get(field.name) is None:
+                continue
+            names = (f"{field.name}_interval", "interval" if field.name in {"score", question.name} else "")
+            spread = next((finding[n] for n in names if n in fields and finding.get(n)), None)
+            found.append((heading(field), self.say(finding[field.name], field), self.spread(spread, field), field.help))
+        return found
+
+    def spread(self, interval: Mapping[str, float] | None, field: Field) -> str:
+        """An interval in words, or nothing."""
+        return self.say(interval, field) if interval else ""
+
+    def remarks(self, finding: Mapping[str, Any], question: Told) -> list[tuple[str, str]]:
+        """The finding's short texts, for the evidence."""
+        texts = [f for f in question.fields if f.shape in {"text", "truth", "day", "time"}]
+        return [(heading(f), self.say(finding[f.name], f)) for f in texts if _filled(finding.get(f.name))]
 
 
 def unit_of(field: Field) -> str:
@@ -156,8 +171,9 @@ def emphasised(text: str) -> Markup:
     parts: list[str] = []
     end = 0
     for match in _NUMBERS.finditer(text):
-        parts += [str(escape(text[end : match.start()])), f"<b>{escape(match[0])}</b>"]
-        end = match.end()
+        if match["number"]:
+            parts += [str(escape(text[end : match.start()])), f"<b>{escape(match[0])}</b>"]
+            end = match.end()
     return Markup("".join([*parts, str(escape(text[end:]))]))  # noqa: S704 - every part is escaped above
 
 

@@ -148,7 +148,6 @@ document.addEventListener("click", async (event) => {
     setTimeout(() => { button.textContent = words; }, 1500);
   }
   if ("print" in button.dataset) window.print();
-  if (button.dataset.dialog) $(`#${button.dataset.dialog}`).showModal();
 });
 for (const button of $$(".look button")) {
   button.addEventListener("click", (event) => {
@@ -160,5 +159,50 @@ for (const button of $$(".look button")) {
     document.cookie = plain ? `${name}=; path=/; max-age=0; samesite=strict` : `${name}=${value}; path=/; max-age=31536000; samesite=strict`;
     for (const other of button.parentElement.children) other.setAttribute("aria-pressed", other === button ? "true" : "false");
   });
+}
+
+// ---- long work: asked how far it is until it is done
+const work = $("[data-poll]");
+if (work) (async () => {
+  for (;;) {
+    await wait(700);
+    const reply = await fetch(work.dataset.poll).catch(() => null);
+    if (!reply) { await wait(2000); continue; }
+    work.innerHTML = await reply.text();
+    if (!reply.ok || reply.headers.get("x-regard-done") === "yes") { say(work.innerText.slice(0, 200)); wire(work); return; }
+  }
+})();
+
+// ---- dropped files
+const drop = $("[data-drop]");
+if (drop) {
+  const input = $("input[type=file]", drop);
+  const bar = $("progress", drop);
+  const told = $("[data-told]", drop);
+  const send = (files) => {
+    if (!files.length) return;
+    const data = new FormData();
+    for (const file of files) data.append("files", file, file.name);
+    const request = new XMLHttpRequest();
+    request.open("POST", drop.action);
+    request.setRequestHeader("x-regard-token", token());
+    request.upload.addEventListener("progress", (event) => { if (event.lengthComputable) { bar.value = event.loaded / event.total; told.textContent = `${Math.round((100 * event.loaded) / event.total)} % of ${(event.total / 1048576).toFixed(1)} MB`; } });
+    request.addEventListener("load", () => {
+      let reply = {};
+      try { reply = JSON.parse(request.responseText); } catch { /* told below */ }
+      if (reply.location) { told.textContent = "Looking at them…"; location.assign(reply.location); return; }
+      bar.hidden = true;
+      told.textContent = reply.error ? `${reply.error.message} ${reply.error.hint}` : "That did not work. Try again.";
+    });
+    request.addEventListener("error", () => { bar.hidden = true; told.textContent = "The files did not arrive. Is Regard still running?"; });
+    request.setRequestHeader("accept", "application/json");
+    bar.hidden = false;
+    request.send(data);
+  };
+  drop.addEventListener("submit", (event) => { event.preventDefault(); send(input.files); });
+  input.addEventListener("change", () => send(input.files));
+  for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.remove("over"); });
+  drop.addEventListener("drop", (event) => send(event.dataTransfer.files));
 }
 wire(document);
