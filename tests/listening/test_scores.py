@@ -1,7 +1,6 @@
 """Scores: exact rules, intervals, changes, and when there is no number."""
 
 import csv
-import gzip
 from datetime import datetime, timedelta
 from pathlib import Path
 

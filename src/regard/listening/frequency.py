@@ -1,0 +1,165 @@
+"""How often customers ask for help: cells over active customers and months, and which change beyond chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from regard.statistics.estimates import Estimate
+from regard.statistics.rates import RateChange, rate, rising
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from regard.signals.ask import Ask
+
+MONTH = 30.4375
+PERIODS = ("now", "before", "year")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Active:
+    """Active customers of each period and how long it was.
+
+    Attributes:
+        now: On average over the period.
+        before: In the period compared with.
+        year: A year earlier.
+        months: Months of now, before and a year earlier.
+        how: active (declared activity), known (customers known by then), or nothing.
+        slices: The same by slice.
+    """
+
+    now: float | NDArray[np.float64]
+    before: float | NDArray[np.float64]
+    year: float | NDArray[np.float64]
+    months: tuple[float, float, float]
+    how: str
+    slices: dict[str, tuple[float, float, float]]
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to divide by."""
+        return self.how != "nothing"
+
+    def exposure(self, period: str) -> Any:
+        """Active customers times months."""
+        return getattr(self, period) * self.months[PERIODS.index(period)]
+
+    def by_slice(self, names: Sequence[str]) -> Active:
+        """Active customers of these slices, in order; slices nobody active belongs to have none."""
+        rows = np.array([self.slices.get(n, (0.0, 0.0, 0.0)) for n in names]).reshape(-1, 3)
+        return replace(self, now=rows[:, 0], before=rows[:, 1], year=rows[:, 2])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Contacts by cell: one entry each; `squares` sum each customer's contacts squared, now and before."""
+
+    area: list[str]
+    issue: list[str]
+    now: NDArray[np.float64]
+    before: NDArray[np.float64]
+    year: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    customers: NDArray[np.float64]
+    waited: list[float | None]
+    solving: list[float | None]
+    reopened: list[float | None]
+
+    @classmethod
+    def of_slices(cls, rows: list[dict[str, Any]]) -> Counts:
+        """Counts of slices in the place of areas."""
+        return _gathered([r | {"area": r["slice"], "issue": ""} for r in rows])
+
+
+def total(ask: Ask) -> Counts:
+    """All contacts as one cell."""
+    whole = replace(ask, scope=msgspec.structs.replace(ask.scope, by=""))
+    return Counts.of_slices(whole.rows("contacts_slices.sql"))
+
+
+def counts(ask: Ask) -> Counts:
+    """Contacts by area and issue, now, before and a year earlier."""
+    since, until = _year(ask)
+    return _gathered(ask.rows("contacts.sql", year_since=since, year_until=until))
+
+
+def _year(ask: Ask) -> tuple[datetime, datetime]:
+    return ask.scope.since - timedelta(days=365), ask.scope.until - timedelta(days=365)
+
+
+def _gathered(rows: list[dict[str, Any]]) -> Counts:
+    names = sorted({(r["area"], r["issue"]) for r in rows})
+    at = {name: i for i, name in enumerate(names)}
+    sums = {n: np.zeros(len(names)) for n in ("now", "before", "year", "squares", "customers")}
+    medians: dict[str, list[float | None]] = {n: [None] * len(names) for n in ("waited", "solving", "reopened")}
+    for row in rows:
+        i = at[row["area"], row["issue"]]
+        sums[row["period"]][i] += row["contacts"]
+        if row["period"] in {"now", "before"}:
+            sums["squares"][i] += row["squares"]
+        if row["period"] == "now":
+            sums["customers"][i] = row.get("customers", 0)
+            for name, unit in (("waited", 3600), ("solving", 3600), ("reopened", 1)):
+                value = row.get(name)
+                medians[name][i] = None if value is None else float(value) / unit
+    return Counts(
+        area=[n[0] for n in names], issue=[n[1] for n in names], now=sums["now"], before=sums["before"],
+        year=sums["year"], squares=sums["squares"], customers=sums["customers"], waited=medians["waited"],
+        solving=medians["solving"], reopened=medians["reopened"],
+    )  # fmt: skip
+
+
+def active(ask: Ask) -> Active:
+    """Active customers by declaration; customers known by then where no activity is recorded."""
+    scope = ask.scope
+    year = _year(ask)
+    spans = ((scope.since, scope.until), (scope.before_since, scope.before_until), year)
+    months = tuple((until - since).total_seconds() / 86400 / MONTH for since, until in spans)
+    shaped = (months[0], months[1], months[2])
+    if ask.count("event") or ask.count("order") or ask.count("telemetry"):
+        days = ask.declarations.base.active_days
+        points = {
+            f"{name}_{i}": since + (until - since) * i / 3
+            for name, (since, until) in zip(PERIODS, spans, strict=True)
+            for i in (1, 2, 3)
+        }
+        first = min(points.values()) - timedelta(days=days)
+        rows = ask.rows("contacts_active.sql", days=days, first=first, **points)
+        slices = {r["slice"]: (r["now"], r["before"], r["year"]) for r in rows}
+        now, before, last = (float(sum(v[k] for v in slices.values())) for k in range(3))
+        if now and before:
+            return Active(now=now, before=before, year=last, months=shaped, how="active", slices=slices)
+    row = ask.rows("contacts_known.sql", year_until=year[1])[0]
+    if row["now"] and row["before"]:
+        found = (float(row["now"]), float(row["before"]), float(row["year"]))
+        return Active(now=found[0], before=found[1], year=found[2], months=shaped, how="known", slices={})
+    return Active(now=1.0, before=1.0, year=1.0, months=shaped, how="nothing", slices={})
+
+
+def _dispersion(cells: Counts) -> NDArray[np.float64]:
+    """How much more variable a cell is because one customer asks several times: sum of squares over sum."""
+    sums = cells.now + cells.before
+    return np.where(sums > 0, np.maximum(cells.squares / np.maximum(sums, 1), 1.0), 1.0)
+
+
+def within(cells: Counts, around: Active) -> tuple[RateChange, ...]:
+    """Each cell's rate now against before, with all cells accounted for."""
+    return rising(
+        cells.now, cells.before, exposure_now=around.exposure("now"), exposure_before=around.exposure("before"),
+        dispersion=_dispersion(cells),
+    )  # fmt: skip
+
+
+def rates(cells: Counts, around: Active) -> list[Estimate]:
+    """Each cell's rate now with its interval."""
+    exposure = np.broadcast_to(np.asarray(around.exposure("now"), dtype=float), cells.now.shape)
+    spread = _dispersion(cells)
+    return [rate(float(n), float(e), dispersion=float(d)) for n, e, d in zip(cells.now, exposure, spread, strict=True)]

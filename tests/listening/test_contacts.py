@@ -1,0 +1,175 @@
+"""Contacts: rates by hand, cells that rise beyond chance, and customers who ask ten times."""
+
+import csv
+import gzip
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from regard.questions import find
+from regard.signals.ask import answer
+from regard.signals.declarations import Declarations, Dimension
+from regard.signals.scope import Given
+
+DATA = Path(__file__).parents[2] / "../shared/data"
+AUTUMN = Given(since="2026-09-01", until="2026-11-30")
+
+
+def ask(view, given=AUTUMN, **arguments):
+    return answer(find("listening/contacts"), view=view, given=given, arguments=arguments)
+
+
+def tickets(n, *, area="billing", issue="bug", month="2026-10", who=None, **more):
+    start = datetime.fromisoformat(f"{month}-02T09:00:00")
+    return [
+        {"person": who or f"{area}{issue}{month}{i}", "occurred_at": start + timedelta(hours=i), "area": area, "issue": issue,
+         "key": f"{area}{issue}{month}{i}", "verbatim": f"{area} {i}"} | more
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def users(n=100):
+    """The same hundred people, active in every month from June to November."""
+    return [{"person": f"u{i}", "occurred_at": f"2026-{m:02d}-{d:02d}T08:00:00", "name": "used"} for i in range(n) for m in range(6, 12) for d in (5, 20, 29)]
+
+
+def test_rates_are_contacts_over_active_customers_and_months(view_of):
+    """By hand: 30 contacts of a hundred active customers in three months (91 days): 30 / 100 / (91/30.4375) · 1000."""
+    found = ask(view_of(contact=tickets(30), event=users()))
+
+    assert (found.n, found.active) == (30, pytest.approx(100))
+    assert found.rate == pytest.approx(30 / 100 / (91 / 30.4375) * 1000)
+    assert found.rows[0].rate == pytest.approx(found.rate)
+    assert found.interval.low < found.rate < found.interval.high
+
+
+def test_a_cell_that_tripled_is_rising_with_its_ratio_and_words(view_of):
+    """p from scipy's exact binomial test: 60 of 80 at the exposures' share 91/183."""
+    rows = tickets(20, month="2026-07") + tickets(60) + tickets(40, area="login", month="2026-07") + tickets(40, area="login")
+
+    found = ask(view_of(contact=rows, event=users()))
+
+    top = found.rows[0]
+    assert (top.area, top.direction) == ("billing", "rising")
+    assert top.ratio == pytest.approx(3 / 91 * 92, rel=1e-6)
+    expected = binomtest(60, 80, 91 / 183).pvalue
+    assert top.q == pytest.approx(2 * expected, rel=0.5)
+    assert "billing · bug 3 times as often" in found.answer
+    assert {s.area for s in found.said} == {"billing"}
+    assert next(r for r in found.rows if r.area == "login").direction == ""
+
+
+def test_one_customer_asking_forty_times_is_not_a_rising_cell(view_of):
+    rows = tickets(10, month="2026-07") + tickets(10) + tickets(40, who="ana", issue="bug")
+    loud = [r | {"key": f"loud{i}"} for i, r in enumerate(rows)]
+
+    found = ask(view_of(contact=loud, event=users()))
+
+    assert found.rows[0].ratio > 4
+    assert found.rows[0].direction == ""
+
+
+def test_sixty_cells_of_noise_raise_no_alarm(view_of):
+    rng = np.random.default_rng(3)
+    rows = []
+    for cell in range(60):
+        for month in ("2026-07", "2026-10"):
+            rows += tickets(int(rng.poisson(20)), area=f"a{cell}", month=month)
+
+    found = ask(view_of(contact=rows, event=users()))
+
+    assert found.tested == 60
+    assert [r for r in found.rows if r.direction] == []
+    assert "nothing is rising beyond chance" in found.answer
+
+
+def test_what_falls_is_marked_too(view_of):
+    found = ask(view_of(contact=tickets(80, month="2026-07") + tickets(20), event=users()))
+
+    assert found.rows[0].direction == "falling"
+
+
+def test_what_peaks_every_year_is_told_as_season(view_of):
+    rows = tickets(15, month="2026-07") + tickets(60) + tickets(60, month="2025-10") + tickets(15, month="2025-07")
+    events = users() + [r | {"occurred_at": r["occurred_at"].replace("2026", "2025")} for r in users()]
+
+    found = ask(view_of(contact=rows, event=events))
+
+    assert found.rows[0].season
+    assert found.rows[0].year_ratio == pytest.approx(1.0)
+    assert "season" in {c.code for c in found.cautions}
+    assert "nothing is rising" in found.answer
+
+
+def test_the_first_answer_counts_those_still_waiting_as_waiting(view_of):
+    """Kaplan-Meier by hand: 30 answered after 1 h, 30 after 5 h, 20 never: half of 80 are answered by 5 h."""
+    at = datetime(2026, 10, 2, 9)
+    rows = tickets(30, answered_at=None) + tickets(30, issue="wish") + tickets(20, issue="how")
+    rows = [r | {"occurred_at": at, "answered_at": at + timedelta(hours=1) if r["issue"] == "bug" else at + timedelta(hours=5) if r["issue"] == "wish" else None} for r in rows]
+
+    found = ask(view_of(contact=rows, event=users()))
+
+    first = next(t for t in found.times if t.measure == "first answer")
+    assert (first.now, first.n) == (pytest.approx(5), 80)
+    assert any("5\u00a0h" in f for f in found.facts)
+
+
+def test_without_activity_rates_are_per_known_customer_and_say_so(view_of):
+    found = ask(view_of(contact=tickets(30) + tickets(30, month="2026-07")))
+
+    assert "active_unknown" in {c.code for c in found.cautions}
+    assert found.rate is not None
+
+
+def test_slices_have_their_own_active_customers(view_of):
+    labels = {"region": "North"}
+    north = [r | {"labels": labels} for r in tickets(30)]
+    events = [r | {"labels": labels if int(r["person"][1:]) < 20 else {"region": "South"}} for r in users()]
+    declared = Declarations(dimensions=(Dimension(name="region", of="signal"),))
+
+    found = ask(view_of(contact=north, event=events, declarations=declared), given=Given(since="2026-09-01", until="2026-11-30", by="region"))
+
+    row = next(s for s in found.slices if s.slice == "North")
+    assert row.rate == pytest.approx(30 / 20 / (91 / 30.4375) * 1000)
+
+
+def test_no_contacts_at_all_are_refused_with_what_to_import(view_of):
+    found = ask(view_of(event=users()))
+
+    assert found.refused
+    assert "regard import" in found.next_step
+
+
+def test_a_single_contact_of_nobody_known_is_counted_and_nothing_claimed(view_of):
+    found = ask(view_of(contact=[{"occurred_at": "2026-10-02T09:00:00", "key": "1"}]))
+
+    assert found.n == 1
+    assert found.rows[0].direction == ""
+    assert "unsorted" in {c.code for c in found.cautions}
+
+
+@pytest.mark.data
+def test_the_incident_log_counts_each_incident_once(view_of):
+    """Distinct incident numbers opened in the period, counted straight from the file."""
+    path = DATA / "it_incident_log/incident_event_log.csv.gz"
+    if not path.exists():
+        pytest.skip("public data sets are not beside the project")
+    with gzip.open(path, "rt", newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    def time(text):
+        return datetime.fromisoformat(text)
+
+    contacts = [
+        {"key": r["number"], "person": r["caller_id"], "area": r["category"], "issue": r["subcategory"], "occurred_at": time(r["opened_at"]),
+         "version_at": time(r["sys_updated_at"]), "reopened": float(r["reopen_count"])}
+        for r in rows
+    ]  # fmt: skip
+
+    found = ask(view_of(contact=contacts), given=Given(period="2016-04"))
+
+    april = {r["number"] for r in rows if time(r["opened_at"]).strftime("%Y-%m") == "2016-04"}
+    assert found.n == len(april)
