@@ -79,7 +79,8 @@ def told(ask: Ask, facts: Facts, total: dict[str, Line], reasons: list[tuple[str
     if lost.customers:
         amount = f" ({wording.money(-lost.value, declared.currency)})" if declared.value.kind else ""
         parts = [f"{wording.number(n)} {'reason unknown' if reason == 'unknown' else reason}" for reason, n in reasons]
-        found.append(f"{wording.number(lost.customers)} left{amount}: {wording.listed(parts, most=4)}.")
+        gone = "left" if declared.base.lost == "subscription ends" else "have gone silent"
+        found.append(f"{wording.number(lost.customers)} {gone}{amount}: {wording.listed(parts, most=4)}.")
     came = total["new"].customers, total["returned"].customers
     if any(came):
         found.append(f"{wording.number(came[0])} came for the first time and {wording.number(came[1])} came back.")

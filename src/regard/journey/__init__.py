@@ -1,5 +1,5 @@
 """Competency 2: the experience as customers live it. Stages, moments, paths, promises."""
 
-from regard.journey import promises
+from regard.journey import map, promises
 
-__all__ = ["promises"]
+__all__ = ["map", "promises"]

@@ -20,7 +20,7 @@ from regard.errors import Refusal
 from regard.findings import Caution, Finding, Interval
 from regard.periods import offsets, zone_of
 from regard.questions import question
-from regard.signals.ask import Ask  # noqa: TC001 (the registry reads it)
+from regard.signals.ask import Ask
 from regard.statistics.estimates import Estimate
 from regard.statistics.proportions import linked_difference, mean, wilson
 
@@ -153,7 +153,11 @@ def _row(promise: str, part: str, counted: list[dict[str, Any]]) -> PromiseRow:
     n = {outcome: _sum(counted, "n", outcome, "now", "ahead") for outcome in OUTCOMES}
     due = int(n["kept"] + n["late"] + n["never"])
     weighted, unweighted = _broken(counted, "weight", "now"), _broken(counted, "n", "now")
-    interval = wilson((weighted or 0.0) * due, due) if due else None
+    # Kish: a weighted sample tells as much as (sum of weights)² / sum of squares independent promises.
+    judged = ("kept", "late", "never")
+    weight, squares = (sum(_sum(counted, c, o, "now") for o in judged) for c in ("weight", "squares"))
+    size = weight**2 / squares if squares else 0.0
+    interval = wilson((weighted or 0.0) * size, size) if due else None
     lateness = [(r["n"], r["lateness"]) for r in counted if r["period"] == "now" and r["lateness"]]
     return PromiseRow(
         promise=promise,
@@ -285,7 +289,11 @@ def _finding(
 
 def _sentence(total: PromiseRow, asked: _Asked, gap: Estimate | None) -> str:
     broken = total.late + total.never
-    text = f"We broke {wording.percent(total.broken_share)} of what we promised: {wording.number(broken)} of {wording.count(total.due, 'promise')} that fell due"
+    weighted = "weighted; in rows " if total.broken_unweighted != total.broken_share else ""
+    text = (
+        f"We broke {wording.percent(total.broken_share)} of what we promised "
+        f"({weighted}{wording.number(broken)} of {wording.number(total.due)} that fell due)"
+    )
     by = {s.outcome: s.score for s in asked.scores}
     if gap is None:
         return f"{text}."

@@ -24,7 +24,7 @@ judged AS (
   FROM timed
 )
 SELECT due_period AS period, coalesce(nullif(promise, ''), 'promise') AS promise, slice, outcome,
-       count(*) AS n, sum(weight) AS weight, count(DISTINCT customer) AS customers, count(customer) AS known,
+       count(*) AS n, sum(weight) AS weight, sum(weight * weight) AS squares, count(DISTINCT customer) AS customers, count(customer) AS known,
        quantile_cont(epoch(kept_at) - epoch(deadline), [0.5, 0.9]) FILTER (WHERE outcome = 'late') AS lateness
 FROM judged
 WHERE due_period IN ('now', 'before') OR (due_period = 'ahead' AND outcome IN ('at risk', 'open'))

@@ -1,0 +1,215 @@
+"""Money behind dissatisfied customers: the value of orders that were scored low, and who has more than their share of it.
+
+What is lost most is ranked by the plain sum. Whether a slice does worse than the whole is another question: its share
+of low orders is drawn towards the overall one by how little it tells and tested with all slices accounted for
+(`statistics.excess`), so that a seller of three orders does not lead by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from regard import wording
+from regard.errors import Refusal
+from regard.findings import Caution, Finding, Interval
+from regard.questions import question
+from regard.signals.ask import Ask
+from regard.statistics.excess import Excess, excess
+
+CLAIMED = 0.05
+
+
+class LossRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Order value scored low in one slice."""
+
+    slice: Annotated[str, Meta(description="The slice: a seller, category, state.")]
+    low_value: Annotated[
+        float, Meta(description="Value of orders scored low; weighted where the log is a weighted sample.")
+    ]
+    low_value_unweighted: Annotated[float | None, Meta(description="The same without weights, where weights differ.")]
+    low_share: Annotated[float | None, Meta(description="Of the value of scored orders, the share scored low.")]
+    excess_value: Annotated[
+        float | None,
+        Meta(description="More low value than the overall rate explains, after shrinkage; negative: less."),
+    ]
+    beyond_chance: Annotated[
+        bool,
+        Meta(description="Whether the rate of low orders is above the whole's, all slices accounted for (q ≤ 0.05)."),
+    ]
+    low_rate: Annotated[float | None, Meta(description="Of the scored orders, the share scored low, as observed.")]
+    shrunk_rate: Annotated[
+        float | None, Meta(description="That share drawn towards the whole's by how little the slice tells.")
+    ]
+    shrunk_interval: Annotated[Interval | None, Meta(description="Interval of the shrunk share.")]
+    q: Annotated[float | None, Meta(description="p-value with all slices accounted for; none under 5 scored orders.")]
+    low_orders: Annotated[int, Meta(description="Orders scored low.")]
+    rated_orders: Annotated[int, Meta(description="Orders with a score.")]
+    orders: Annotated[int, Meta(description="Orders.")]
+    customers: Annotated[int, Meta(description="Customers who ordered.")]
+    value: Annotated[float, Meta(description="Value of all orders, scored or not.")]
+
+
+class Losses(Finding, frozen=True, kw_only=True):
+    """Money behind dissatisfied customers."""
+
+    low_value: Annotated[float | None, Meta(description="Value of orders scored low.")] = None
+    low_value_unweighted: Annotated[
+        float | None, Meta(description="The same without weights, where weights differ.")
+    ] = None
+    low_share: Annotated[float | None, Meta(description="Of the value of scored orders, the share scored low.")] = None
+    low_share_before: Annotated[float | None, Meta(description="That share in the period compared with.")] = None
+    rated_share: Annotated[
+        float | None, Meta(description="Of the value of all orders, the share that carries a score.")
+    ] = None
+    currency: Annotated[str, Meta(description="Currency of every value.")] = ""
+    slices: Annotated[int | None, Meta(description="Slices compared; the table shows the first of them.")] = None
+    rows: Annotated[tuple[LossRow, ...], Meta(description="Slices, most first.")] = ()
+
+
+@question(title="Losses", needs=("order", "answer|review"))
+def losses(
+    *,
+    ask: Ask,
+    low: Annotated[
+        float | None,
+        Meta(description="Highest score that counts as low; empty takes the metric's rule: 2 of 5 stars, 6 of NPS."),
+    ] = None,
+    metric: Annotated[str, Meta(description="Only scores of this metric; empty takes all about orders.")] = "",
+    rank: Annotated[
+        Literal["value", "excess"], Meta(description="Most lost first, or most beyond what the overall rate explains.")
+    ] = "value",
+    limit: Annotated[int, Meta(description="Rows shown.", ge=1, le=10_000)] = 50,
+) -> Losses:
+    """Where do we lose most: how much of what customers spent went with a low score, by seller, category or region?"""
+    counted = ask.rows("losses.sql", low=low, metric=metric)
+    whole = {r["period"]: r for r in counted if r["slice"] is None}
+    now = whole.get("now")
+    if now is None or not now["rated"]:
+        raise Refusal(
+            "No order of this period has been scored.",
+            hint="Import reviews or answers whose `about` is the order's key, or choose another period.",
+        )
+    slices = [r for r in counted if r["slice"] is not None and r["period"] == "now"] if ask.scope.by else []
+    rows = _rows(slices, now, rank)
+    return _finding(ask, now, whole.get("before"), rows, rank=rank, limit=limit)
+
+
+def _rows(slices: list[dict[str, Any]], now: dict[str, Any], rank: str) -> list[LossRow]:
+    # Trials in units of the heaviest row: a slice of light rows alone may owe its rate to heavy ones that were not drawn.
+    size = np.array([(s["rated_weight"] or 0.0) / now["heaviest"] for s in slices])
+    rate = np.array([(s["low_weight"] or 0.0) / s["rated_weight"] if s["rated_weight"] else 0.0 for s in slices])
+    found = excess(rate * size, size, overall=(now["low_weight"] or 0.0) / now["rated_weight"]) if slices else None
+    share = (now["low_value"] or 0.0) / now["rated_value"] if now["rated_value"] else 0.0
+    rows = [_row(s, found, i, share, weighted=now["weighted"]) for i, s in enumerate(slices) if found]
+    key = {"value": lambda r: -r.low_value, "excess": lambda r: (not r.beyond_chance, -(r.excess_value or 0.0))}[rank]
+    return sorted(rows, key=lambda r: (key(r), r.slice))
+
+
+def _row(part: dict[str, Any], found: Excess, i: int, share: float, *, weighted: bool) -> LossRow:
+    rated = part["rated_value"] or 0.0
+    some = bool(part["rated"])
+    q = float(found.q[i])
+    # The shrunk rate over the overall one says how much worse; the overall share of value says how much that is.
+    ratio = float(found.shrunk[i]) / found.overall if some and found.overall > 0 else 1.0
+    return LossRow(
+        slice=part["slice"],
+        low_value=part["low_value"] or 0.0,
+        low_value_unweighted=(part["low_value_rows"] or 0.0) if weighted else None,
+        low_share=(part["low_value"] or 0.0) / rated if rated else None,
+        excess_value=rated * share * (ratio - 1.0) if some else None,
+        beyond_chance=q <= CLAIMED,
+        low_rate=float(found.share[i]) if some else None,
+        shrunk_rate=float(found.shrunk[i]) if some else None,
+        shrunk_interval=Interval(float(found.low[i]), float(found.high[i])) if some else None,
+        q=q if np.isfinite(q) else None,
+        low_orders=part["low"],
+        rated_orders=part["rated"],
+        orders=part["orders"],
+        customers=part["customers"],
+        value=part["value"] or 0.0,
+    )
+
+
+def _finding(
+    ask: Ask, now: dict[str, Any], before: dict[str, Any] | None, rows: list[LossRow], *, rank: str, limit: int
+) -> Losses:
+    currency = ask.declarations.currency
+    share = _share(now["low_value"], now["rated_value"])
+    return Losses(
+        answer=_sentence(ask, now, rows, rank),
+        low_value=now["low_value"] or 0.0,
+        low_value_unweighted=(now["low_value_rows"] or 0.0) if now["weighted"] else None,
+        low_share=share,
+        low_share_before=_share(before["low_value"], before["rated_value"]) if before else None,
+        rated_share=_share(now["rated_value"], now["value"]),
+        currency=currency,
+        slices=len(rows) if rows else None,
+        rows=tuple(rows[:limit]),
+        next_step="" if ask.scope.by else "Cut it: by seller, category or a dimension such as region.",
+        facts=_facts(ask, now, rows),
+        cautions=tuple(_cautions(now, rows, limit)),
+        evidence=ask.evidence(
+            n=now["orders"],
+            customers=now["customers"],
+            kind="estimated" if rows else "counted",
+            method="Order value by the latest score of the order; slices shrunk by beta-binomial empirical Bayes, "
+            "tested against the whole with the false discovery rate held at 5 %.",
+            complete=f"{wording.percent(_share(now['rated_value'], now['value']))} of the order value carries a score",
+        ),
+    )
+
+
+def _share(part: float | None, whole: float | None) -> float | None:
+    return (part or 0.0) / whole if whole else None
+
+
+def _sentence(ask: Ask, now: dict[str, Any], rows: list[LossRow], rank: str) -> str:
+    currency = ask.declarations.currency
+    share = wording.percent(_share(now["low_value"], now["rated_value"]))
+    text = f"{wording.money(now['low_value'] or 0.0, currency)} went with a low score, {share} of what was scored"
+    if rank == "excess" and rows and rows[0].beyond_chance:
+        return f"{text}; {rows[0].slice} has {wording.money(rows[0].excess_value, currency)} more than its share."
+    if rank == "value" and rows and rows[0].low_value > 0:
+        return f"{text}; most of it with {rows[0].slice}: {wording.money(rows[0].low_value, currency)}."
+    return f"{text}."
+
+
+def _facts(ask: Ask, now: dict[str, Any], rows: list[LossRow]) -> tuple[str, ...]:
+    found = [f"{wording.number(now['low'])} of {wording.count(now['rated'], 'scored order')} were scored low."]
+    if rows:
+        worse = sorted((r for r in rows if r.beyond_chance), key=lambda r: -(r.excess_value or 0.0))
+        names = wording.listed([r.slice for r in worse], most=3)
+        tested = sum(r.q is not None for r in rows)
+        told = f"Worse than the whole beyond chance: {names or 'none'}"
+        found.append(f"{told}; {wording.number(tested)} of {wording.number(len(rows))} tested.")
+    if now["weighted"]:
+        rowwise = wording.money(now["low_value_rows"] or 0.0, ask.declarations.currency)
+        found.append(f"Weighted to the whole the sample stands for; the rows alone hold {rowwise}.")
+    return tuple(found)
+
+
+def _cautions(now: dict[str, Any], rows: list[LossRow], limit: int) -> Iterator[Caution]:
+    if now["rated"] < now["orders"]:
+        yield Caution(
+            code="unscored",
+            text=f"{wording.number(now['orders'] - now['rated'])} of {wording.count(now['orders'], 'order')} "
+            "have no score and count as neither.",
+        )
+    if now["unvalued"]:
+        yield Caution(
+            code="value_unknown",
+            text=f"{wording.count(now['unvalued'], 'order line')} without amount or exchange rate left out of the money.",
+        )
+    if now["weighted"]:
+        yield Caution(code="weighted", text="The log is a weighted sample: money is weighted, counts are rows.")
+    if len(rows) > limit:
+        yield Caution(code="cut_off", text=f"The first {limit} of {wording.number(len(rows))} slices are shown.")
+    yield Caution(
+        code="not_lost_yet",
+        text="This is money that met a low score, not money known to be lost; some of these customers stay.",
+    )

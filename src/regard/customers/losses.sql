@@ -1,0 +1,54 @@
+-- Order value by what the customer said of the order: per period and slice, and in total (slice null).
+-- An order's score is that of its latest answer or review as a whole; one order with several sellers counts for each.
+WITH given AS (
+  SELECT about, score, scale_min, scale_max, occurred_at, position, lower(coalesce(nullif(metric, ''), 'score')) AS metric
+  FROM answers_whole WHERE score IS NOT NULL AND about IS NOT NULL AND coalesce(part, '') = ''
+  UNION ALL
+  SELECT about, score, scale_min, scale_max, occurred_at, position, lower(coalesce(nullif(metric, ''), 'stars'))
+  FROM reviews_whole WHERE score IS NOT NULL AND about IS NOT NULL
+),
+same AS (
+  SELECT key, any_value(order_id) AS order_id FROM orders_whole
+  WHERE key IS NOT NULL AND order_id IS NOT NULL AND key <> order_id GROUP BY key
+),
+rated AS (
+  SELECT coalesce(s.order_id, g.about) AS about,
+         arg_max(g.score <= coalesce($low,
+           CASE WHEN g.metric = 'nps' THEN 6
+                -- The two lowest of five, one of three, two of seven, three of eleven, a fifth of longer scales.
+                WHEN coalesce(g.scale_max, 5) - coalesce(g.scale_min, 1) > 10
+                THEN g.scale_min + (g.scale_max - g.scale_min) / 5
+                WHEN coalesce(g.scale_max, 5) - coalesce(g.scale_min, 1) > 6 THEN g.scale_min + 2
+                WHEN coalesce(g.scale_max, 5) - coalesce(g.scale_min, 1) > 2 THEN coalesce(g.scale_min, 1) + 1
+                ELSE g.scale_min END), (g.occurred_at, g.position)) AS low
+  FROM given AS g LEFT JOIN same AS s ON s.key = g.about
+  WHERE $metric = '' OR g.metric = $metric
+  GROUP BY 1
+),
+lines AS (
+  SELECT o.period, o.slice, coalesce(o.order_id, o.key) AS about, o.customer, o.weight, o.amount * o.rate AS amount
+  FROM orders AS o
+),
+whole AS (
+  SELECT period, slice, about, any_value(customer) AS customer, any_value(weight) AS weight, sum(amount) AS amount,
+         count(*) FILTER (WHERE amount IS NULL) AS unvalued
+  FROM lines GROUP BY period, slice, about
+  UNION ALL
+  SELECT period, NULL, about, any_value(customer), any_value(weight), sum(amount),
+         count(*) FILTER (WHERE amount IS NULL)
+  FROM lines GROUP BY period, about
+)
+SELECT w.period, w.slice, count(*) AS orders, count(DISTINCT w.customer) AS customers,
+       CAST(sum(w.unvalued) AS BIGINT) AS unvalued,
+       count(*) FILTER (WHERE r.low IS NOT NULL) AS rated, count(*) FILTER (WHERE r.low) AS low,
+       sum(w.amount) AS value_rows, sum(w.amount * w.weight) AS value,
+       sum(w.amount * w.weight) FILTER (WHERE r.low IS NOT NULL) AS rated_value,
+       sum(w.amount) FILTER (WHERE r.low) AS low_value_rows,
+       sum(w.amount * w.weight) FILTER (WHERE r.low) AS low_value,
+       sum(w.weight) FILTER (WHERE r.low IS NOT NULL) AS rated_weight,
+       sum(w.weight) FILTER (WHERE r.low) AS low_weight,
+       max(w.weight) FILTER (WHERE r.low IS NOT NULL) AS heaviest,
+       bool_or(w.weight <> 1) AS weighted
+FROM whole AS w LEFT JOIN rated AS r ON r.about = w.about
+GROUP BY w.period, w.slice
+ORDER BY w.period, w.slice
