@@ -1,4 +1,4 @@
-"""What every reader hands on: a chunk of rows as text, where each row stands in its file, and the rows it could not read."""
+"""What every reader hands on: a chunk of rows as text, where each row stands in its file, and the bad rows."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -23,7 +23,8 @@ _TIME = re.compile(
 )
 _DATE = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})")
 _NAMED = re.compile(
-    rf"(?:(?P<wd>(?:mon|tue|wed|thu|fri|sat|sun)),? )?(?:(?P<d1>\d{{1,2}})(?P<s1>[- ])(?P<m1>{_LONG}|{_MONTH})(?P<s2>[- ])"
+    r"(?:(?P<wd>(?:mon|tue|wed|thu|fri|sat|sun)),? )?"
+    rf"(?:(?P<d1>\d{{1,2}})(?P<s1>[- ])(?P<m1>{_LONG}|{_MONTH})(?P<s2>[- ])"
     rf"(?P<y1>\d{{4}}|\d{{2}})|(?P<m2>{_LONG}|{_MONTH}) (?P<d2>\d{{1,2}}),? (?P<y2>\d{{4}}))",
     re.IGNORECASE,
 )
@@ -106,8 +107,8 @@ def _typed(column: Column, values: list[str], tally: Counter[str], *, day_first:
     return column
 
 
-def _share(values: Sequence[str], test: object) -> float:
-    return sum(1 for v in values if test(v)) / len(values)  # type: ignore[operator]
+def _share(values: Sequence[str], test: Callable[[str], object]) -> float:
+    return sum(1 for v in values if test(v)) / len(values)
 
 
 def _numbers(column: Column, values: list[str]) -> Column | None:
@@ -197,7 +198,7 @@ def _shape(value: str) -> str | None:
             and not (clock["f"] or "").startswith(",")
             and len(clock["h"]) == 2
         )
-        if plain and (clock["z"] is None or clock["z"] not in {"GMT"}):
+        if plain and (clock["z"] is None or clock["z"] != "GMT"):
             return "iso Z" if clock["z"] else "iso"
         found = "%Y-%m-%d" if "-" in date else "%Y/%m/%d"
     return found + (_clock(clock) if clock else "")

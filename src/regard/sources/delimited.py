@@ -163,14 +163,14 @@ def _read_fast(block: bytes, line: int, dialect: Dialect, limits: Limits, file: 
     if table.num_rows and str(table.columns[-1][-1]).endswith("\n"):
         return None  # Arrow closes an open quote at the end by itself; that row is to be reported
     table = table.rename_columns(list(dialect.names))
-    return Chunk(table=table, lines=lambda: _lines(block, table, line, dialect, limits, file))
+    return Chunk(table=table, lines=lambda: _lines(block, table, line, dialect=dialect, limits=limits, file=file))
 
 
 def _longest(column: pa.ChunkedArray) -> int:
     return pc.max(pc.binary_length(column)).as_py() or 0
 
 
-def _lines(block: bytes, table: pa.Table, first: int, dialect: Dialect, limits: Limits, file: str) -> Lines:
+def _lines(block: bytes, table: pa.Table, first: int, *, dialect: Dialect, limits: Limits, file: str) -> Lines:
     """Where each row begins: a row is as many lines as line breaks in its values, and one."""
     breaks = block.count(b"\n") + (not block.endswith(b"\n"))
     tall = np.ones(table.num_rows, dtype=np.int64)
@@ -269,7 +269,7 @@ class _Rows:
         return self.block.find(b"\n", start) + 1 or len(self.block)
 
     def _report(self, end: int, reason: str) -> int:
-        """Notes a bad row; where it spans lines a stray quote may have swallowed good rows, so only its line is lost."""
+        """Notes a bad row; of one that spans lines only the first is lost: a stray quote may hold good rows."""
         first = self._line_end(self.used)
         raw = self.block[self.used : first]
         if first < end:

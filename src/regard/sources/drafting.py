@@ -11,9 +11,9 @@ from pathlib import Path
 from regard.sources.columns import Column
 from regard.sources.kindred import Table
 from regard.sources.mapping import Expression, Part, Source
-from regard.sources.naming import is_words, plain
+from regard.sources.naming import is_words, plain, scale_of
 from regard.sources.reading import Detected
-from regard.sources.surveys import METRICS, is_question, metric_of, parts_of, scale_of
+from regard.sources.surveys import METRICS, is_question, metric_of, parts_of
 
 LABEL_VALUES = 50
 TICKETS = ("ticket", "incident", "case", "conversation", "complaint", "chamado", "support", "call", "anfrage", "reclam")
@@ -61,6 +61,11 @@ class Draft:
     parts: dict[str, str | Part] = field(default_factory=dict)
     scale: tuple[float, float] | None = None
     used: dict[str, tuple[str, float, str]] = field(default_factory=dict)
+
+    @property
+    def weak(self) -> bool:
+        """It was only a guess that nobody misses."""
+        return self.kind == "order" and "amount" not in self.columns
 
     def put(
         self, target: str, source: Source, why: str, *, columns: Sequence[str] = (), confidence: float = 0.8

@@ -100,18 +100,22 @@ def _base(expression: Expression, kind: Type, frame: Frame, where: str) -> Compi
     if expression.column is not None:
         return _read(frame.find(expression.column, where=where), kind, expression)
     if expression.first is not None:
-        return _several(expression.first, kind, expression, frame, where, "coalesce({})", ", ")
+        return _several(expression.first, kind, expression, frame, where, shape="coalesce({})", between=", ")
     if expression.text is not None:
         fields = [frame.find(name, where=where) for name in expression.text]
         parts = ", ".join(f.sql for f in fields)
         joined = f"nullif(concat_ws({literal(expression.with_)}, {parts}), '')"
         return Compiled(sql=joined, shown=joined, column=" + ".join(f.name for f in fields))
     if expression.product is not None:
-        return _cast(_several(expression.product, "number", expression, frame, where, "({})", " * "), "number", kind)
+        return _cast(
+            _several(expression.product, "number", expression, frame, where, shape="({})", between=" * "),
+            "number",
+            kind,
+        )
     if expression.sum is not None:
         return _cast(_sum(expression.sum, expression, frame, where), "number", kind)
     start, end = expression.seconds or ("", "")
-    both = _several((end, start), "time", expression, frame, where, "{}", "\x00")
+    both = _several((end, start), "time", expression, frame, where, between="\x00")
     left, right = both.sql.split("\x00")
     return _cast(replace(both, sql=f"(epoch_us({left}) - epoch_us({right})) / 1e6"), "number", kind)
 
@@ -121,7 +125,14 @@ def _cast(found: Compiled, given: Type, wanted: Type) -> Compiled:
 
 
 def _several(
-    names: Sequence[str], kind: Type, expression: Expression, frame: Frame, where: str, shape: str, between: str
+    names: Sequence[str],
+    kind: Type,
+    expression: Expression,
+    frame: Frame,
+    where: str,
+    *,
+    shape: str = "{}",
+    between: str,
 ) -> Compiled:
     parts = [_read(frame.find(name, where=where), kind, expression).spelled for name in names]
     return Compiled(
@@ -134,7 +145,7 @@ def _several(
 
 
 def _sum(names: Sequence[str], expression: Expression, frame: Frame, where: str) -> Compiled:
-    found = _several(names, "number", expression, frame, where, "{}", "\x00")
+    found = _several(names, "number", expression, frame, where, between="\x00")
     parts = found.sql.split("\x00")
     total = " + ".join(f"coalesce({p}, 0)" for p in parts)
     return replace(found, sql=f"CASE WHEN coalesce({', '.join(parts)}) IS NOT NULL THEN {total} END")
@@ -183,7 +194,8 @@ def _read(field: Field, kind: Type, expression: Expression) -> Compiled:
             sql = f"try_cast({sql} AS BIGINT)"
     else:
         word = f"lower(trim({x}))"
-        sql = f"CASE WHEN {word} IN ('true','t','yes','y','1') THEN true WHEN {word} IN ('false','f','no','n','0') THEN false END"
+        yes, no = "('true','t','yes','y','1')", "('false','f','no','n','0')"
+        sql = f"CASE WHEN {word} IN {yes} THEN true WHEN {word} IN {no} THEN false END"
         reason = "it is neither true nor false"
     # a CASE, not an AND: words are compared only in the few rows without a value
     bad = f"CASE WHEN {VALUE} IS NULL AND {x} IS NOT NULL THEN lower(trim({x})) NOT IN ({_NOTHING}) ELSE false END"
@@ -216,7 +228,8 @@ def _try(x: str, format_: str, zone: str) -> str:
         if zone == "UTC":
             return f"try_cast({x} AS TIMESTAMPTZ), {loose}"
         local = f"timezone({literal(zone)}, try_cast({x} AS TIMESTAMP))"
-        return f"CASE WHEN regexp_matches({x}, '{_ZONED}') THEN coalesce(try_cast({x} AS TIMESTAMPTZ), {loose}) ELSE {local} END"
+        zoned = f"coalesce(try_cast({x} AS TIMESTAMPTZ), {loose})"
+        return f"CASE WHEN regexp_matches({x}, '{_ZONED}') THEN {zoned} ELSE {local} END"
     if format_.startswith("epoch"):
         size = {"epoch s": 1, "epoch": 1, "epoch ms": 1000, "epoch us": 1_000_000}.get(format_, 1)
         number = f"try_cast({x} AS DOUBLE)"
@@ -247,8 +260,8 @@ def constant(value: Scalar, kind: Type, *, where: str) -> str:
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
             return f"TIMESTAMPTZ {literal(moment.astimezone(ZoneInfo('UTC')).isoformat())}"
         if isinstance(value, bool):
-            raise ValueError(value)  # noqa: TRY301
-        return f"CAST({float(value)!r} AS {SQL_TYPES[kind]})"  # type: ignore[arg-type]
+            raise TypeError(value)  # noqa: TRY301
+        return f"CAST({float(value)!r} AS {SQL_TYPES[kind]})"
     except (ValueError, TypeError) as error:
         raise BadInput(
             f"{value!r} is not a {kind}.", where=where, hint="Correct the constant in the mapping."

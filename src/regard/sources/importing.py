@@ -98,6 +98,7 @@ class ImportPlan(msgspec.Struct, frozen=True, kw_only=True):
     proposed: Annotated[bool, Meta(description="The mapping was proposed, not given.")]
     shape: Annotated[str, Meta(description="The known export it was recognised as; empty otherwise.")] = ""
     choices: Annotated[tuple[Choice, ...], Meta(description="What becomes of every column, with a reason.")] = ()
+    reasons: Annotated[tuple[str, ...], Meta(description="What is proposed and why, in sentences.")] = ()
     notes: Annotated[tuple[str, ...], Meta(description="What to look at before confirming.")] = ()
 
 
@@ -123,10 +124,11 @@ def plan_import(
         return ImportPlan(
             files=files,
             mapping=found.mapping,
-            toml=write_mapping(found.mapping, reasons=found.reasons),
+            toml=write_mapping(found.mapping, reasons=found.comments),
             proposed=True,
             shape=found.shape,
             choices=found.choices,
+            reasons=found.reasons,
             notes=(*found.notes, *(f"{f.name}: {note}" for f in files for note in f.notes)),
         )
     check(mapping)

@@ -146,7 +146,8 @@ class Tables:
         on = " AND ".join(f"trim(l.{a}) = trim(r.{b})" for a, b in zip(here, there, strict=True))
         made = f"join_{len(self._made)}_{number}"
         self.connection.execute(
-            f"CREATE VIEW {made} AS SELECT {kept}{more}, l._file, l._line FROM {left[0]} l LEFT JOIN {right_name} r ON {on}"
+            f"CREATE VIEW {made} AS SELECT {kept}{more}, l._file, l._line "
+            f"FROM {left[0]} l LEFT JOIN {right_name} r ON {on}"
         )
         return made, Frame([*left[1].fields, *added], name=name)
 
@@ -154,12 +155,14 @@ class Tables:
         """The right side of a join with one row for each key: the first, and it is said when there were more."""
         trimmed = ", ".join(f"trim({k})" for k in keys)
         filled = " AND ".join(f"{k} IS NOT NULL" for k in keys)
-        sql = f"SELECT count(*), coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {table} WHERE {filled} GROUP BY {trimmed} HAVING count(*) > 1)"
+        counts = f"SELECT count(*) AS n FROM {table} WHERE {filled} GROUP BY {trimmed} HAVING count(*) > 1"
+        sql = f"SELECT count(*), coalesce(sum(n - 1), 0) FROM ({counts})"
         repeated, extra = self.connection.execute(sql).fetchone() or (0, 0)
         if not repeated:
             return table
         self.notes.append(
-            f"{name} has {repeated:,} {called} more than once; the first row of each is joined, {int(extra):,} rows are left out."
+            f"{name} has {repeated:,} {called} more than once; "
+            f"the first row of each is joined, {int(extra):,} rows are left out."
         )
         made = f"one_{len(self._made)}_{table}"
         self.connection.execute(
@@ -244,10 +247,8 @@ def _aggregate(aggregate: Aggregate, frame: Frame, *, where: str) -> tuple[str, 
         by = frame.find(aggregate.order, where=where)
         numeric = by.shape.holds in {"whole", "number"}
         order = f"({read_number(by.sql, by.shape.decimal) if numeric else by.sql}, _line)"
-    return (
-        f"{'arg_min' if how == 'first' else 'arg_max'}({field.sql}, {order}) FILTER ({holds} AND {field.sql} IS NOT NULL)",
-        field,
-    )
+    pick = "arg_min" if how == "first" else "arg_max"
+    return f"{pick}({field.sql}, {order}) FILTER ({holds} AND {field.sql} IS NOT NULL)", field
 
 
 def msgspec_change(column: Column, formats: tuple[str, ...]) -> Column:

@@ -125,7 +125,7 @@ class Table:
 
 
 def join_up(groups: Sequence[Sequence[Detected]]) -> list[Table]:
-    """Tables with the joins between them: what only describes goes into what happened, heads of orders into their lines."""
+    """Tables with the joins between them: descriptions into what happened, heads of orders into their lines."""
     tables: list[Table] = []
     for group in groups:
         name = _name(group[0], [t.name for t in tables], several=len(groups) > 1)

@@ -236,9 +236,8 @@ def _plain(value: Any) -> Any:
 
 def _split(text: str) -> tuple[str, tuple[str | int, ...]]:
     message, _, where = text.partition(" - at `")
-    path: list[str | int] = []
-    for part in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]|\[\.\.\.\]", where):
-        path.append(int(part[1]) if part[1] else part[0])
+    parts = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]|\[\.\.\.\]", where)
+    path: list[str | int] = [int(place) if place else name for name, place in parts]
     return message, tuple(p for p in path if p != "")
 
 
@@ -273,9 +272,9 @@ def _structs(hint: Any) -> list[tuple[type, str]]:
         origin = getattr(option, "__origin__", None)
         if origin in {dict, tuple}:
             for inner in get_args(option):
-                for leaf in (inner, *get_args(inner)):
-                    if isinstance(leaf, type) and issubclass(leaf, msgspec.Struct):
-                        out.append((leaf, origin.__name__))
+                leaves = (inner, *get_args(inner))
+                found = [x for x in leaves if isinstance(x, type) and issubclass(x, msgspec.Struct)]
+                out += [(leaf, origin.__name__) for leaf in found]
     return out
 
 

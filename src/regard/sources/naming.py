@@ -1,5 +1,7 @@
 """What a column is likely to be, from its name in several languages and from what it holds."""
 
+# ruff: noqa: E501  a table of names reads better one entry a line
+
 from __future__ import annotations
 
 import re

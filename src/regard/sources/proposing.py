@@ -13,11 +13,12 @@ from msgspec import Meta
 from regard.errors import BadInput, RegardError
 from regard.sources.columns import Column
 from regard.sources.drafting import LABEL_VALUES, Draft, drafts_of, is_label, stem
+from regard.sources.exports import Shape
 from regard.sources.kindred import Table, join_up
 from regard.sources.mapping import Expression, Input, Mapping, Signal, Source, Test, check
 from regard.sources.naming import Role, plain
-from regard.sources.reading import Detected
-from regard.sources.shapes import Fitting, Shape, recognise
+from regard.sources.reading import Detected, detect
+from regard.sources.shapes import Fitting, recognise
 from regard.sources.surveys import is_question, parts_of
 
 
@@ -37,20 +38,24 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     mapping: Annotated[Mapping, Meta(description="The mapping.")]
     shape: Annotated[str, Meta(description="The known export it was recognised as; empty otherwise.")] = ""
     choices: Annotated[tuple[Choice, ...], Meta(description="What becomes of every column.")] = ()
-    reasons: Annotated[dict[str, str], Meta(description="Why, by path in the mapping; comments of its TOML.")] = {}
+    reasons: Annotated[tuple[str, ...], Meta(description="What is proposed and why, in sentences.")] = ()
+    comments: Annotated[dict[str, str], Meta(description="Why, by path in the mapping: comments of its TOML.")] = {}
     notes: Annotated[tuple[str, ...], Meta(description="What to look at before confirming.")] = ()
 
 
-def propose(files: Sequence[Detected], *, name: str = "") -> Proposal:
+def propose(given: Sequence[Detected | Path], *, name: str = "") -> Proposal:
     """A mapping for the files, which validates and can be run as it is.
 
     Args:
-        files: As detected.
+        given: The files, as detected or still to be.
         name: Name of the source; empty takes the known export's or the first file's.
 
     Raises:
         BadInput: Nothing in the files can become a signal.
     """
+    files = [found if isinstance(found, Detected) else detect(found) for found in given]
+    if not files:
+        raise BadInput("No file was given.", where="files", hint="Like: regard import orders.csv customers.csv")
     groups = _same_shape(files)
     if len(groups) == 1:
         shape = recognise(files[0].names)
@@ -97,8 +102,8 @@ def _same_shape(files: Sequence[Detected]) -> list[list[Detected]]:
 
 def _source_name(files: Sequence[Detected]) -> str:
     directory = Path(files[0].path).parent.name
-    stem = stem(files[0]) if len(files) == 1 or not directory else directory
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-").lower() or "files"
+    name = stem(files[0]) if len(files) == 1 or not directory else directory
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-").lower() or "files"
 
 
 def _known(shape: Shape, files: Sequence[Detected], name: str) -> Proposal | None:
@@ -138,8 +143,8 @@ def _known(shape: Shape, files: Sequence[Detected], name: str) -> Proposal | Non
         mapping=mapping,
         shape=shape.title,
         choices=tuple(choices),
-        reasons={"inputs.rows": f"{found.name}: {why}"},
-        notes=(f"Recognised as {shape.title} by its headings.",),
+        reasons=(f"{found.name} is taken for {shape.title}: {why}.",),
+        comments={"inputs.rows": f"{found.name}: {why}"},
     )
 
 
@@ -149,36 +154,49 @@ def _glob(files: Sequence[Detected]) -> tuple[str, ...]:
 
 def _assemble(tables: Sequence[Table], drafts: Sequence[tuple[Table, Draft]], name: str, notes: list[str]) -> Proposal:
     """The mapping of all drafts that stand, with reasons and what becomes of every column."""
-    signals: list[Signal] = []
-    reasons: dict[str, str] = {}
-    kept: list[tuple[Table, Draft]] = []
-    for table, draft in drafts:
-        signal = _signal(table, draft)
-        try:
-            check(Mapping(name=name, inputs={t.name: t.as_input() for t in tables}, signal=(signal,)))
-        except RegardError as error:
-            notes.append(
-                f"{table.files[0].name} could be {draft.kind}, but {error.message[0].lower()}{error.message[1:]}"
-            )
-            continue
-        signals.append(signal)
-        kept.append((table, draft))
-        number = len(signals)
-        reasons[f"signal.{number}"] = f"each row of {table.name} is taken for {_article(draft.kind)}"
-        reasons |= {f"signal.{number}.columns.{t}": w for t, w in draft.why.items()}
-    if not signals:
+    kept = [(t, d, _signal(t, d)) for t, d in drafts if _stands(t, d, tables, notes)]
+    if not kept:
         raise BadInput(
             "No signal could be put together. " + " ".join(notes),
             where=tables[0].files[0].name,
             hint="Write a mapping file: see docs/sources/mapping.md.",
         )
-    needed = _needed([t.name for t, _ in kept], tables)
+    comments: dict[str, str] = {}
+    for n, (table, draft, _) in enumerate(kept, 1):
+        comments[f"signal.{n}"] = f"each row of {table.files[0].name} is taken for {_article(draft.kind)}"
+        comments |= {f"signal.{n}.columns.{target}": why for target, why in draft.why.items()}
+    needed = _needed([t.name for t, _, _ in kept], tables)
     inputs = {t.name: t.as_input() for t in tables if t.name in needed}
-    notes += [f"{f.name} is not used." for t in tables if t.name not in needed for f in t.files]
-    notes += [note for t in tables for note in t.notes]
-    mapping = Mapping(name=name, inputs=inputs, signal=tuple(signals))
+    unused = [f"{f.name} is not used." for t in tables if t.name not in needed for f in t.files]
+    mapping = Mapping(name=name, inputs=inputs, signal=tuple(signal for _, _, signal in kept))
     check(mapping)
-    return Proposal(mapping=mapping, choices=_choices(tables, kept), reasons=reasons, notes=tuple(notes))
+    return Proposal(
+        mapping=mapping,
+        choices=_choices(tables, [(t, d) for t, d, _ in kept]),
+        reasons=(*(_told(t, d) for t, d, _ in kept), *notes, *unused),
+        comments=comments,
+        notes=(*notes, *unused),
+    )
+
+
+def _stands(table: Table, draft: Draft, tables: Sequence[Table], notes: list[str]) -> bool:
+    """Whether a draft is a signal that can be imported; if not, why goes to the notes."""
+    inputs = {t.name: t.as_input() for t in tables}
+    try:
+        check(Mapping(inputs=inputs, signal=(_signal(table, draft),)))
+    except RegardError as error:
+        if not draft.weak:
+            notes.append(f"{table.files[0].name} could be {_article(draft.kind)}: {error.message}")
+        return False
+    return True
+
+
+def _told(table: Table, draft: Draft) -> str:
+    """What the rows of a table become and on which columns that rests."""
+    by = [f"{target} is {source}" for target, source in draft.columns.items() if isinstance(source, str)]
+    guessed = [f"{target}: {draft.why[target]}" for target, s in draft.columns.items() if not isinstance(s, str)]
+    rest = f" ({'; '.join(guessed)})" if guessed else ""
+    return f"Each row of {table.files[0].name} is taken for {_article(draft.kind)}: {', '.join(by)}{rest}."
 
 
 def _needed(names: Sequence[str], tables: Sequence[Table]) -> set[str]:

@@ -78,7 +78,7 @@ def detect(path: Path, *, overrides: Mapping[str, Any] | None = None, limits: Li
     if not head:
         raise BadInput(f"{path.name} is empty.", where=str(path), hint="Export it again, or leave it out.")
     gzipped = head.startswith(GZIP)
-    kind = given.get("format") or _format(path, head, gzipped=gzipped)
+    kind: Format = given.get("format") or _format(path, head, gzipped=gzipped)
     found = Detected(path=str(path), size=size, format=kind, gzipped=gzipped)
     if kind == "parquet":
         found = _structured(found, columnar.sample(path, gzipped=gzipped))
@@ -96,7 +96,7 @@ def detect(path: Path, *, overrides: Mapping[str, Any] | None = None, limits: Li
     return found
 
 
-def _format(path: Path, head: bytes, *, gzipped: bool) -> str:
+def _format(path: Path, head: bytes, *, gzipped: bool) -> Format:
     if gzipped:
         stream = ByteStream(path, gzipped=True, encoding="utf-8", limits=LIMITS)
         head = stream.read(4096)

@@ -29,6 +29,12 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     first_line: Annotated[int, Meta(description="Line of the first.")]
     value: Annotated[str, Meta(description="Value of the first.")]
 
+    def __str__(self) -> str:
+        where = f"{self.file} line {self.first_line}" + (f", {self.column}" if self.column else "")
+        shown = f" ({self.value[:60]!r})" if self.value else ""
+        more = f" and {self.rows - 1:,} more rows" if self.rows > 1 else ""
+        return f"{where}{shown}: {self.reason}{more}."
+
 
 def cell(text: str) -> str:
     """A cell that a spreadsheet takes for text and never for a formula."""

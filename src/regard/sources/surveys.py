@@ -31,12 +31,13 @@ def is_question(column: Column) -> bool:
 def parts_of(columns: Sequence[Column]) -> tuple[dict[str, Part], dict[str, str]]:
     """The parts of a response, by their name, and why each is one.
 
-    One score about the whole (NPS, or one named overall) stays without a part's name, and so do words beside a single score.
+    One score about the whole (NPS, or one named overall) has no part's name; nor have words beside a single score.
     """
     questions = [c for c in columns if is_question(c)]
     scores = [c for c in questions if is_score(c)]
     overall = _overall(scores)
-    parts, why = {}, {}
+    parts: dict[str, Part] = {}
+    why: dict[str, str] = {}
     for column in questions:
         name = _name(column, parts)
         if is_score(column):
@@ -56,7 +57,7 @@ def _overall(scores: Sequence[Column]) -> Column | None:
     if len(scores) == 1:
         return scores[0]
     named = [c for c in scores if {"overall", "total", "general", "gesamt", "geral"} & set(plain(c.name).split())]
-    return (named or [c for c in scores if metric_of(c) == "nps"] or [None])[0]
+    return next(iter(named or [c for c in scores if metric_of(c) == "nps"]), None)
 
 
 def _name(column: Column, taken: dict[str, Part]) -> str:
