@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.measuring import REGARD, Row, median, run
 
 MAPPING = """
-source = "bench"
+name = "bench"
 
 [inputs.rows]
 files = ["*.csv*"]
@@ -42,12 +42,12 @@ MAKE = """
 import duckdb, sys
 con = duckdb.connect()
 n = int(sys.argv[2])
-con.execute(f'''COPY (SELECT 'O' || i AS order_id, 'C' || (hash(i) % ({n} // 8)) AS customer_id,
-  TIMESTAMP '2024-01-01' + INTERVAL (hash(i * 7) % 63072000) SECOND AS ordered_at,
+con.execute(f'''COPY (SELECT 'O' || i AS order_id, 'C' || (hash(i) % {n // 8}) AS customer_id,
+  TIMESTAMP '2024-01-01' + to_seconds((hash(i * 7) % 63072000)::BIGINT) AS ordered_at,
   'product ' || (hash(i * 3) % 500) AS product, 'seller ' || (hash(i * 5) % 300) AS seller,
   1 + hash(i * 11) % 4 AS quantity, round((hash(i * 13) % 20000) / 100.0, 2) AS amount,
-  ['delivered','shipped','canceled'][1 + hash(i * 17) % 3] AS status,
-  ['EU','NA','LATAM','APAC'][1 + hash(i * 19) % 4] AS region, ['Free','Team','Pro'][1 + hash(i * 23) % 3] AS plan
+  ['delivered','shipped','canceled'][1 + (hash(i * 17) % 3)::BIGINT] AS status,
+  ['EU','NA','LATAM','APAC'][1 + (hash(i * 19) % 4)::BIGINT] AS region, ['Free','Team','Pro'][1 + (hash(i * 23) % 3)::BIGINT] AS plan
   FROM range({n}) r(i)) TO '{sys.argv[1]}' (HEADER)''')
 """
 
@@ -56,7 +56,9 @@ def csv_of(rows: int, work: Path) -> Path:
     """A CSV of orders with ten columns, made once."""
     path = work / f"orders-{rows}.csv"
     if not path.exists():
-        run([sys.executable, "-c", MAKE, str(path), str(rows)])
+        made = run([sys.executable, "-c", MAKE, str(path), str(rows)])
+        if made.code != 0:
+            raise RuntimeError(made.output)
     return path
 
 
