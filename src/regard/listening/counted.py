@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regard.errors import Refusal, UnknownName
+from regard.listening.reach import reaching
 from regard.listening.rules import Rule, classes, rule_of, values
 from regard.statistics.proportions import difference, linked_difference, mean, net_mean, share
 from regard.wording import count
@@ -93,7 +94,7 @@ def metric_of(ask: Ask, metric: str, survey: str, part: str = "") -> str:
         UnknownName: Nobody ever answered the metric or survey named.
         Refusal: There are no scores at all.
     """
-    rows = ask.rows("scores_metrics.sql")
+    rows = reaching(ask, "answer", "review", by=False).rows("scores_metrics.sql")
     if not rows:
         raise Refusal(
             "No customer has given a score yet.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from regard.listening.reach import reaching
 from regard.statistics.estimates import Estimate
 from regard.statistics.rates import RateChange, rate, rising
 
@@ -132,12 +133,12 @@ def active(ask: Ask) -> Active:
             for i in (1, 2, 3)
         }
         first = min(points.values()) - timedelta(days=days)
-        rows = ask.rows("contacts_active.sql", days=days, first=first, **points)
+        rows = reaching(ask).rows("contacts_active.sql", days=days, first=first, **points)
         slices = {r["slice"]: (r["now"], r["before"], r["year"]) for r in rows}
         now, before, last = (float(sum(v[k] for v in slices.values())) for k in range(3))
         if now and before:
             return Active(now=now, before=before, year=last, months=shaped, how="active", slices=slices)
-    row = ask.rows("contacts_known.sql", year_until=year[1])[0]
+    row = reaching(ask).rows("contacts_known.sql", year_until=year[1])[0]
     if row["now"] and row["before"]:
         found = (float(row["now"]), float(row["before"]), float(row["year"]))
         return Active(now=found[0], before=found[1], year=found[2], months=shaped, how="known", slices={})

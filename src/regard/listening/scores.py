@@ -15,6 +15,7 @@ from regard.figures.line import Point, banded_line
 from regard.findings import Finding, Interval
 from regard.listening import compared, verdicts
 from regard.listening.counted import change_of, enough, metric_of, read, score_of
+from regard.listening.reach import reaching
 from regard.listening.rules import HIGH, LOW, rule_of
 from regard.listening.verdicts import Reading
 from regard.questions import question
@@ -324,7 +325,7 @@ def _surveys(now: Answers) -> tuple[SurveyRow, ...]:
 def _asked(ask: Ask, survey: str) -> tuple[int | None, int | None]:
     if not ask.count("message") or not ask.count("answer"):
         return None, None
-    row = ask.rows("scores_asked.sql", survey=survey)[0]
+    row = reaching(ask, "answer", by=False).rows("scores_asked.sql", survey=survey)[0]
     return (row["asked"], row["answered"]) if row["asked"] else (None, None)
 
 

@@ -3,11 +3,13 @@ WITH asked AS (
     SELECT customer, min(occurred_at) AS at
     FROM messages
     WHERE period = 'now' AND customer IS NOT NULL
-      AND (lower(coalesce(topic, '')) LIKE 'survey%' OR topic IN (SELECT DISTINCT survey FROM answers WHERE survey IS NOT NULL))
+      AND (($survey = '' AND lower(coalesce(topic, '')) LIKE 'survey%') OR topic = $survey OR $survey = '' AND topic IN (SELECT DISTINCT survey FROM answers WHERE survey IS NOT NULL))
     GROUP BY customer
 ),
 said AS (
-    SELECT customer, max(occurred_at) AS at FROM answers WHERE customer IS NOT NULL GROUP BY customer
+    SELECT customer, max(occurred_at) AS at FROM answers
+    WHERE customer IS NOT NULL AND ($survey = '' OR survey = $survey)
+    GROUP BY customer
 )
 SELECT
     count(*) AS asked,
