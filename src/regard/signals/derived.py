@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from regard.signals.identity import NOBODY, SPACES, Membership, Raw, raw_ids
+from regard.signals.identity import NOBODY, TEXTS, Membership, Raw, coded_hashes
 from regard.signals.shapes import CUSTOMER, FOLD, KNOWN, PAIRS, SETTLED, STANDING
 from regard.signals.views import read, standing_rows
 
@@ -91,31 +91,16 @@ def known(
     )
     times = connection.sql(text).to_arrow_table()
     connection.unregister("rows_")
-    parts = [_texts(getattr(raw, space), table[space], space) for space in SPACES if space in table.column_names]
+    parts = [raw.texts]
     if kind == "merge":
-        parts.append(_texts(*_targets(connection, table), "person"))
-    if not parts:
-        return KNOWN.empty_table()
+        parts.append(coded_hashes(connection, "person", table["into"])[1].cast(TEXTS))
     connection.register("texts", pa.concat_tables(parts))
     connection.register("times", times)
     text = (
         "SELECT t.hash, t.space, t.id, w.first_at, w.last_at, coalesce(w.rows, 0) AS rows, "
-        f"'{kind}' AS kind FROM texts AS t LEFT JOIN times AS w ON w.hash = t.hash"
+        f"'{kind}' AS kind FROM (SELECT DISTINCT * FROM texts) AS t LEFT JOIN times AS w ON w.hash = t.hash"
     )
     return connection.sql(text).to_arrow_table().cast(KNOWN)
-
-
-def _targets(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> tuple[NDArray[np.int64], pa.ChunkedArray]:
-    raw = raw_ids(connection, pa.table({"person": table["into"]}))
-    return raw.person, table["into"]
-
-
-def _texts(hashes: NDArray[np.int64], column: pa.ChunkedArray, space: str) -> pa.Table:
-    distinct, first = np.unique(hashes, return_index=True)
-    keep = distinct != NOBODY
-    ids = column.take(pa.array(first[keep])).combine_chunks()
-    spaces = pa.repeat(pa.scalar(space), int(keep.sum()))
-    return pa.table({"hash": distinct[keep], "space": spaces, "id": ids.cast(pa.string())})
 
 
 def joined_known(connection: duckdb.DuckDBPyConnection, parts: list[pa.Table]) -> pa.Table:
@@ -147,6 +132,8 @@ def superseded(
     every = read(lake, [*old, *new], SETTLED[kind])
     again = "" if old else "HAVING count(*) > 1"
     concerned = f"SELECT source, key FROM ({fresh}) WHERE key IS NOT NULL GROUP BY source, key {again}"
+    if not old and not _any_twice(connection, fresh):
+        return hidden
     text = f"""
         WITH concerned AS MATERIALIZED ({concerned})
         SELECT position FROM ({every}) AS r SEMI JOIN concerned USING (source, key)
@@ -160,6 +147,12 @@ def superseded(
     if len(positions) == sum(f.rows for f in hidden):
         return hidden
     return [lake.write(pa.table({"position": positions}), kind=kind, role="hidden")]
+
+
+def _any_twice(connection: duckdb.DuckDBPyConnection, rows: str) -> bool:
+    """Whether any two rows may share a key: a look at hashes, several times cheaper than at the keys."""
+    hashed = f"SELECT hash(source, key) AS h FROM ({rows}) WHERE key IS NOT NULL"
+    return bool(connection.sql(f"SELECT 1 FROM ({hashed}) GROUP BY h HAVING count(*) > 1 LIMIT 1").fetchall())
 
 
 def _column(settlement: Settlement, file: LakeFile, name: str) -> NDArray[np.int64]:

@@ -31,6 +31,8 @@ SHARED = ("", "0", "anonymous", "guest", "n/a", "na", "none", "null", "test", "u
 CROWD = 50
 """An id that joins more people than this is a shared one."""
 
+TEXTS = pa.schema([("hash", pa.int64()), ("space", pa.string()), ("id", pa.string())])
+
 NOBODY = np.iinfo(np.int64).min
 """Stands for no customer in arrays of hashes."""
 
@@ -48,6 +50,13 @@ def hashes(connection: duckdb.DuckDBPyConnection, space: Space, column: pa.Chunk
         space: The space of the ids.
         column: Ids as text.
     """
+    return coded_hashes(connection, space, column)[0]
+
+
+def coded_hashes(
+    connection: duckdb.DuckDBPyConnection, space: Space, column: pa.ChunkedArray
+) -> tuple[NDArray[np.int64], pa.Table]:
+    """The hash of each id of a column, and a table (hash, space, id) of the distinct ones that are somebody."""
     coded = column.combine_chunks().dictionary_encode()
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
     known = pa.table({"id": coded.dictionary})
@@ -60,7 +69,9 @@ def hashes(connection: duckdb.DuckDBPyConnection, space: Space, column: pa.Chunk
     values[:-1][shared] = NOBODY
     values[-1] = NOBODY
     result: NDArray[np.int64] = values[coded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
-    return result
+    kept = pa.array(values[:-1] != NOBODY)
+    texts = pa.table({"hash": values[:-1], "space": pa.repeat(space, len(known)), "id": coded.dictionary})
+    return result, texts.filter(kept)
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,8 @@ class Raw:
     person: NDArray[np.int64]
     account: NDArray[np.int64]
     anonymous: NDArray[np.int64]
+    texts: pa.Table
+    """The distinct ids as (hash, space, id)."""
 
     def somebody(self) -> NDArray[np.int64]:
         """The person, else the device."""
@@ -79,10 +92,13 @@ class Raw:
 def raw_ids(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> Raw:
     """The hashes of a table's ids, from whichever of the columns person, account, anonymous it has."""
     none = np.full(table.num_rows, NOBODY)
-    found = {
-        space: hashes(connection, space, table[space]) if space in table.column_names else none for space in SPACES
-    }
-    return Raw(**found)
+    found: dict[str, NDArray[np.int64]] = dict.fromkeys(SPACES, none)
+    texts = [TEXTS.empty_table()]
+    for space in SPACES:
+        if space in table.column_names:
+            found[space], distinct = coded_hashes(connection, space, table[space])
+            texts.append(distinct.cast(TEXTS))
+    return Raw(found["person"], found["account"], found["anonymous"], pa.concat_tables(texts))
 
 
 @dataclass(frozen=True)

@@ -52,10 +52,21 @@ def bounds(bucket: int, buckets: int) -> tuple[int, int]:
 
 def order_of(table: pa.Table) -> NDArray[np.int64]:
     """The order that sorts rows by customer (none last), time (none last) and position."""
+    return _ordered(*_keys(table))
+
+
+def _keys(table: pa.Table) -> tuple[NDArray[np.int64], ...]:
+    """Customer, time and position as numbers; what is missing comes last."""
     missing = np.iinfo(np.int64).max
     customer = pc.fill_null(table["customer"], missing).to_numpy()
     moment = pc.fill_null(table[TIME].cast(pa.int64()), missing).to_numpy()
-    return np.lexsort((table["position"].to_numpy(), moment, customer, table["customer"].is_null().to_numpy()))
+    return customer, moment, table["position"].to_numpy()
+
+
+def _ordered(customer: NDArray[np.int64], moment: NDArray[np.int64], position: NDArray[np.int64]) -> NDArray[np.int64]:
+    if np.all(position[1:] > position[:-1]):  # sorting is stable: the position need not be looked at
+        return np.lexsort((moment, customer))
+    return np.lexsort((position, moment, customer))
 
 
 class Sorter:
@@ -105,13 +116,16 @@ class Sorter:
             yield self._lake.write(table.take(pa.array(order_of(table))), kind=self._kind, role="run")
 
     def _from_memory(self) -> Iterator[LakeFile]:
-        table = pa.concat_tables(self._parts)
-        order = order_of(table)
-        bucket = bucket_of(table["customer"], self._buckets)[order]
-        edges = np.searchsorted(bucket, np.arange(self._buckets + 2))
+        table = pa.concat_tables(self._parts).combine_chunks()  # taking from chunks would join them at every take
+        self._parts = []
+        keys = _keys(table)
+        bucket = bucket_of(table["customer"], self._buckets).astype(np.uint16)
+        by_bucket = np.argsort(bucket, kind="stable")  # a radix sort, for so small a type
+        edges = np.searchsorted(bucket[by_bucket], np.arange(self._buckets + 2))
 
         def write(number: int) -> LakeFile:
-            chosen = table.take(pa.array(order[edges[number] : edges[number + 1]]))
+            mine = by_bucket[edges[number] : edges[number + 1]]
+            chosen = table.take(pa.array(mine[_ordered(*(key[mine] for key in keys))]))
             return self._lake.write(chosen, kind=self._kind, role="base", bucket=number)
 
         filled = [n for n in range(self._buckets + 1) if edges[n] < edges[n + 1]]

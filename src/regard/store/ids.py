@@ -2,8 +2,8 @@
 
 An index of sorted, memory-mapped runs (a log-structured merge tree): each append adds a run, small neighbours are
 merged into larger ones, and a lookup is one vectorised binary search per run. A run is four columns of 64 bits: id
-high, id low, log position, check. The *check* is the content of a row known by its message id, 0 for all others: same id with
-another check is another content. Everything here is derived and can be made again from the inbox's segments.
+high, id low, log position, check. The *check* is the content of a row known by its message id, 0 for all others: the
+same id with another check is another content. Everything here is derived and can be made again from the segments.
 """
 
 from __future__ import annotations
