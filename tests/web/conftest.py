@@ -81,7 +81,10 @@ class Served:
 def serving(workspace, port=0):
     started = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(workspace), str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SERVE, str(workspace), str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         found = re.search(r"http\S+", process.stdout.readline())

@@ -63,7 +63,9 @@ def test_every_page_but_the_open_ones_asks_for_sign_in(served, route, path, meth
 
 
 @pytest.mark.parametrize(("route", "path", "method"), every_route())
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example", "127.0.0.1:{port}.evil"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example", "127.0.0.1:{port}.evil"]
+)
 def test_another_host_header_is_refused_everywhere(served, route, path, method, host):
     reply = served.client.request(method, path, headers={"host": host.replace("{port}", str(served.port))})
 
@@ -111,7 +113,9 @@ def test_signing_out_ends_the_session_for_good(own):
         assert again.get("/sources").status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/", "/sources", "/listening/scores", "/nowhere", "/sign-in?key=x", "/static/x/regard.js"])
+@pytest.mark.parametrize(
+    "path", ["/", "/sources", "/listening/scores", "/nowhere", "/sign-in?key=x", "/static/x/regard.js"]
+)
 def test_every_answer_carries_the_headers_that_hold_it(served, path):
     headers = served.client.get(path).headers
 

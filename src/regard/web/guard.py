@@ -11,7 +11,6 @@ import traceback
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 

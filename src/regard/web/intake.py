@@ -5,6 +5,7 @@ Long operations are iterators: each step is told to the person who waits, the la
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,16 +63,26 @@ class Intake:
 
     def recognise(self, files: list[str], toml: str = "") -> dict[str, Any]:
         """What the files are, the mapping proposed for them or the one given, and what will become of them."""
+        from regard.sources.drafting import stem
         from regard.sources.proposing import propose
 
-        paths = [Path(f) for f in files]
-        found = [detect(path) for path in paths]
-        reasons: list[str] = []
+        found = [detect(Path(f)) for f in files]
+        told: dict[str, Any] = {
+            "files": [_file(f) for f in found],
+            "reasons": [],
+            "notes": [],
+            "whys": {},
+            "error": None,
+        }
         if not toml:
-            proposal = propose(paths)
-            reasons = [str(r) for r in proposal.reasons]
-            toml = write_mapping(proposal.mapping)
-        told: dict[str, Any] = {"files": [_file(f) for f in found], "toml": toml, "reasons": reasons, "error": None}
+            try:
+                proposal = propose(found, name=stem(found[0]) if len(found) > 1 else "")
+            except BadInput as error:
+                return told | {"toml": _skeleton(found[0]), "signals": [], "error": error.as_json()["error"]}
+            toml = write_mapping(proposal.mapping, reasons=proposal.comments)
+            whys = {f"{c.file}/{c.column}": {"why": c.why, "sure": c.confidence} for c in proposal.choices}
+            told |= {"reasons": proposal.reasons, "notes": proposal.notes, "whys": whys, "shape": proposal.shape}
+        told["toml"] = toml
         try:
             mapping = read_mapping(toml)
         except BadInput as error:
@@ -203,6 +214,16 @@ class Intake:
     def export(self, customer: str) -> Any:
         """Everything known of one customer."""
         return self._desk.workspace.export_customer(customer)
+
+
+def _skeleton(found: Detected) -> str:
+    """A mapping to begin with where none could be proposed: what to fill in, and the columns there are."""
+    names = ", ".join(json.dumps(n, ensure_ascii=False) for n in found.names)
+    return (
+        f"name = {json.dumps(Path(found.name).stem, ensure_ascii=False)}\n\n[[signal]]\n"
+        f'# one of {", ".join(BY_NAME)}\nkind = "event"\n\n[signal.columns]\n# the columns are {names}\n'
+        f'name = ""\noccurred_at = ""\nperson = ""\n'
+    )
 
 
 def _file(found: Detected) -> dict[str, Any]:

@@ -69,6 +69,8 @@ const text = $("#palette-text");
 const list = $("#palette-list");
 let asked = 0;
 let at = 0;
+let pending = Promise.resolve();
+let later;
 function mark(index) {
   const items = $$("a", list);
   if (!items.length) { text.removeAttribute("aria-activedescendant"); return; }
@@ -86,14 +88,17 @@ async function search() {
   list.innerHTML = await reply.text();
   mark(0);
 }
-function find() { if (!palette.open) { palette.showModal(); text.select(); search(); } }
+function find() { if (!palette.open) { palette.showModal(); text.select(); pending = search(); } }
 if (palette) {
-  let later;
-  text.addEventListener("input", () => { clearTimeout(later); later = setTimeout(search, 90); });
+  text.addEventListener("input", () => { clearTimeout(later); later = setTimeout(() => { later = 0; pending = search(); }, 90); });
   text.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") { event.preventDefault(); mark(at + 1); }
     if (event.key === "ArrowUp") { event.preventDefault(); mark(at - 1); }
-    if (event.key === "Enter") { event.preventDefault(); const item = $$("a", list)[at]; if (item) item.click(); }
+    if (event.key === "Enter") {
+      event.preventDefault();
+      if (later) { clearTimeout(later); later = 0; pending = search(); }
+      pending.then(() => { const item = $$("a", list)[at]; if (item) item.click(); });
+    }
   });
   palette.addEventListener("click", (event) => { if (event.target === palette) palette.close(); });
   $("#find").addEventListener("click", find);
