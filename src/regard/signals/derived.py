@@ -15,12 +15,18 @@ from regard.signals.shapes import CUSTOMER, FOLD, KNOWN, PAIRS, SETTLED, STANDIN
 from regard.signals.views import read, standing_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import duckdb
     from numpy.typing import NDArray
 
     from regard.signals.settling import Settlement
     from regard.store.lake import LakeFile
     from regard.store.log import Segment
+
+
+CONDENSED = 500_000
+"""Rows gathered before equal ones are joined."""
 
 
 def statement(name: str) -> str:
@@ -44,6 +50,12 @@ def pairs(seen: Seen, segment: Segment) -> pa.Table:
         return PAIRS.empty_table()
     stated = np.full(int(both.sum()), segment.kind == "profile")
     return pa.table([somebody[both], seen.raw.account[both], seen.position[both], stated], schema=PAIRS)
+
+
+def condense(parts: list[pa.Table], join: Callable[[list[pa.Table]], pa.Table]) -> None:
+    """Join gathered parts in place when they have grown, so that memory follows what is distinct."""
+    if len(parts) > 1 and sum(part.num_rows for part in parts[1:]) > max(CONDENSED, parts[0].num_rows):
+        parts[:] = [join(parts)]
 
 
 def membership(parts: list[pa.Table]) -> Membership:

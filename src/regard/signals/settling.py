@@ -96,7 +96,9 @@ class Settlement:
         self.total = sum(s.rows for s in plan.segments)
         self.done = 0
         self.fold = identity.empty_fold()
+        self.merged = self.members = self.fold
         self._seen: dict[int, derived.Seen] = {}
+        self._pairs: dict[str, list[pa.Table]] = {}
 
     def run(self) -> Iterator[Progress]:
         """Do it all and publish."""
@@ -104,6 +106,8 @@ class Settlement:
         crowded = self._who_is_who()
         for kind in SETTLED:
             yield from self._kind(kind)
+        if self.plan.customer == "person":  # nobody moves by their account: it could wait until the rows were read
+            self.members = self._members()
         yield Progress(done=self.total, total=self.total, what="writing customers")
         self._keep(pa.table([self.fold.source, self.fold.target], schema=FOLD), kind="derived", role="fold")
         self._keep(pa.table({"hash": crowded}), kind="derived", role="crowded")
@@ -124,12 +128,14 @@ class Settlement:
     # ------------------------------------------------------------------ who is who
 
     def _who_is_who(self) -> np.ndarray[Any, Any]:
-        """Fold all merges and memberships, and find the rows it moves; returns the ids held back."""
-        merged, crowded = identity.fold(self._merges())
-        pairs = self._pairs()
-        members = identity.belongs(pairs, merged)
-        self.members = members
-        self.fold = identity.whole_fold(merged, members, customer=self.plan.customer)
+        """Fold all merges, and memberships where they matter, and find the rows it moves; returns ids held back."""
+        self.merged, crowded = identity.fold(self._merges())
+        if self.plan.customer == "account":
+            for segment in self.plan.segments:
+                if segment.kind != "merge":
+                    self._gather_pairs(segment, self._ids(segment))
+            self.members = self._members()
+        self.fold = identity.whole_fold(self.merged, self.members, customer=self.plan.customer)
         before = self._old_fold()
         self.moved = np.unique(before(before.changed(self.fold)))
         return crowded
@@ -146,19 +152,24 @@ class Settlement:
             found = [s for s in log.segments(connection, kind="merge") if s.first_position < self.plan.position]
         return identity.join_merges([identity.read_merges(self.connection, self._read(s)) for s in found])
 
-    def _pairs(self) -> identity.Membership:
-        """Who was seen with which account, old and new; keeps one file of them per kind."""
+    def _gather_pairs(self, segment: Segment, seen: derived.Seen) -> None:
+        parts = self._pairs.setdefault(segment.kind, [])
+        parts.append(derived.pairs(seen, segment))
+        derived.condense(parts, lambda tables: derived.joined_pairs(self.connection, tables))
+
+    def _members(self) -> identity.Fold:
+        """The account of everybody seen with one, old and new; keeps one file of pairs per kind."""
         parts = []
         for kind in SETTLED:
             found = [pq.read_table(self.workspace.lake.path(f)) for f in self.plan.old(kind, "pairs")]
-            new = [derived.pairs(self._ids(s), s) for s in self.plan.of(kind)] if kind != "merge" else []
+            new = self._pairs.pop(kind, [])
             if any(table.num_rows for table in new):
                 found = [derived.joined_pairs(self.connection, [*found, *new])]
                 self._keep(found[0], kind=kind, role="pairs")
             else:
                 self.files += self.plan.old(kind, "pairs")
             parts += found
-        return derived.membership(parts)
+        return identity.belongs(derived.membership(parts), self.merged)
 
     def _ids(self, segment: Segment) -> derived.Seen:
         """Hashes of a segment's ids; remembered while the settlement is small enough."""
@@ -197,6 +208,7 @@ class Settlement:
         for segment in segments:
             rows, seen = self._lake_rows(self._read(segment), segment)
             known.append(seen)
+            derived.condense(known, lambda tables: derived.joined_known(self.connection, tables))
             sorter.add(rows)
             self.done += segment.rows
             yield Progress(done=self.done, total=self.total, what=f"settling {kind}")
@@ -223,7 +235,7 @@ class Settlement:
 
     def _lake_rows(self, table: pa.Table, segment: Segment) -> tuple[pa.Table, pa.Table]:
         """Rows of a segment as they lie in the lake, and the ids seen in them."""
-        raw = self._ids(segment).raw
+        raw = self._raw(table, segment)
         own, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)
         seen = derived.known(self.connection, table, raw, own, segment.kind)
         received = dt.datetime.fromisoformat(segment.received_at).replace(tzinfo=None)
@@ -234,6 +246,15 @@ class Settlement:
             "received_at": pa.repeat(pa.scalar(received, pa.timestamp("us")), table.num_rows),
         }
         return _shaped(table, SETTLED[segment.kind], made), seen
+
+    def _raw(self, table: pa.Table, segment: Segment) -> identity.Raw:
+        """Hashes of a segment's ids; with customers as persons, pairs are gathered on the way."""
+        if segment.id in self._seen:
+            return self._seen.pop(segment.id).raw
+        raw = identity.raw_ids(self.connection, table)
+        if self.plan.customer == "person" and segment.kind != "merge":
+            self._gather_pairs(segment, derived.Seen(raw, table["position"].to_numpy()))
+        return raw
 
     def _old_rows(self, kind: str) -> Iterator[pa.Table]:
         """Standing rows of a kind's settled files, bucket by bucket."""
