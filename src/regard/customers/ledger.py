@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from regard import wording
 from regard.customers.ledger_told import ONCE, Facts, cautions, method, sentence, told
 from regard.customers.movements import (
     LINES,
@@ -26,6 +27,7 @@ from regard.customers.movements import (
     rate_at,
 )
 from regard.errors import Damaged, Refusal
+from regard.figures import Figure, Panel, Step, waterfall
 from regard.findings import Finding
 from regard.periods import add_months, midnight, zone_of
 from regard.questions import question
@@ -317,3 +319,29 @@ def _reasons(counted: _Counted) -> tuple[LossReason, ...]:
         LossReason(reason=reason, known_from=origin, customers=n, value=counted.amount(value))
         for (reason, origin), (n, value) in ranked
     )
+
+
+def figure(finding: Ledger) -> Figure | None:
+    """From opening to closing, in count and, where value is declared, in value on the same columns."""
+    if not finding.rows:
+        return None
+    counts = tuple(
+        Step(label=wording.sentence(r.line), amount=r.change, total=r.line in _ENDS)
+        for r in finding.rows
+        if r.change or r.line in _ENDS
+    )
+    panels = [Panel(name="Customers", steps=counts)]
+    if finding.value is not None:
+        steps = tuple(_priced(r, finding.currency) for r in finding.rows if r.value or r.line in _ENDS)
+        panels.append(Panel(name="Value", steps=steps))
+    return waterfall(panels, title=finding.answer)
+
+
+_ENDS = ("opening", "closing")
+
+
+def _priced(row: LedgerRow, currency: str) -> Step:
+    end = row.line in _ENDS
+    amount = row.value or 0.0
+    text = wording.money(amount, currency) if end else wording.signed_money(amount, currency)
+    return Step(label=wording.sentence(row.line), amount=amount, text=text, total=end)

@@ -1,4 +1,4 @@
-"""Money behind dissatisfied customers: the value of orders that were scored low, and who has more than their share of it.
+"""Money behind dissatisfied customers: the value of orders scored low, and who has more than their share of it.
 
 What is lost most is ranked by the plain sum. Whether a slice does worse than the whole is another question: its share
 of low orders is drawn towards the overall one by how little it tells and tested with all slices accounted for
@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from regard import wording
 from regard.errors import Refusal
+from regard.figures import Figure, GroupBar, group_bars
 from regard.findings import Caution, Finding, Interval
 from regard.questions import question
 from regard.signals.ask import Ask
@@ -100,14 +101,15 @@ def losses(
 
 
 def _rows(slices: list[dict[str, Any]], now: dict[str, Any], rank: str) -> list[LossRow]:
-    # Trials in units of the heaviest row: a slice of light rows alone may owe its rate to heavy ones that were not drawn.
+    # Trials in units of the heaviest row: a slice of light rows may owe its rate to heavy ones that were not drawn.
     size = np.array([(s["rated_weight"] or 0.0) / now["heaviest"] for s in slices])
     rate = np.array([(s["low_weight"] or 0.0) / s["rated_weight"] if s["rated_weight"] else 0.0 for s in slices])
     found = excess(rate * size, size, overall=(now["low_weight"] or 0.0) / now["rated_weight"]) if slices else None
     share = (now["low_value"] or 0.0) / now["rated_value"] if now["rated_value"] else 0.0
     rows = [_row(s, found, i, share, weighted=now["weighted"]) for i, s in enumerate(slices) if found]
-    key = {"value": lambda r: -r.low_value, "excess": lambda r: (not r.beyond_chance, -(r.excess_value or 0.0))}[rank]
-    return sorted(rows, key=lambda r: (key(r), r.slice))
+    if rank == "excess":
+        return sorted(rows, key=lambda r: (not r.beyond_chance, -(r.excess_value or 0.0), r.slice))
+    return sorted(rows, key=lambda r: (-r.low_value, r.slice))
 
 
 def _row(part: dict[str, Any], found: Excess, i: int, share: float, *, weighted: bool) -> LossRow:
@@ -203,7 +205,7 @@ def _cautions(now: dict[str, Any], rows: list[LossRow], limit: int) -> Iterator[
     if now["unvalued"]:
         yield Caution(
             code="value_unknown",
-            text=f"{wording.count(now['unvalued'], 'order line')} without amount or exchange rate left out of the money.",
+            text=f"{wording.count(now['unvalued'], 'order line')} left out of the money: no amount or exchange rate.",
         )
     if now["weighted"]:
         yield Caution(code="weighted", text="The log is a weighted sample: money is weighted, counts are rows.")
@@ -213,3 +215,22 @@ def _cautions(now: dict[str, Any], rows: list[LossRow], limit: int) -> Iterator[
         code="not_lost_yet",
         text="This is money that met a low score, not money known to be lost; some of these customers stay.",
     )
+
+
+def figure(finding: Losses) -> Figure | None:
+    """The shrunk share of low orders of the first slices, with the share of the whole."""
+    if not finding.rows:
+        return None
+    bars = [
+        GroupBar(
+            label=r.slice,
+            value=r.shrunk_rate,
+            low=r.shrunk_interval.low if r.shrunk_interval else None,
+            high=r.shrunk_interval.high if r.shrunk_interval else None,
+            text=wording.percent(r.shrunk_rate),
+            note=wording.money(r.low_value, finding.currency),
+            marked="bad" if r.beyond_chance else "",
+        )
+        for r in finding.rows[:15]
+    ]
+    return group_bars(bars, title=finding.answer, write=wording.percent)

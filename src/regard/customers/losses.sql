@@ -8,7 +8,7 @@ WITH given AS (
   FROM reviews_whole WHERE score IS NOT NULL AND about IS NOT NULL
 ),
 same AS (
-  SELECT key, any_value(order_id) AS order_id FROM orders_whole
+  SELECT key, min(order_id) AS order_id FROM orders_whole
   WHERE key IS NOT NULL AND order_id IS NOT NULL AND key <> order_id GROUP BY key
 ),
 rated AS (
@@ -30,11 +30,11 @@ lines AS (
   FROM orders AS o
 ),
 whole AS (
-  SELECT period, slice, about, any_value(customer) AS customer, any_value(weight) AS weight, sum(amount) AS amount,
+  SELECT period, slice, about, min(customer) AS customer, max(weight) AS weight, sum(amount) AS amount,
          count(*) FILTER (WHERE amount IS NULL) AS unvalued
   FROM lines GROUP BY period, slice, about
   UNION ALL
-  SELECT period, NULL, about, any_value(customer), any_value(weight), sum(amount),
+  SELECT period, NULL, about, min(customer), max(weight), sum(amount),
          count(*) FILTER (WHERE amount IS NULL)
   FROM lines GROUP BY period, about
 )

@@ -1,4 +1,4 @@
-"""The journey map: for every declared stage and moment who was there, how long they took, where they stopped, how it was.
+"""The journey map: for every stage and moment who was there, how long they took, where they stopped, how it was.
 
 One statement reads the log once (map.sql). Times and drop-off follow first arrivals ever, so that a stage people live
 in does not look like one they stop at; who has not had the stated days yet does not count as dropped, and the median
@@ -18,6 +18,8 @@ from msgspec import Meta
 
 from regard import wording
 from regard.errors import Refusal
+from regard.figures import Figure, StageMark, journey_band
+from regard.figures.journey import Tone
 from regard.findings import Caution, Finding, Interval
 from regard.journey.worst import Worst, worst_moment
 from regard.periods import midnight, zone_of
@@ -65,9 +67,7 @@ class MapRow(msgspec.Struct, frozen=True, kw_only=True):
     score_before: Annotated[float | None, Meta(description="The score in the period compared with.")] = None
     score_from: Annotated[
         str,
-        Meta(
-            description="asked: answers to surveys of this place; seen: answers of customers seen there before they answered."
-        ),
+        Meta(description="asked: answers to surveys of this place; seen: answers of customers who had been there."),
     ] = ""
     metric: Annotated[str, Meta(description="The metric of the score.")] = ""
     answers: Annotated[int, Meta(description="Answers, or for seen the customers, behind the score.")] = 0
@@ -335,7 +335,7 @@ def _finding(ask: Ask, read: _Read, rows: list[MapRow]) -> JourneyMap:
             customers=max((r.customers for r in total), default=0),
             kind="estimated",
             method="One pass over the log; drop-off with Wilson's interval over first arrivals with enough time, "
-            "median time by Kaplan and Meier, scores clustered by customer; the worst with the false discovery rate held at 5 %.",
+            "median time by Kaplan and Meier, scores clustered by customer; the worst at a false discovery rate of 5 %.",
             complete=f"{wording.percent(placed / n) if n else 'none'} of the period's events belong to a moment, "
             f"{wording.percent(1 - unknown / n) if n else 'none'} carry a known customer",
         ),
@@ -347,7 +347,8 @@ def _sentence(ask: Ask, total: list[MapRow], worst: Worst | None) -> str:
         return f"It hurts most at {worst.name}: {worst.reason}."
     seen = sum(bool(r.customers) for r in total if not r.moment)
     words = wording.Words(ask.declarations.called, ask.declarations.called_many)
-    return f"No part of the journey is worse than the rest beyond chance; {words.several} were seen at {wording.count(seen, 'stage')}."
+    told = "No part of the journey is worse than the rest beyond chance"
+    return f"{told}; {words.several} were seen at {wording.count(seen, 'stage')}."
 
 
 def _facts(total: list[MapRow]) -> tuple[str, ...]:
@@ -372,7 +373,7 @@ def _cautions(ask: Ask, read: _Read, total: list[MapRow], worst: Worst | None) -
     if first is not None and first > ask.scope.before_since - timedelta(days=read.within):
         yield Caution(
             code="short_log",
-            text=f"The log begins on {wording.day(first, ask.scope.zone)}: some who count as arriving for the first time "
+            text=f"The log begins on {wording.day(first, ask.scope.zone)}: some who count as arriving first "
             "may have been there before.",
         )
     empty = [r.stage for r in total if not r.moment and not r.customers]
@@ -386,3 +387,39 @@ def _cautions(ask: Ask, read: _Read, total: list[MapRow], worst: Worst | None) -
             text="Stages without a survey of their own show the score of customers seen there before they answered: "
             "it is about everything they lived, not this stage alone.",
         )
+
+
+def figure(finding: JourneyMap) -> Figure | None:
+    """The journey as one band."""
+    stages = [r for r in finding.rows if not r.moment and r.slice == "all"]
+    if not any(r.customers for r in stages):
+        return None
+    return journey_band([_mark(finding, r) for r in stages], title=finding.answer)
+
+
+def _mark(finding: JourneyMap, row: MapRow) -> StageMark:
+    worst = row.stage == finding.worst_stage
+    thousand = 1000 * row.contacts / row.customers if row.customers else 0.0
+    score = ""
+    if row.score is not None:
+        shown = wording.signed(row.score) if row.metric == "nps" else wording.number(round(row.score, 1))
+        score = f"{row.metric.upper() if len(row.metric) <= 4 else row.metric} {shown}"
+    return StageMark(
+        label=row.stage,
+        volume=row.customers,
+        drop=row.drop_off or 0.0,
+        drop_text="" if row.drop_off is None else f"{wording.percent(row.drop_off)} stop here",
+        score_text=score,
+        word="worst" if worst else "",
+        tone="bad" if worst else _tone(row),
+        contacts=thousand,
+        contacts_text=f"{wording.number(round(thousand))} contacts per 1,000" if row.contacts else "",
+    )
+
+
+def _tone(row: MapRow) -> Tone:
+    """Coloured only where the interval says it: NPS above or below zero, CSAT above 80 or below 60 of 100."""
+    ends, cuts = row.score_interval, {"nps": (0.0, 0.0), "csat": (60.0, 80.0)}.get(row.metric)
+    if ends is None or cuts is None:
+        return "none"
+    return "fairly-bad" if ends.high < cuts[0] else "fairly-good" if ends.low > cuts[1] else "middling"

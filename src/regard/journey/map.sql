@@ -75,7 +75,7 @@ stages AS MATERIALIZED (
   FROM visits GROUP BY customer, place // 1000, slice
 ),
 arrivals AS (
-  SELECT customer, stage_no, min(first_at) AS at, arg_min(slice, first_at) AS slice
+  SELECT customer, stage_no, min(first_at) AS at, arg_min(slice, (first_at, slice)) AS slice
   FROM stages WHERE customer IS NOT NULL GROUP BY customer, stage_no
 ),
 flows AS (

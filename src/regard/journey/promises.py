@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from regard import wording
 from regard.errors import Refusal
+from regard.figures import Distribution, Figure, stacked
 from regard.findings import Caution, Finding, Interval
 from regard.periods import offsets, zone_of
 from regard.questions import question
@@ -64,9 +65,7 @@ class PromiseScore(msgspec.Struct, frozen=True, kw_only=True):
 
     outcome: Annotated[
         str,
-        Meta(
-            description="kept; broken, kept late; broken, never kept; still missing when asked (part of the two before)."
-        ),
+        Meta(description="kept; broken, kept late; broken, never kept; still missing when asked (part of those)."),
     ]
     answers: Annotated[int, Meta(description="Scored answers about them.")]
     score: Annotated[float | None, Meta(description="Mean score, weighted where the log is a weighted sample.")]
@@ -123,7 +122,7 @@ def promises(
     """Do we keep our promises, which are at risk, and what do customers say of those we break?"""
     if not ask.count("promise"):
         raise Refusal("No promises have come in yet.", hint="Import what was promised for when, and when it was kept.")
-    given = {"kind": promise, "days": days, "rule": rule, **_zone(ask)}
+    given = {"kind": promise, "days": days, "rule": rule, **zone_steps(ask)}
     counted = ask.rows("promises.sql", **given)
     rows = _rows(counted)
     total = _row("all promises", "all", counted)
@@ -134,7 +133,7 @@ def promises(
     return _finding(ask, counted, rows, total, asked, ahead)
 
 
-def _zone(ask: Ask) -> dict[str, Any]:
+def zone_steps(ask: Ask) -> dict[str, Any]:
     """The zone's offsets as a table of steps, for statements that need local days of several times."""
     steps = offsets(zone_of(ask.scope.zone), datetime(1990, 1, 1), datetime(ask.scope.until.year + 2, 1, 1))
     return {
@@ -245,7 +244,7 @@ def _score(name: str, part: dict[str, Any], mask: Any, *, weighted: bool) -> Pro
     )
 
 
-def _finding(
+def _finding(  # noqa: PLR0917 - the parts in the order they were read
     ask: Ask,
     counted: list[dict[str, Any]],
     rows: tuple[PromiseRow, ...],
@@ -306,7 +305,8 @@ def _facts(total: PromiseRow, asked: _Asked) -> tuple[str, ...]:
     missing = next((s for s in asked.scores if s.outcome == NAMES["missing"]), None)
     if missing and missing.score is not None:
         found.append(
-            f"Asked while it was still missing, they give {wording.number(missing.score, 2)}: {wording.count(missing.answers, 'answer')}."
+            f"Asked while it was still missing, they give {wording.number(missing.score, 2)}: "
+            f"{wording.count(missing.answers, 'answer')}."
         )
     if total.never:
         found.append(f"{wording.number(total.never)} were never kept, as far as the log knows.")
@@ -329,7 +329,7 @@ def _cautions(rows: tuple[PromiseRow, ...], asked: _Asked, *, weighted: bool) ->
     if asked.gap is None:
         yield Caution(
             code="no_scores",
-            text="No scored answers are about promises both kept and broken, so what breaking one costs cannot be told.",
+            text="No scored answers are about promises both kept and broken: what breaking one costs is unknown.",
         )
     elif asked.gap.refused:
         yield Caution(
@@ -347,7 +347,10 @@ def _cautions(rows: tuple[PromiseRow, ...], asked: _Asked, *, weighted: bool) ->
 
 
 def _nothing_due(ask: Ask, rows: tuple[PromiseRow, ...], total: PromiseRow) -> Promises:
-    told = f"No promise fell due in this period; {wording.number(total.at_risk)} are at risk and {wording.number(total.open)} open."
+    told = (
+        f"No promise fell due in this period; {wording.number(total.at_risk)} are at risk "
+        f"and {wording.number(total.open)} open."
+    )
     return Promises(
         answer=told,
         refused="" if total.at_risk + total.open else "No promise fell due in this period.",
@@ -357,3 +360,19 @@ def _nothing_due(ask: Ask, rows: tuple[PromiseRow, ...], total: PromiseRow) -> P
         rows=rows if total.at_risk + total.open else (),
         evidence=ask.evidence(n=total.at_risk + total.open),
     )
+
+
+def figure(finding: Promises) -> Figure | None:
+    """What became of the promises that fell due, per sort and slice."""
+    if not finding.due:
+        return None
+    bars = [
+        Distribution(
+            label=r.promise if r.slice == "all" else f"{r.promise}, {r.slice}",
+            parts=(r.never, r.late, r.kept),
+            note=f"{wording.percent(r.broken_share)} broken",
+        )
+        for r in finding.rows[:15]
+        if r.due
+    ]
+    return stacked(bars, ("never kept", "kept late", "kept in time"), title=finding.answer)

@@ -2,7 +2,7 @@
 -- Answers and promises meet in what they are about: the key of an order (or its order id), contact or subscription.
 WITH zone AS (SELECT unnest($zone_since) AS since, unnest($zone_seconds) AS seconds),
 same AS (
-  SELECT key, any_value(order_id) AS order_id FROM orders_whole
+  SELECT key, min(order_id) AS order_id FROM orders_whole
   WHERE key IS NOT NULL AND order_id IS NOT NULL AND key <> order_id GROUP BY key
 ),
 timed AS (
@@ -16,7 +16,7 @@ timed AS (
 ),
 -- Several promises about one thing (parts of an order): the one kept last, or not at all, is what the customer lived.
 whole AS (
-  SELECT about, any_value(slice) AS slice, max(deadline) AS deadline,
+  SELECT about, min(slice) AS slice, max(deadline) AS deadline,
          CASE WHEN count(*) = count(kept_at) THEN max(kept_at) END AS kept_at,
          CASE WHEN count(*) = count(withdrawn_at) THEN max(withdrawn_at) END AS withdrawn_at
   FROM timed GROUP BY about

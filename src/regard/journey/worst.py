@@ -1,4 +1,4 @@
-"""The moment that hurts most, beyond chance: lower scores, more drop-off or more errors than the rest of the journey."""
+"""The moment that hurts most, beyond chance: lower scores, more drop-off or more errors than the rest."""
 
 from __future__ import annotations
 
@@ -120,7 +120,8 @@ def _errors(rows: list[MapRow]) -> Iterator[Worst]:
             continue
         usual = float(np.average(rate[rest], weights=signals[rest]))
         p = float(excess([rate[i] * n[i]], [n[i]], overall=min(max(usual, 1e-4), 0.99)).p[0])
-        reason = f"{wording.percent(rate[i])} of what customers do there meets an error, against {wording.percent(usual)} elsewhere"
+        shown, rest_shown = wording.percent(rate[i]), wording.percent(usual)
+        reason = f"{shown} of what customers do there meets an error, against {rest_shown} elsewhere"
         yield Worst(stage=row.stage, moment=row.moment, reason=reason, weight=_units(rate[i], usual), p=p)
 
 

@@ -1,0 +1,202 @@
+"""Show the customers: those behind any number, most valuable first, found by name or id."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from regard import wording
+from regard.customers.movements import Movements, movements
+from regard.errors import BadInput, MissingDeclaration, UnknownName
+from regard.findings import Caution, Finding
+from regard.journey.promises import zone_steps
+from regard.questions import question
+from regard.signals.ask import Ask
+
+Who = Literal[
+    "all", "base", "opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange",
+    "promoters", "passives", "detractors", "broken-promise", "promise-at-risk", "contacted", "waiting", "met-error",
+    "ordered", "stage",
+]  # fmt: skip
+LINES = ("opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange")
+TOLD = {
+    "all": "Known",
+    "base": "In the base at the end of the period",
+    "opening": "In the base when the period began",
+    "new": "Came for the first time",
+    "returned": "Came back",
+    "moved in": "Moved in from another slice",
+    "moved out": "Moved to another slice",
+    "lost": "Left",
+    "grown": "Stayed and grew",
+    "shrunk": "Stayed and shrank",
+    "exchange": "Worth something else by exchange rates",
+    "promoters": "Gave a high score",
+    "passives": "Gave a middling score",
+    "detractors": "Gave a low score",
+    "broken-promise": "Had a promise broken",
+    "promise-at-risk": "Wait for something due in the next 3 days",
+    "contacted": "Contacted us",
+    "waiting": "Wait for a contact to be solved",
+    "met-error": "Met an error",
+    "ordered": "Ordered",
+}
+
+
+class CustomerLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One customer in a list."""
+
+    name: Annotated[str, Meta(description="Name, or the id where none is known.")]
+    id: Annotated[str, Meta(description="The customer's id.")]
+    kind: Annotated[str, Meta(description="account or person.")]
+    value: Annotated[
+        float | None, Meta(description="Value at the end of the period; for who left, what they were worth.")
+    ]
+    since: Annotated[str, Meta(description="Day of the first signal.")]
+    last_seen: Annotated[str, Meta(description="Day of the last signal.")]
+    score: Annotated[float | None, Meta(description="Last score given, as given.")]
+    metric: Annotated[str, Meta(description="The metric of that score.")]
+    open_contacts: Annotated[int, Meta(description="Contacts not solved.")]
+    partner: Annotated[str, Meta(description="Partner through whom they came.")] = ""
+
+
+class CustomerList(Finding, frozen=True, kw_only=True):
+    """The customers behind a number."""
+
+    total: Annotated[int | None, Meta(description="How many there are; the table shows the first of them.")] = None
+    value: Annotated[float | None, Meta(description="Value of all of them.")] = None
+    currency: Annotated[str, Meta(description="Currency of every value.")] = ""
+    rows: Annotated[tuple[CustomerLine, ...], Meta(description="Customers, closest match or most valuable first.")] = ()
+
+
+@question(title="Customers", needs=("event|order|subscription|contact|answer",))
+def customer_list(
+    *,
+    ask: Ask,
+    who: Annotated[
+        Who, Meta(description="Which customers: those of a ledger line, of a score, of a stage, or all.")
+    ] = "all",
+    q: Annotated[str, Meta(description="Only those whose name, mail or id holds this text.")] = "",
+    stage: Annotated[str, Meta(description="For who = stage: name of the stage.")] = "",
+    moment: Annotated[str, Meta(description="For who = stage: only this moment of it.")] = "",
+    metric: Annotated[
+        str, Meta(description="For promoters, passives and detractors: the metric; empty takes the declared one.")
+    ] = "",
+    limit: Annotated[int, Meta(description="Rows shown.", ge=1, le=1_000_000)] = 50,
+    skip: Annotated[int, Meta(description="Rows passed over, to read on.", ge=0)] = 0,
+) -> CustomerList:
+    """Who are the customers behind this number?"""
+    if who == "stage":
+        _known_place(ask, stage, moment)
+    moved = movements(ask) if ask.declarations.base.lost else None
+    ids, seen = _group(
+        ask, who, moved, {"stage": stage, "moment": moment, "metric": metric or ask.declarations.metric or "nps"}
+    )
+    rank = np.zeros(len(ids), dtype=np.int64)
+    if q.strip():
+        ids, seen, rank = _searched(ask, q, ids, seen)
+    values = _values(moved, ids, who)
+    order = np.lexsort((ids, -seen, -np.nan_to_num(values), rank))
+    shown = order[skip : skip + limit]
+    worth = ask.declarations.value.kind is not None and moved is not None
+    rows = tuple(_lines(ask, ids[shown], values[shown], worth=worth))
+    return _finding(ask, who, f"{stage}: {moment}" if moment else stage, q, rows, len(ids), values if worth else None)
+
+
+def _known_place(ask: Ask, stage: str, moment: str) -> None:
+    stages = {s.name: s for s in ask.declarations.stages}
+    if stage not in stages:
+        raise UnknownName("stage", stage, stages, where="stage")
+    moments = [m.name for m in stages[stage].moments]
+    if moment and moment not in moments:
+        raise UnknownName("moment", moment, moments, where="moment")
+
+
+def _group(ask: Ask, who: str, moved: Movements | None, given: dict[str, str]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Ids of the group, sorted, and when each was last so."""
+    if who in LINES or who == "base":
+        if moved is None:
+            raise MissingDeclaration("base.lost", "it says when a customer is lost.")
+        mask = moved.line_of()["closing" if who == "base" else who]
+        ids = moved.column("customer")[mask]
+        return ids, np.zeros(len(ids))
+    table = ask.table("list_groups.sql", who=who, **given, **zone_steps(ask))
+    return table.column("customer").to_numpy(), table.column("at").cast("int64").fill_null(0).to_numpy().astype(float)
+
+
+def _searched(ask: Ask, q: str, ids: NDArray[Any], seen: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    plain = "".join(c for c in unicodedata.normalize("NFD", q.strip()) if not unicodedata.combining(c)).lower()
+    if not plain:
+        raise BadInput(f"{q!r} holds nothing to search for.", where="q")
+    table = ask.table("list_search.sql", q=plain)
+    hits, rank = table.column("customer").to_numpy(), table.column("rank").to_numpy()
+    both, here, there = np.intersect1d(ids, hits, assume_unique=True, return_indices=True)
+    return both, seen[here], rank[there]
+
+
+def _values(moved: Movements | None, ids: NDArray[Any], who: str) -> NDArray[Any]:
+    """Value of each customer at the closing; for who left, at the opening or when they left."""
+    values = np.full(len(ids), np.nan)
+    if moved is None or not len(moved.table):
+        return values
+    known = moved.column("customer")
+    worth = np.where(moved.column("at_closing"), moved.column("closing"), 0.0)
+    if who in {"lost", "moved out", "opening"}:
+        worth = np.where(moved.column("at_opening"), moved.column("opening"), moved.column("leaving"))
+    at = np.searchsorted(known, ids)
+    found = (at < len(known)) & (known[np.minimum(at, len(known) - 1)] == ids)
+    values[found] = worth[at[found]]
+    return values
+
+
+def _lines(ask: Ask, ids: NDArray[Any], values: NDArray[Any], *, worth: bool) -> Iterator[CustomerLine]:
+    if not len(ids):
+        return
+    zone = ask.scope.zone
+    details = {r["customer"]: r for r in ask.rows("list_details.sql", customers=ids.tolist())}
+    for customer, value in zip(ids.tolist(), values.tolist(), strict=True):
+        if row := details.get(customer):
+            yield CustomerLine(
+                name=row["name"] or row["id"] or "unknown",
+                id=row["id"] or "",
+                kind=row["kind"] or "",
+                value=float(value) if worth and np.isfinite(value) else None,
+                since=wording.day(row["first_at"], zone),
+                last_seen=wording.day(row["last_at"], zone),
+                score=row["score"],
+                metric=row["metric"] or "",
+                open_contacts=row["waiting"],
+                partner=row["partner"] or "",
+            )
+
+
+def _finding(  # noqa: PLR0917 - what was asked, then what was found
+    ask: Ask, who: str, place: str, q: str, rows: tuple[CustomerLine, ...], total: int, values: NDArray[Any] | None
+) -> CustomerList:
+    declared = ask.declarations
+    words = wording.Words(declared.called, declared.called_many)
+    group = f"Seen at {place}" if who == "stage" else TOLD[who]
+    named = f" called {wording.quote(q.strip(), 40)}" if q.strip() else ""
+    value = float(np.nansum(values)) if values is not None else None
+    money = f", worth {wording.money(value, declared.currency)}" if value else ""
+    cautions = []
+    if total > len(rows):
+        cautions.append(Caution(code="cut_off", text=f"{wording.number(len(rows))} of {words.count(total)} are shown."))
+    return CustomerList(
+        answer=f"{group}: {words.count(total)}{named}{money}.",
+        total=total,
+        value=value,
+        currency=declared.currency,
+        rows=rows,
+        cautions=tuple(cautions),
+        next_step="" if total else "Widen the period or the filters, or search for fewer letters.",
+        evidence=ask.evidence(
+            n=total, customers=total, complete="signals without a known customer belong to nobody here"
+        ),
+    )
