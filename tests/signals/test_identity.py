@@ -40,12 +40,12 @@ def _walk(steps):
     for number, (source, target, undo) in enumerate(steps):
         standing[source, target] = (number, undo)
     goes = {}
-    for (source, target), (number, undo) in sorted(standing.items(), key=lambda item: item[1][0]):
+    for (source, target), (_, undo) in sorted(standing.items(), key=lambda item: item[1][0]):
         if not undo:
             goes[source] = target
     result = {}
-    for start in goes:
-        seen, at = [start], goes[start]
+    for start, first in goes.items():
+        seen, at = [start], first
         while at in goes and at not in seen:
             seen.append(at)
             at = goes[at]
@@ -85,7 +85,7 @@ def test_hashes_are_the_lower_half_of_md5_and_shared_ids_are_nobody():
     ids = ["a", "guest", None, "NULL", " Unknown ", "", "0", "ä"]
     with duckdb.connect() as connection:
         found = hashes(connection, "person", pa.chunked_array([ids], pa.string()))
-    wanted = int.from_bytes(hashlib.md5(b"person:a").digest()[8:], "little", signed=True)
+    wanted = int.from_bytes(hashlib.md5(b"person:a", usedforsecurity=False).digest()[8:], "little", signed=True)
     assert found[0] == wanted == customer_hash("person", "a")
     assert found[-1] == customer_hash("person", "ä")
     assert set(found[1:-1].tolist()) == {NOBODY}

@@ -65,7 +65,7 @@ def test_a_damaged_lake_file_is_set_aside_named_and_made_again(filled, tools, da
 
 @DAMAGES
 def test_a_damaged_segment_is_refused_by_name_and_never_served(filled, damage):
-    segment = sorted((filled / "inbox").glob("*.parquet"))[0]
+    segment = min((filled / "inbox").glob("*.parquet"))
     damage(segment)
     with pytest.raises(Damaged, match=segment.name) as caught:
         Workspace.open(filled, given=GIVEN)
@@ -74,7 +74,7 @@ def test_a_damaged_segment_is_refused_by_name_and_never_served(filled, damage):
 
 @DAMAGES
 def test_a_damaged_id_run_is_made_again_and_duplicates_are_still_known(filled, tools, some_rows, damage):
-    damage(sorted((filled / "ids").glob("*.ids"))[0])
+    damage(min((filled / "ids").glob("*.ids")))
     with Workspace.open(filled, given=GIVEN) as workspace:
         assert tools.add(workspace, "order", some_rows(1, 40))[1].stored == 0
 
@@ -87,7 +87,7 @@ def test_a_touched_but_unchanged_file_is_fine(filled):
 
 
 def test_a_flip_that_leaves_size_and_time_is_found_by_verify(filled):
-    path = sorted((filled / "inbox").glob("*.parquet"))[0]
+    path = min((filled / "inbox").glob("*.parquet"))
     stat = path.stat()
     _flip(path)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -103,14 +103,13 @@ def test_state_that_is_no_database_is_named(filled):
         Workspace.open(filled, given=GIVEN)
 
 
-@pytest.mark.parametrize("call", ["fsync", "rename"])
-@pytest.mark.parametrize("nth", [1, 2, 3, 5, 8])
-def test_a_write_that_fails_leaves_everything_as_it_was(workspace, tools, some_rows, monkeypatch, call, nth):
+@pytest.mark.parametrize("failing", [(call, nth) for call in ("fsync", "rename") for nth in (1, 2, 3, 5, 8)])
+def test_a_write_that_fails_leaves_everything_as_it_was(workspace, tools, some_rows, monkeypatch, failing):
     tools.add(workspace, "order", some_rows(1, 20))
     tools.settle(workspace)
     before = [tools.query(workspace, sql) for sql in SQL]
     with monkeypatch.context() as patch:
-        _fail_at(patch, call, nth)
+        _fail_at(patch, *failing)
         try:
             tools.add(workspace, "order", some_rows(5, 20))
             tools.settle(workspace)

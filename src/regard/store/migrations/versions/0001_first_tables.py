@@ -14,6 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Make the tables of the inbox, the lake and what people declare and do."""
     _intake()
+    _log()
     _lake()
     _people()
 
@@ -45,6 +46,9 @@ def _intake() -> None:
         sa.Column("mtime_ns", sa.BigInteger(), nullable=False),
         sa.Column("checksum", sa.String(), nullable=False),
     )
+
+
+def _log() -> None:
     op.create_table(
         "meta",
         sa.Column("name", sa.String(), primary_key=True),
