@@ -16,24 +16,43 @@ from regard.web.refusals import not_found
 from regard.web.workers import Failed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
 
     from regard.web.catalogue import Told
     from regard.web.findings import Answered, Kept
     from regard.web.slices import Slice
+    from regard.web.telling import Speaker
 
 STATE = "report/state"
+CHAPTERS = (
+    ("Your customer base", "customers/ledger"),
+    ("How customers feel", "listening/scores"),
+    ("Where it hurts", "journey/map"),
+    ("What drives it", "listening/drivers"),
+    ("What they ask us for help with", "listening/contacts"),
+    ("What we promised", "journey/promises"),
+    ("In their own words", "listening/verbatims"),
+)
+FIRST_LOOK, GLANCE = 0.7, 0.15
+"""Seconds a page waits for answers before it is sent without them; they come as parts."""
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """A figure that stands alone carries its own style sheet; nothing else in it may do anything."""
 
 
 async def state(request: Request) -> Response:
-    """The State of the Customer, live."""
+    """The State of the Customer, live: chapters as letters have them, each arriving when it is ready."""
     catalogue = await house(request).catalogue()
-    question = catalogue.find(STATE)
-    if question is None:
+    if not house(request).findings.pulse().received:
         return RedirectResponse("/sources", 303)
-    return await _shown(request, question, template="state.html", title="State of the Customer")
+    seen = slices.read(request.query_params)
+    chapters = [(title, q) for title, path in CHAPTERS if (q := catalogue.find(path)) is not None]
+    ready = await _ready(request, [q for _, q in chapters], seen, FIRST_LOOK)
+    return await page(
+        request, "state.html", title="State of the Customer", room="report", chapters=chapters, ready=ready, slice=seen,
+        whole=catalogue.find(STATE),
+    )  # fmt: skip
 
 
 async def room(request: Request) -> Response:
@@ -46,10 +65,26 @@ async def room(request: Request) -> Response:
     seen = slices.read(request.query_params)
     askable = [q for q in listed if not any(p.required for p in q.parameters)]
     other = [q for q in listed if q not in askable]
+    ready = await _ready(request, askable, seen, GLANCE)
     return await page(
         request, "room.html", title=ROOMS.get(name, name.title()), room=name, askable=askable, other=other, slice=seen,
-        words=ROOM_WORDS.get(name, ""),
+        words=ROOM_WORDS.get(name, ""), ready=ready,
     )  # fmt: skip
+
+
+async def _ready(request: Request, asked: Sequence[Told], seen: Slice, patience: float) -> dict[str, Any]:
+    """The answers that are there at once, or nearly; the others come later as parts."""
+    here = house(request)
+    company = await here.company()
+    scope = slices.Slice(scope=seen.scope, arguments={})
+    told = await asyncio.gather(
+        *(here.findings.get("ask", _given(q, scope), patience=patience) for q in asked), return_exceptions=True
+    )
+    found = {}
+    for question, answered in zip(asked, told, strict=True):
+        if not isinstance(answered, BaseException) and answered.kept is not None and not answered.computing:
+            found[question.path] = await _view(question, answered.kept, company.speaker, scope)
+    return found
 
 
 async def question(request: Request) -> Response:
@@ -89,7 +124,7 @@ async def _shown(request: Request, question: Told, *, template: str, title: str)
     kept = answered.kept if answered else None
     return await page(
         request, template, title=title, room=question.room, question=question, slice=seen, missing=[], error=error,
-        found=await _view(question, kept, company.speaker) if kept else None, computing=bool(answered and answered.computing),
+        found=await _view(question, kept, company.speaker, seen) if kept else None, computing=bool(answered and answered.computing),
         status=error.status if error and error.status >= 400 else 200,
     )  # fmt: skip
 
@@ -99,12 +134,12 @@ async def _piece(request: Request, question: Told, seen: Slice, answered: Answer
     if answered is None or answered.kept is None or (answered.computing and piece == "answer"):
         return Response(status_code=202)
     company = await house(request).company()
-    found = await _view(question, answered.kept, company.speaker)
-    template = {"card": "_card.html", "state": "_state.html"}.get(piece, "_answer.html")
+    found = await _view(question, answered.kept, company.speaker, seen)
+    template = {"card": "_card.html", "chapter": "_chapter.html"}.get(piece, "_answer.html")
     return part(request, template, question=question, found=found, slice=seen, company=company, computing=False)
 
 
-async def _view(question: Told, kept: Kept, speaker: Any) -> dict[str, Any]:
+async def _view(question: Told, kept: Kept, speaker: Speaker, seen: Slice) -> dict[str, Any]:
     """A kept answer as templates want it; a large one is taken apart outside the event loop's turn."""
     said = msgspec.json.decode(kept.body)
     finding = said["finding"]
@@ -114,7 +149,7 @@ async def _view(question: Told, kept: Kept, speaker: Any) -> dict[str, Any]:
         "figure": said["figure"],
         "numbers": speaker.numbers(finding, question),
         "remarks": speaker.remarks(finding, question),
-        "tables": speaker.tables(finding, question),
+        "tables": speaker.tables(finding, question, seen),
         "age": kept.age,
     }
 

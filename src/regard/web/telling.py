@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from regard import wording
+from regard.web.trails import FIRST_TABLES, trails
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from regard.web.catalogue import Field, Told
+    from regard.web.slices import Slice
 
 SHOWN_ROWS = 200
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
@@ -32,11 +34,11 @@ _SECONDS = re.compile(r"\bin seconds\b|\bseconds\b", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One shown value: its text, whether it is a number, and a machine-readable value to sort by."""
+    """One shown value: its text, whether it is a number, and where it leads."""
 
     text: str
     number: bool = False
-    sort: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,7 @@ class Table:
     columns: Sequence[tuple[str, str, bool]]
     rows: Sequence[Sequence[Cell]]
     left: int
-    raw: Sequence[Mapping[str, Any]]
+    quotes: Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +61,9 @@ class Speaker:
     currency: str = ""
     zone: str = "UTC"
 
-    def cell(self, value: Any, field: Field) -> Cell:
+    def cell(self, value: Any, field: Field, href: str = "") -> Cell:
         """One value as its field means it."""
-        number = field.shape in {"number", "whole"}
-        sort = str(value) if number and value is not None else ""
-        return Cell(text=self.say(value, field), number=number or field.shape == "interval", sort=sort)
+        return Cell(text=self.say(value, field), number=field.shape in {"number", "whole", "interval"}, href=href)
 
     def say(self, value: Any, field: Field) -> str:
         """One value in words."""
@@ -105,22 +105,50 @@ class Speaker:
             return wording.signed(value, 1)
         return str(value) if unit == "plain" else wording.number(value)
 
-    def tables(self, finding: Mapping[str, Any], question: Told) -> list[Table]:
-        """The finding's tables that hold rows."""
-        return [self._table(finding[t.name], t) for t in question.tables if finding.get(t.name)]
+    def tables(self, finding: Mapping[str, Any], question: Told, seen: Slice) -> list[Table]:
+        """The finding's tables that hold rows, in the order people read them."""
+        first = FIRST_TABLES.get(question.path, ())
+        fields = sorted(question.tables, key=lambda f: first.index(f.name) if f.name in first else len(first))
+        return [self._table(finding[f.name], f, question, seen) for f in fields if finding.get(f.name)]
 
-    def _table(self, rows: Sequence[Mapping[str, Any]], field: Field) -> Table:
+    def _table(self, rows: Sequence[Mapping[str, Any]], field: Field, question: Told, seen: Slice) -> Table:
         columns = [c for c in field.columns if any(_filled(r.get(c.name)) for r in rows)]
+        if any(c.name == "name" for c in columns) and question.path != "customers/list":
+            columns = [c for c in columns if c.name != "customer"]
         shown = rows[:SHOWN_ROWS]
+        led = [trails(question.path, r, seen) for r in shown]
         return Table(
             name=field.name,
             title="" if field.name in {"rows", "table"} else wording.title(field.name),
             help=field.help,
             columns=[(heading(c), c.help, c.shape in {"number", "whole", "interval"}) for c in columns],
-            rows=[[self.cell(r.get(c.name), c) for c in columns] for r in shown],
+            rows=[
+                [self.cell(r.get(c.name), c, way.get(c.name, "")) for c in columns]
+                for r, way in zip(shown, led, strict=True)
+            ],
             left=len(rows) - len(shown),
-            raw=shown,
+            quotes=self._quotes(shown, field, led),
         )
+
+    def _quotes(
+        self, rows: Sequence[Mapping[str, Any]], field: Field, led: Sequence[Mapping[str, str]]
+    ) -> list[dict[str, str]]:
+        """Rows that are somebody's own words, to be shown as such."""
+        columns = {c.name: c for c in field.columns}
+        if "verbatim" not in columns:
+            return []
+        return [
+            {
+                "words": r["verbatim"],
+                "name": r.get("name") or r.get("customer") or "",
+                "href": way.get("name", ""),
+                "about": ", ".join(
+                    self.say(r[n], columns[n]) for n in ("group", "place", "part", "area", "issue", "at") if r.get(n)
+                ),
+            }
+            for r, way in zip(rows, led, strict=True)
+            if r.get("verbatim")
+        ]
 
     def numbers(self, finding: Mapping[str, Any], question: Told) -> list[tuple[str, str, str, str]]:
         """The finding's single numbers: heading, words, its interval in words, help; what is empty is left out."""
