@@ -53,12 +53,12 @@ class ByteStream:
         self.consumed = 0
         self.inflated = 0
         self.replaced = 0
-        self._file = open_file(path)
         self._gunzip = zlib.decompressobj(31) if gzipped else None
         self._pending = b""
         utf8 = encoding.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii"}
         self._decoder = None if utf8 else codecs.getincrementaldecoder(encoding)(errors="replace")
         self._start = True
+        self._file = open_file(path)
 
     def read(self, size: int) -> bytes:
         """At least one byte and about `size`, or b"" at the end.

@@ -24,7 +24,7 @@ _TIME = re.compile(
 _DATE = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})")
 _NAMED = re.compile(
     r"(?:(?P<wd>(?:mon|tue|wed|thu|fri|sat|sun)),? )?"
-    rf"(?:(?P<d1>\d{{1,2}})(?P<s1>[- ])(?P<m1>{_LONG}|{_MONTH})(?P<s2>[- ])"
+    rf"(?:(?P<d1>\d{{1,2}})(?P<s1>[-/ ])(?P<m1>{_LONG}|{_MONTH})(?P<s2>[-/ ])"
     rf"(?P<y1>\d{{4}}|\d{{2}})|(?P<m2>{_LONG}|{_MONTH}) (?P<d2>\d{{1,2}}),? (?P<y2>\d{{4}}))",
     re.IGNORECASE,
 )

@@ -59,12 +59,12 @@ class Plan:
         values = ", ".join(f"{c.sql} AS v{i}" for i, c in enumerate(self.targets.values()))
         out = ", ".join(f'v{i} AS "{name}"' for i, name in enumerate(self.targets))
         names = list(self.targets)
-        wrong = [
-            f"WHEN {c.bad.replace(VALUE, f'v{i}')} THEN {i + 1}" for i, c in enumerate(self.targets.values()) if c.bad
-        ]
+        bad = {name: c.bad.replace(VALUE, f"v{i}") for i, (name, c) in enumerate(self.targets.items()) if c.bad}
+        wrong = [f"WHEN {condition} THEN {names.index(name) + 1}" for name, condition in bad.items()]
         wrong += [f"WHEN v{names.index(n)} IS NULL THEN {-names.index(n) - 1}" for n in self.needs]
         code = f"CASE {' '.join(wrong)} ELSE 0 END" if wrong else "0"
-        keep = " OR ".join(f"v{names.index(n)} IS NOT NULL" for n in self.skip_without) or "true"
+        filled = [f"v{names.index(n)} IS NOT NULL OR {bad.get(n, 'false')}" for n in self.skip_without]
+        keep = " OR ".join(filled) or "true"
         inner = f"SELECT *, {values} FROM chunk WHERE {self.when}"
         return f"SELECT _row, {out}, CAST({code} AS INTEGER) AS _wrong FROM ({inner}) WHERE {keep}"
 

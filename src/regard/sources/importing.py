@@ -235,8 +235,9 @@ class _Run:
         self.rejects = Rejects(rejects / f"import-{self.batch.id}.csv", limits=limits)
 
     def close(self) -> None:
-        """Lets go of the database."""
+        """Lets go of the database and the file of bad rows."""
         self.connection.close()
+        self.rejects.close()
 
     def _compile(self) -> dict[str, list[list[Plan]]]:
         """Plans of the straight inputs, for each of their files; finds unknown columns before anything is handed on."""

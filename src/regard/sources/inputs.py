@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -130,11 +130,15 @@ def straight(
 def ahead(chunks: Iterable[T]) -> Iterator[T]:
     """The same, each item made while the one before it is used; both halves leave Python's lock most of the time."""
     items = iter(chunks)
-    with ThreadPoolExecutor(1, thread_name_prefix="reading") as thread:
-        following = thread.submit(next, items, None)
-        while (item := following.result()) is not None:
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="reading") as thread:
             following = thread.submit(next, items, None)
-            yield item
+            while (item := following.result()) is not None:
+                following = thread.submit(next, items, None)
+                yield item
+    finally:
+        if isinstance(items, Generator):  # an import that is stopped lets its file go at once
+            items.close()
 
 
 def _from(lines: Callable[[], Lines], start: int) -> Callable[[], Lines]:

@@ -24,11 +24,11 @@ A mapping is data: nothing in it is run, and no name in it reaches the engine's 
 
 from __future__ import annotations
 
-import re
 import tomllib
+from collections.abc import Iterator
 from datetime import date, datetime
 from datetime import time as clock
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -40,6 +40,7 @@ from regard.sources.tomlpositions import line_of, positions
 
 Scalar = str | int | float | bool
 Names = str | tuple[str, ...]
+Places = tuple[str | int, ...]
 
 
 class Test(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -215,7 +216,7 @@ def read_mapping(text: str, *, name: str = "mapping.toml") -> Mapping:
     try:
         mapping = msgspec.convert(data, Mapping)
     except msgspec.ValidationError as error:
-        message, path = _split(str(error))
+        message, path = _blame(data, Mapping, ()) or (str(error), ())
         raise BadInput(
             f"{_dotted(path)} is not as a mapping needs it: {message}.",
             where=f"{name} line {line_of(found, path)}",
@@ -234,20 +235,39 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, (datetime, date, clock)) else value
 
 
-def _split(text: str) -> tuple[str, tuple[str | int, ...]]:
-    message, _, where = text.partition(" - at `")
-    parts = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]|\[\.\.\.\]", where)
-    path: list[str | int] = [int(place) if place else name for name, place in parts]
-    return message, tuple(p for p in path if p != "")
+def _blame(value: Any, hint: Any, path: Places) -> tuple[str, Places] | None:
+    """What of a value does not fit its type, and the path to it; None where it fits."""
+    try:
+        msgspec.convert(value, hint)
+    except msgspec.ValidationError as error:
+        for key, inner, inner_hint in _inside(value, hint):
+            found = _blame(inner, inner_hint, (*path, key))
+            if found is not None:
+                return found
+        return str(error).partition(" - at ")[0], path
+    return None
 
 
-def _dotted(path: tuple[str | int, ...]) -> str:
+def _inside(value: Any, hint: Any) -> Iterator[tuple[str | int, Any, Any]]:
+    """What a value holds, each with its key and its type."""
+    for option in (hint, *get_args(hint)):
+        args = get_args(option)
+        if isinstance(option, type) and issubclass(option, msgspec.Struct) and isinstance(value, dict):
+            types = {f.encode_name: f.type for f in msgspec.structs.fields(option)}
+            yield from ((k, v, types[k]) for k, v in value.items() if k in types)
+        elif get_origin(option) is dict and isinstance(value, dict):
+            yield from ((k, v, args[1]) for k, v in value.items())
+        elif get_origin(option) is tuple and isinstance(value, list):
+            yield from (
+                (i, v, args[min(i, len(args) - 1)] if args[-1] is not ... else args[0]) for i, v in enumerate(value)
+            )
+
+
+def _dotted(path: Places) -> str:
     return ".".join(str(p + 1) if isinstance(p, int) else p for p in path) or "The mapping"
 
 
-def _known_keys(
-    data: Any, kind: type, path: tuple[str | int, ...], found: dict[tuple[str | int, ...], int], name: str
-) -> None:
+def _known_keys(data: Any, kind: type, path: Places, found: dict[Places, int], name: str) -> None:
     """Names the unknown key and the nearest known one, which msgspec alone does not."""
     if not isinstance(data, dict):
         return
@@ -281,14 +301,14 @@ def _structs(hint: Any) -> list[tuple[type, str]]:
 class _Check:
     """Where a mistake is said to be."""
 
-    def __init__(self, name: str, lines: dict[tuple[str | int, ...], int]) -> None:
+    def __init__(self, name: str, lines: dict[Places, int]) -> None:
         self.name, self.lines = name, lines
 
     def at(self, *path: str | int) -> str:
         return f"{self.name} line {line_of(self.lines, path)}" if self.lines else f"{self.name} {_dotted(path)}"
 
 
-def check(mapping: Mapping, *, name: str = "mapping", lines: dict[tuple[str | int, ...], int] | None = None) -> None:
+def check(mapping: Mapping, *, name: str = "mapping", lines: dict[Places, int] | None = None) -> None:
     """Everything about a mapping that does not need the files.
 
     Raises:

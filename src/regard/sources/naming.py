@@ -245,8 +245,8 @@ def is_id(column: Column) -> bool:
 
 def is_words(column: Column) -> bool:
     """Whether its values are sentences rather than names or codes."""
-    spaces = sum(" " in example for example in column.examples)
-    return column.holds == "text" and column.length > 20 and spaces * 2 >= len(column.examples) and column.distinct > 3
+    spaces = sum(example.count(" ") >= 2 for example in column.examples)
+    return column.holds == "text" and column.length > 14 and spaces * 2 >= len(column.examples) and column.distinct > 3
 
 
 def is_score(column: Column) -> bool:
