@@ -10,6 +10,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from regard.errors import BadInput, UnknownName
@@ -153,10 +154,12 @@ def checked(period: Period, *, where: str) -> Period:
     return period
 
 
+@lru_cache(maxsize=256)
 def offsets(zone: ZoneInfo, first: datetime, last: datetime) -> list[tuple[datetime | None, int]]:
     """The zone's offsets between two instants: (UTC instant it begins, None for the earliest; seconds east of UTC).
 
-    Statements add these to UTC instants to get local days, so that every engine counts the same days.
+    Statements add these to UTC instants to get local days, so that every engine counts the same days. The list is
+    shared between callers: read it, do not change it.
     """
     found: list[tuple[datetime | None, int]] = [(None, _offset(zone, first))]
     step = timedelta(days=1)

@@ -161,23 +161,34 @@ def scoped(statement: str, scope: Scope, declarations: Declarations, *, dialect:
     """
     nouns = nouns_of(statement)
     _check_reach(nouns, scope, declarations)
+    recursive, own, body = _apart(statement, dialect)
+    heads = [_cte(noun, _definition(noun, scope, declarations), dialect) for noun in nouns]
+    with_ = f"WITH {'RECURSIVE ' if recursive else ''}{', '.join([*heads, *own])} " if heads or own else ""
+    return f"{with_}{body}"
+
+
+@lru_cache(maxsize=512)
+def _apart(statement: str, dialect: str) -> tuple[bool, tuple[str, ...], str]:
+    """Whether a statement's WITH is recursive, its own CTEs, and what it selects: written once, not at every view."""
     tree = _parsed(statement).copy()
     own = tree.args.get("with_") or tree.args.get("with")
-    ctes = [_cte(noun, _definition(noun, scope, declarations)) for noun in nouns]
-    if own is not None:
-        own.set("expressions", ctes + own.expressions)
-        return str(tree.sql(dialect=dialect))
-    body = str(tree.sql(dialect=dialect))
-    heads = ", ".join(cte.sql(dialect=dialect) for cte in ctes)
-    return f"WITH {heads} {body}" if heads else body
+    if own is None:
+        return False, (), str(tree.sql(dialect=dialect))
+    own.pop()
+    ctes = tuple(str(cte.sql(dialect=dialect)) for cte in own.expressions)
+    return bool(own.args.get("recursive")), ctes, str(tree.sql(dialect=dialect))
 
 
-def _cte(noun: str, definition: str) -> exp.CTE:
-    return exp.CTE(
+def _cte(noun: str, definition: str, dialect: str) -> str:
+    """A noun's definition in front of a statement: made in DuckDB's words, parsed only for other engines."""
+    if dialect == "duckdb":
+        return f'"{noun}" AS NOT MATERIALIZED ({definition})'
+    tree = exp.CTE(
         this=sqlglot.parse_one(definition, dialect="duckdb"),
         alias=exp.TableAlias(this=exp.to_identifier(noun)),
         materialized=False,
     )
+    return str(tree.sql(dialect=dialect))
 
 
 def _check_reach(nouns: list[str], scope: Scope, declarations: Declarations) -> None:
