@@ -65,7 +65,7 @@ def test_planted_effects_come_back_inside_their_intervals(view_of, log):
     assert rows["broken:delivery"].key
     assert rows["waited:recent"].key
     assert found.loses == "Delivery promise broken"
-    assert "What loses most is a broken delivery promise" in found.answer
+    assert "What loses most: a broken delivery promise" in found.answer
     assert found.rows[0].name == "broken:delivery"
 
 

@@ -161,7 +161,7 @@ def contacts(*, ask: Ask) -> Contacts:
         answer="", n=int(cells.now.sum()), before_n=int(cells.before.sum()),
         active=float(around.now) if around.known else None, rate=_rate(together[0].rate_now, around),
         interval=_interval(read.total_rate, around), before=_rate(together[0].rate_before, around),
-        direction=together[0].direction, tested=sum(np.isfinite(c.q) for c in read.changes), rows=rows,
+        direction=together[0].direction, tested=sum(bool(np.isfinite(c.q)) for c in read.changes), rows=rows,
         said=_said(ask, told), times=_times(ask), slices=_slices(ask, around),
         cautions=_cautions(read, rows), evidence=_evidence(read),
     )  # fmt: skip

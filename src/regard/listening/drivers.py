@@ -229,9 +229,7 @@ def _order(row: DriverRow) -> tuple[bool, float, float]:
 def _finding(ask: Ask, read: _Read, families: dict[str, Family], rows: tuple[DriverRow, ...], value_is: str) -> Drivers:
     experience, parts = families["experience"].explained, families["part"].explained
     left = [LeftRow(title=t, why=why) for f in families.values() for t, why in f.left_out]
-    keys = [r for r in rows if r.key]
-    loses = min((r for r in keys if _loses(r) < 0), key=_loses, default=None)
-    wins = max((r for r in keys if (r.reward or 0) > 0 and r is not loses), key=lambda r: r.reward or 0, default=None)
+    loses, wins = _extremes(rows)
     finding = Drivers(
         answer="", metric=read.rule.metric, name=read.rule.name, n=int(np.isfinite(read.score).sum()),
         days=read.asked.days, explained=_value(experience), parts_explained=_value(parts),
@@ -255,24 +253,31 @@ _METHOD = (
 )
 
 
-def _loses(row: DriverRow) -> float:
-    return row.penalty if row.penalty is not None else 0.0
+def _extremes(rows: tuple[DriverRow, ...]) -> tuple[DriverRow | None, DriverRow | None]:
+    """The key drivers that lose and win most. What was lived through comes before parts scored in the same breath."""
+    keys = [r for r in rows if r.key and r.family == "experience"] or [r for r in rows if r.key]
+    # A side is named only where it stands on its own: a driver can be key by one side alone.
+    lost = [r for r in keys if r.penalty is not None and r.penalty_high is not None and r.penalty_high < 0]
+    won = [r for r in keys if r.reward is not None and r.reward_low is not None and r.reward_low > 0]
+    loses = min(lost, key=lambda r: r.penalty or 0.0, default=None)
+    wins = max((r for r in won if r is not loses), key=lambda r: r.reward or 0.0, default=None)
+    return loses, wins
 
 
 def _sentence(rule: Rule, loses: DriverRow | None, wins: DriverRow | None, rows: tuple[DriverRow, ...]) -> str:
-    unit = "stars" if rule.metric == "stars" else "points"
-    if loses and wins:
+    unit = "stars" if rule.metric == "stars" else f"points of the {rule.name} question"
+    if not loses and not wins:
         return (
-            f"What loses most is {_small(loses.bad)}, {number(abs(loses.penalty or 0), 1)} {unit} of the {rule.name} "
-            f"score given; what wins most is {_small(wins.good)}, {number(wins.reward, 1)}."
+            f"Nothing known of those who answered moves the score beyond chance ({count(len(rows), 'fact')} weighed)."
         )
+    told = []
     if loses:
-        told = between(loses.penalty_low, loses.penalty_high, lambda v: signed(v, 1))
-        return f"What loses most is {_small(loses.bad)}: {signed(loses.penalty, 1)} {unit}, {told}."
+        ends = between(loses.penalty_low, loses.penalty_high, lambda v: signed(v, 1))
+        told.append(f"What loses most: {_small(loses.bad)}, {signed(loses.penalty, 1)} {unit} ({ends}).")
     if wins:
-        told = between(wins.reward_low, wins.reward_high, lambda v: signed(v, 1))
-        return f"What wins most is {_small(wins.good)}: {signed(wins.reward, 1)} {unit}, {told}."
-    return f"Nothing known of those who answered moves the score beyond chance ({count(len(rows), 'fact')} weighed)."
+        ends = between(wins.reward_low, wins.reward_high, lambda v: signed(v, 1))
+        told.append(f"What wins most: {_small(wins.good)}, {signed(wins.reward, 1)} {unit} ({ends}).")
+    return " ".join(told)
 
 
 def _small(text: str) -> str:

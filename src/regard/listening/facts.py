@@ -6,7 +6,7 @@ which answers stand on its bad and its good side. Not applicable is not missing:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,6 +45,8 @@ class Fact:
         bad: Answers on the bad side.
         good: Answers on the good side.
         plain: Whether it is so or is not, without anything between.
+        tier: Which facts come first where the answers cannot carry all: 0 what went wrong or well, 1 what
+            customers did and when, 2 which features they used.
         more: What more of it is: worse, better, or unknown until seen.
     """
 
@@ -58,6 +60,7 @@ class Fact:
     bad: Mask
     good: Mask
     plain: bool = False
+    tier: int = 0
     more: Literal["worse", "better", ""] = "worse"
 
     @property
@@ -256,7 +259,7 @@ def contacts(ask: Ask, asked: Asked) -> Iterator[Fact]:
         none = number == 0
         if which == "recent":
             words = ("asking for help", "never asking for help")
-            yield yes_or_no("asked_for_help", "Asked for help", words, ~none, ~asked.known, when=when)
+            yield replace(yes_or_no("asked_for_help", "Asked for help", words, ~none, ~asked.known, when=when), tier=1)
         for column, text in (("waited", "first answer"), ("solving", "solution")):
             hours = asked.spread(part, column)
             words = (f"a long wait for a {text}", f"a short wait for a {text}")
@@ -279,7 +282,7 @@ def events(ask: Ask, asked: Asked) -> Iterator[Fact]:
     total, errors, days = (asked.spread(table, n, 0.0) for n in ("events", "errors", "days"))
     away = ~asked.known
     words = ("little use", "much use")
-    yield amount("active_days", "Days of use", words, days, away, when=asked.when, more="better")
+    yield replace(amount("active_days", "Days of use", words, days, away, when=asked.when, more="better"), tier=1)
     rate = np.minimum(100 * errors / np.maximum(total, 1), 50)
     words = ("many errors", "few errors")
     yield amount("errors", "Errors met", words, rate, away | (total == 0), when=asked.when)
@@ -293,7 +296,8 @@ def events(ask: Ask, asked: Asked) -> Iterator[Fact]:
         text = f"{moments[at][0]}: {title(str(name)).lower()}"
         words = (f"no {title(str(name)).lower()}", title(str(name)).lower())
         away = ~asked.known | (total == 0)
-        yield yes_or_no(f"did:{name}", text, words, _any(asked, place[at]), away, when=asked.when, more="better")
+        done = yes_or_no(f"did:{name}", text, words, _any(asked, place[at]), away, when=asked.when, more="better")
+        yield replace(done, tier=2)
 
 
 def starts(ask: Ask, asked: Asked) -> Iterator[Fact]:
@@ -311,7 +315,7 @@ def starts(ask: Ask, asked: Asked) -> Iterator[Fact]:
             continue
         quick = _any(asked, place[at & (days >= 0) & (days <= QUICK_DAYS)])
         words = (f"{name} later than a week after the start", f"{name} within a week of the start")
-        yield yes_or_no(f"quick:{name}", f"{name} within a week", words, quick, ~ripe, more="better")
+        yield replace(yes_or_no(f"quick:{name}", f"{name} within a week", words, quick, ~ripe, more="better"), tier=1)
 
 
 def orders(ask: Ask, asked: Asked) -> Iterator[Fact]:
@@ -332,7 +336,8 @@ def orders(ask: Ask, asked: Asked) -> Iterator[Fact]:
             yield amount("lines:this", "Articles in one order", words, lines, none, more="")
         else:
             words = ("no order", "an order")
-            yield yes_or_no("ordered", "Ordered", words, lines > 0, ~asked.known, when=when, more="better")
+            bought = yes_or_no("ordered", "Ordered", words, lines > 0, ~asked.known, when=when, more="better")
+            yield replace(bought, tier=1)
 
 
 def prices(ask: Ask, asked: Asked) -> Iterator[Fact]:
@@ -343,7 +348,7 @@ def prices(ask: Ask, asked: Asked) -> Iterator[Fact]:
     words = ("a higher price for the same plan", "the same price")
     yield yes_or_no("price_rise", "Price went up", words, dearer > 0, away, when=asked.when)
     words = ("long with us", "new with us")
-    yield amount("tenure", "Time with us", words, tenure / 365.25, np.isnan(tenure), more="")
+    yield replace(amount("tenure", "Time with us", words, tenure / 365.25, np.isnan(tenure), more=""), tier=1)
 
 
 def service(ask: Ask, asked: Asked) -> Iterator[Fact]:
@@ -365,4 +370,5 @@ def messages(ask: Ask, asked: Asked) -> Iterator[Fact]:
     table = ask.table("drivers_messages.sql", **asked.parameters)
     number = asked.spread(table, "messages", 0.0)
     words = ("many messages from us", "few messages from us")
-    yield amount("messages", "Messages from us", words, number, ~asked.known, when=asked.when, more="")
+    sent = amount("messages", "Messages from us", words, number, ~asked.known, when=asked.when, more="")
+    yield replace(sent, tier=1)

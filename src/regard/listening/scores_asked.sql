@@ -3,7 +3,9 @@ WITH asked AS (
     SELECT customer, min(occurred_at) AS at
     FROM messages
     WHERE period = 'now' AND customer IS NOT NULL
-      AND (($survey = '' AND lower(coalesce(topic, '')) LIKE 'survey%') OR topic = $survey OR $survey = '' AND topic IN (SELECT DISTINCT survey FROM answers WHERE survey IS NOT NULL))
+      AND ($survey = '' OR topic = $survey)
+      AND (lower(coalesce(topic, '')) LIKE 'survey%'
+           OR topic IN (SELECT DISTINCT survey FROM answers WHERE survey IS NOT NULL))
     GROUP BY customer
 ),
 said AS (

@@ -25,7 +25,9 @@ LEAST_SIDE = 15
 """Answers each side of a fact needs."""
 LEAST_CUSTOMERS = 50
 """Customers below which nothing is weighed."""
-MOST = 24
+MOST = 32
+MOST_USED = 8
+"""Features used that are weighed at most: they move together, and crowd out what the company did."""
 TWINS = 0.95
 CLAIMED = 0.05
 
@@ -233,8 +235,15 @@ def _alike(one: Fact, other: Fact) -> bool:
 
 
 def _widest(facts: list[Fact], most: int) -> tuple[list[Fact], list[tuple[str, str]]]:
-    """As many facts as the answers can carry, those seen on both sides most often first: chosen without the score."""
-    order = sorted(range(len(facts)), key=lambda i: -min(int(facts[i].bad.sum()), int(facts[i].good.sum())))
+    """As many facts as the answers can carry, chosen without the score.
+
+    What the company did comes before what the customer used; within a tier those seen on both sides most often first.
+    """
+    order = sorted(
+        range(len(facts)), key=lambda i: (facts[i].tier, -min(int(facts[i].bad.sum()), int(facts[i].good.sum())))
+    )
+    used = [i for i in order if facts[i].tier == 2]
+    order = [i for i in order if facts[i].tier < 2 or i in used[:MOST_USED]]
     kept = sorted(order[:most])
-    lost = [(facts[i].title, "more facts than these answers can carry") for i in order[most:]]
+    lost = [(f.title, "more facts than these answers can carry") for i, f in enumerate(facts) if i not in kept]
     return [facts[i] for i in kept], lost
