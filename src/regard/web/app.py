@@ -37,7 +37,7 @@ async def sign_in(request: Request) -> Response:
             return RedirectResponse("/", 303)
         raise Failed(
             "This link has been used, or is too old.", kind="NotPermitted", status=401,
-            hint="Use the newest link in the terminal that runs Regard, or start it again: each start prints a new one.",
+            hint="Use the newest link in the terminal that runs Regard, or start it again for another one.",
         )  # fmt: skip
     assets = {name: asset.url for name, asset in here.assets.items()}
     response = part(request, "welcome.html", assets=assets)

@@ -41,14 +41,15 @@ class Desk:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._company: Company | None = None
-        self._operations: dict[str, Callable[..., Any]] = {
+        own: dict[str, Callable[..., Any]] = {
             "catalogue": self.catalogue,
             "company": self.company,
             "ask": self.ask,
             "sheet": self.sheet,
             "choices": self.choices,
             "search": self.search,
-        } | intake.operations(self)
+        }
+        self._operations = own | intake.operations(self)
 
     def do(self, name: str, given: dict[str, Any]) -> Any:
         """Carry out one operation.

@@ -228,7 +228,8 @@ async def frame(request: Request, room: str) -> dict[str, Any]:
     """What base.html needs; a log or worker that cannot be reached leaves the frame standing."""
     here = house(request)
     seen = slices.read(request.query_params)
-    catalogue, company, choices = Catalogue(code="", questions=()), Company(), {}
+    catalogue, company = Catalogue(code="", questions=()), Company()
+    choices: dict[str, list[str]] = {}
     if request.scope.get("regard.session"):
         with suppress(Failed):
             catalogue = await here.catalogue()

@@ -50,12 +50,10 @@ class Guard:
         app: The pages.
         door: Who is signed in.
         port: The port people use.
-        refused: Makes the page of a refusal: scope, status, what, next step → an ASGI app.
+        refused: Makes the page of a refusal: status, what, next step → an ASGI app.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, door: Door, port: int, refused: Callable[[Scope, int, str, str], ASGIApp]
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, door: Door, port: int, refused: Callable[[int, str, str], ASGIApp]) -> None:
         self._app = app
         self._door = door
         self._port = port
@@ -83,7 +81,7 @@ class Guard:
         except Exception:  # noqa: BLE001 - the last resort: the person gets a page, the terminal the details
             traceback.print_exc(file=sys.stderr)
             if not started:
-                broken = self._refused(scope, 500, "Something broke while this page was made.", "Try it once more.")
+                broken = self._refused(500, "Something broke while this page was made.", "Try it once more.")
                 await broken(scope, receive, sent)
 
     def _judge(self, scope: Scope) -> ASGIApp | None:
@@ -92,24 +90,21 @@ class Guard:
         names = [f"{name}:{self._port}" for name in LOCAL_NAMES]
         if not _is_loopback(scope.get("client")) or headers.get("host", "").lower() not in names:
             return self._refused(
-                scope, 421, "These pages answer on this machine only.", f"Open http://127.0.0.1:{self._port}/"
+                421, "These pages answer on this machine only.", f"Open http://127.0.0.1:{self._port}/"
             )
         if len(scope.get("query_string", b"")) > LONGEST_QUERY:
-            return self._refused(scope, 414, "This address is too long.", "Take some filters away.")
+            return self._refused(414, "This address is too long.", "Take some filters away.")
         cookie = session_cookie(headers.get("cookie", ""), self._port)
         signed_in = bool(cookie) and self._door.is_session(cookie)
         scope["regard.session"] = cookie if signed_in else ""
         if not signed_in and not scope["path"].startswith(OPEN):
             return self._refused(
-                scope,
                 401,
                 "Please sign in first.",
                 "Use the link in the terminal that runs Regard, or start it again for a new one.",
             )
         if scope["method"] not in SAFE and not _same_origin(headers):
-            return self._refused(
-                scope, 403, "This form came from somewhere else.", "Open the page here and send it again."
-            )
+            return self._refused(403, "This form came from somewhere else.", "Open the page here and send it again.")
         return None
 
 

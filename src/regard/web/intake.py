@@ -1,4 +1,4 @@
-"""What a worker does for Sources and Settings: files recognised and imported, batches, the ledger, declarations, people.
+"""What a worker does for Sources and Settings: files recognised and imported, the ledger, declarations, people.
 
 Long operations are iterators: each step is told to the person who waits, the last thing they give is the result.
 """

@@ -121,10 +121,10 @@ async def _shown(request: Request, question: Told, *, template: str, title: str)
     if piece:
         return await _piece(request, question, seen, answered, piece)
     company = await here.company()
-    kept = answered.kept if answered else None
+    kept, computing = (answered.kept, answered.computing) if answered else (None, False)
     return await page(
         request, template, title=title, room=question.room, question=question, slice=seen, missing=[], error=error,
-        found=await _view(question, kept, company.speaker, seen) if kept else None, computing=bool(answered and answered.computing),
+        found=await _view(question, kept, company.speaker, seen) if kept else None, computing=computing,
         status=error.status if error and error.status >= 400 else 200,
     )  # fmt: skip
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from regard.errors import RegardError
 from regard.web.frame import ROOMS, house, page, part
 from regard.web.workers import Failed
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from regard.errors import RegardError
 
 TITLES = {400: "That cannot be read", 401: "Sign in", 403: "Not from here", 404: "Nothing here", 405: "Not this way",
           413: "Too large", 414: "Too long", 421: "This machine only", 503: "Not just now"}  # fmt: skip
@@ -28,7 +29,7 @@ def wants_json(path: str, accept: str) -> bool:
     return path.endswith(TWINS) or ("application/json" in accept and "text/html" not in accept)
 
 
-def from_guard(scope: Scope, status: int, what: str, hint: str) -> ASGIApp:
+def from_guard(status: int, what: str, hint: str) -> ASGIApp:
     """The refusal of the guard, as an ASGI app."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,15 +77,12 @@ async def not_found(request: Request) -> Response:
 
 def designed(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint whose errors become pages."""
-    from functools import wraps
-
-    from regard.errors import RegardError as Known
 
     @wraps(endpoint)
     async def safely(request: Request) -> Response:
         try:
             return await endpoint(request)
-        except Known as error:
+        except RegardError as error:
             return await told(request, error)
 
     return safely

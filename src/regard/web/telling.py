@@ -187,7 +187,7 @@ def unit_of(field: Field) -> str:
 
 def heading(field: Field) -> str:
     """A column's heading."""
-    return {"n": "n"}.get(field.name, wording.title(field.name))
+    return {"n": "n", "q": "Words" if field.shape == "text" else "q"}.get(field.name, wording.title(field.name))
 
 
 def _filled(value: Any) -> bool:

@@ -104,7 +104,7 @@ class _Receiver:
     def __init__(self, request: Request, directory: Path) -> None:
         self._request = request
         self._directory = directory
-        self._heads: dict[str, str] = {}
+        self._heads: dict[str, bytes] = {}
         self._head = b""
         self._file: BinaryIO | None = None
         self._field: bytearray | None = None
@@ -125,13 +125,13 @@ class _Receiver:
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
         key = self._head.decode("latin-1").lower()
-        self._heads[key] = self._heads.get(key, "") + data[start:end].decode("utf-8", "replace")
+        self._heads[key] = self._heads.get(key, b"") + data[start:end]
 
     def on_header_end(self) -> None:
         self._head = b""
 
     def on_headers_finished(self) -> None:
-        options: dict[bytes, bytes] = parse_options_header(self._heads.get("content-disposition", ""))[1]
+        options: dict[bytes, bytes] = parse_options_header(self._heads.get("content-disposition", b""))[1]
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         named = options.get(b"filename")
         self._file, self._field = None, None
@@ -183,13 +183,17 @@ async def receive(request: Request, workspace: Path) -> Upload:
         if "x-regard-token" in request.headers:
             receiver.trust(request.headers["x-regard-token"])
         await _stream(request, receiver, boundary, directory)
-        if not receiver.names:
-            raise Failed("No files came with this form.", kind="BadInput", status=400, hint="Choose at least one file.")
+        _check_any(receiver.names)
     except BaseException:
         receiver.close()
         shutil.rmtree(directory, ignore_errors=True)
         raise
     return Upload(directory)
+
+
+def _check_any(names: list[str]) -> None:
+    if not names:
+        raise Failed("No files came with this form.", kind="BadInput", status=400, hint="Choose at least one file.")
 
 
 async def _stream(request: Request, receiver: _Receiver, boundary: bytes, directory: Path) -> None:
@@ -202,7 +206,7 @@ async def _stream(request: Request, receiver: _Receiver, boundary: bytes, direct
             if size > min(LARGEST, room):
                 raise Failed(
                     "These files are larger than what fits here.", kind="BadInput", status=413,
-                    hint="Free some disk, or import them on the command line, where they are read in place: regard import FILE",
+                    hint="Free some disk, or import them where they are, on the command line: regard import FILE",
                 )  # fmt: skip
             parser.write(block)
         parser.finalize()

@@ -46,6 +46,7 @@ class Child:
         self.process = process
         self.used_at = time.monotonic()
         self._next = 0
+        self._killed = False
 
     @classmethod
     async def start(cls, workspace: Path) -> Child:
@@ -60,7 +61,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
-        return self.process.returncode is None
+        return self.process.returncode is None and not self._killed
 
     async def call(self, do: str, given: dict[str, Any], progress: Callable[[Any], None] | None) -> bytes:
         """Send a call and wait for its answer.
@@ -121,6 +122,7 @@ class Child:
 
     def kill(self) -> None:
         """End the process now."""
+        self._killed = True
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
 
@@ -197,20 +199,24 @@ class Workers:
     async def _with_child(
         self, do: str, given: dict[str, Any], limit: float, progress: Callable[[Any], None] | None
     ) -> bytes:
-        child = await self._take()
-        try:
-            async with asyncio.timeout(limit):
-                return await child.call(do, given, progress)
-        except TimeoutError as error:
-            raise Failed(
-                f"This took longer than {limit:.0f} s and was stopped.", kind="TooLong", status=503,
-                hint="Choose a shorter period or fewer filters, or ask it on the command line, where no limit holds.",
-            ) from error  # fmt: skip
-        except ConnectionError as error:
-            child.kill()
-            raise _died(child) from error
-        finally:
-            self._give_back(child)
+        while True:
+            used = bool(self._free)
+            child = await self._take()
+            try:
+                async with asyncio.timeout(limit):
+                    return await child.call(do, given, progress)
+            except TimeoutError as error:
+                raise Failed(
+                    f"This took longer than {limit:g} s and was stopped.", kind="TooLong", status=503,
+                    hint="Choose a shorter period or fewer filters, or ask on the command line, where no limit holds.",
+                ) from error  # fmt: skip
+            except ConnectionError as error:
+                child.kill()
+                # One that had been idle may have died long ago; a new one is asked once before anybody is told.
+                if not used:
+                    raise _died(child) from error
+            finally:
+                self._give_back(child)
 
     async def _take(self) -> Child:
         while self._free:
@@ -257,5 +263,5 @@ class Workers:
 def _died(child: Child) -> Failed:
     return Failed(
         "The process that computed this has ended unexpectedly.", kind="WorkerGone", status=503,
-        where=f"process {child.process.pid}", hint="Reload the page: a new one answers. Nothing that was received is lost.",
+        where=f"process {child.process.pid}", hint="Reload the page: a new one answers. Nothing received is lost.",
     )  # fmt: skip
