@@ -63,7 +63,8 @@ def test_incident_updates_are_versions_of_one_contact(example):
     rows = intake.rows("contact")
     assert done.kinds == {"contact": 119_998}
     assert len({r["key"] for r in rows}) == 20_769
-    assert all(r["version_at"] >= r["occurred_at"] for r in rows[:500])
+    assert sum(r["version_at"] < r["occurred_at"] for r in rows) == 5  # so they are in the file
+    assert [r["key"] for r in rows] == sorted(r["key"] for r in rows)  # in the order of the file
 
 
 def test_conversations_get_their_first_answer_from_their_messages(example):

@@ -122,10 +122,10 @@ def test_a_value_longer_than_the_limit_is_a_bad_row(written):
 
 
 def test_a_gzip_bomb_is_stopped(written):
-    bomb = gzip.compress(b"id,a\n" + b"1,x\n" * 20_000_000, compresslevel=9)
+    bomb = gzip.compress(b"id,a\n" + b"1,x\n" * 2_000_000, compresslevel=9)
 
     with pytest.raises(BadInput, match="times its size"):
-        rows_of(written("bomb.csv.gz", bomb))
+        rows_of(written("bomb.csv.gz", bomb), limits=Limits(inflate_free=1 << 20))
 
 
 def test_a_gzip_cut_short_says_so(written):
@@ -137,13 +137,13 @@ def test_a_gzip_cut_short_says_so(written):
 
 
 def test_bytes_of_another_encoding_late_in_the_file_are_bad_rows(written):
-    good = "".join(f"{i},word\n" for i in range(400_000))
+    good = "".join(f"{i},word\n" for i in range(200_000))
     text = b"id,a\n" + good.encode() + b"x,caf\xe9\n" + good.encode() + b"y,z\n"
 
     rows, _, bad, _ = rows_of(written("a.csv", text))
 
-    assert len(rows) == 800_001
-    assert [(b.line, "not UTF-8" in b.reason) for b in bad] == [(400_002, True)]
+    assert len(rows) == 400_001
+    assert [(b.line, "not UTF-8" in b.reason) for b in bad] == [(200_002, True)]
 
 
 def test_too_many_columns_are_refused(written):

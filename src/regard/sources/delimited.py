@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from regard.sources.bytestream import ByteStream
 
 SHOWN = 200
+PATCH = 1 << 16
 csv.field_size_limit(LIMITS.row_bytes)  # Python's own default, 128 KiB, is below what Regard accepts
 
 
@@ -54,13 +55,69 @@ def read_delimited(stream: ByteStream, dialect: Dialect, limits: Limits) -> Iter
         if not block:
             return
         chunk = _read_fast(block, reader.line, dialect, limits, stream.path.name) if complete else None
-        if chunk is None:
-            rows = _Rows(block, reader.line, dialect, limits, stream.path.name, last=reader.at_end and not reader.left)
-            chunk = rows.chunk()
-            reader.advance(block, rows.used, swallow=rows.swallow)
-        else:
+        if chunk is not None:
             reader.advance(block, len(block))
+        else:
+            patches = _Patches(block, reader.line, dialect, limits, stream.path.name)
+            chunk = patches.read(last=reader.at_end and not reader.left)
+            reader.advance(block, patches.used, swallow=patches.swallow)
         yield chunk
+
+
+class _Patches:
+    """A block with something broken in it, read in small patches: only those that are broken are read row by row.
+
+    Attributes:
+        used: Bytes of the block that were read.
+        swallow: The block ended inside a line that is too long; the rest of it is to be dropped.
+    """
+
+    def __init__(self, block: bytes, line: int, dialect: Dialect, limits: Limits, file: str) -> None:
+        self.block, self.line, self.dialect, self.limits, self.file = block, line, dialect, limits, file
+        self.used = 0
+        self.swallow = False
+
+    def read(self, *, last: bool) -> Chunk:
+        """Every row of the block that can be read, as one chunk."""
+        chunks: list[Chunk] = []
+        size = PATCH
+        while self.used < len(self.block) and not self.swallow:
+            patch, complete = self._patch(size)
+            at_end = self.used + len(patch) == len(self.block)
+            chunk = _read_fast(patch, self.line, self.dialect, self.limits, self.file) if complete else None
+            used = len(patch)
+            if chunk is None:
+                rows = _Rows(patch, self.line, self.dialect, self.limits, self.file, last=last and at_end)
+                chunk, used = rows.chunk(), rows.used
+                if rows.swallow:  # the patch ends inside a line that is too long: to its end, here or in a later block
+                    end = self.block.find(b"\n", self.used + used) + 1
+                    used, self.swallow = (end or len(self.block)) - self.used, not end
+            if not used:
+                if at_end:
+                    break  # the row goes on in the next block
+                size *= 2
+                continue
+            self.line += self.block.count(b"\n", self.used, self.used + used)
+            self.used, size = self.used + used, PATCH
+            chunks.append(chunk)
+        return _together(chunks, self.dialect.names)
+
+    def _patch(self, size: int) -> tuple[bytes, bool]:
+        quote = self.dialect.quote.encode()
+        data = self.block[self.used : self.used + size]
+        if self.used + size >= len(self.block):
+            return data, not self.dialect.escape and not (quote and data.count(quote) % 2)
+        cut, complete = _cut(data, quote, self.limits)
+        return data[:cut], complete and not self.dialect.escape
+
+
+def _together(chunks: Sequence[Chunk], names: tuple[str, ...]) -> Chunk:
+    tables = [c.table for c in chunks]
+    return Chunk(
+        table=pa.concat_tables(tables) if tables else text_table(names, []),
+        lines=lambda: np.concatenate([np.zeros(0, dtype=np.int64), *(c.lines() for c in chunks)]),
+        bad=[row for c in chunks for row in c.bad],
+    )
 
 
 class _Blocks:
@@ -100,7 +157,7 @@ class _Blocks:
         if self.at_end:
             cut, complete = len(data), not quote or data.count(quote) % 2 == 0
         else:
-            cut, complete = self._cut(data, quote)
+            cut, complete = _cut(data, quote, self.limits)
         self.left = data[cut:]
         return data[:cut] if cut < len(data) else data, complete and not self.dialect.escape
 
@@ -121,15 +178,16 @@ class _Blocks:
             self.line += bool(end)
         self.left += more
 
-    def _cut(self, data: bytes, quote: bytes) -> tuple[int, bool]:
-        """The last line break outside quotes; where there is none near the end, the last one, and false."""
-        last = data.rfind(b"\n") + 1
-        cut, odd = last, data.count(quote, 0, last) % 2 if quote else 0
-        while odd and cut > 0 and last - cut < self.limits.row_bytes:
-            before = data.rfind(b"\n", 0, cut - 1) + 1
-            odd = (odd + data.count(quote, before, cut)) % 2
-            cut = before
-        return (cut, True) if cut and not odd else (last or len(data), False)
+
+def _cut(data: bytes, quote: bytes, limits: Limits) -> tuple[int, bool]:
+    """The last line break outside quotes; where there is none near the end, the last one, and false."""
+    last = data.rfind(b"\n") + 1
+    cut, odd = last, data.count(quote, 0, last) % 2 if quote else 0
+    while odd and cut > 0 and last - cut < limits.row_bytes:
+        before = data.rfind(b"\n", 0, cut - 1) + 1
+        odd = (odd + data.count(quote, before, cut)) % 2
+        cut = before
+    return (cut, True) if cut and not odd else (last or len(data), False)
 
 
 def _row_end(block: bytes, dialect: Dialect) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,9 +14,9 @@ import pyarrow as pa
 from msgspec import Meta
 
 from regard.errors import BadInput
-from regard.sources.converting import Plan, connect, convert, plans
+from regard.sources.converting import Converted, Plan, connect, convert, plans
 from regard.sources.frames import Frame
-from regard.sources.inputs import Rows, detect_for, file_frame, is_straight, matched, straight
+from regard.sources.inputs import Rows, ahead, detect_for, file_frame, is_straight, matched, straight
 from regard.sources.joining import Tables
 from regard.sources.limits import LIMITS, Limits
 from regard.sources.mapping import Input, Mapping, check
@@ -230,6 +230,7 @@ class _Run:
         self.notes: list[str] = []
         self.kinds: dict[str, int] = {}
         self.connection = connect(str(directory / "joins.duckdb"), memory=memory, threads=threads, spill=str(directory))
+        self.converting = connect(memory=memory, threads=1)  # one thread keeps rows in the order of their file
         self.plans = self._compile()
         self.batch = intake.begin(source=mapping.name, files=[p.name for p in paths], mapping=write_mapping(mapping))
         self.rejects = Rejects(rejects / f"import-{self.batch.id}.csv", limits=limits)
@@ -237,6 +238,7 @@ class _Run:
     def close(self) -> None:
         """Lets go of the database and the file of bad rows."""
         self.connection.close()
+        self.converting.close()
         self.rejects.close()
 
     def _compile(self) -> dict[str, list[list[Plan]]]:
@@ -271,8 +273,10 @@ class _Run:
             for found, compiled in zip(self.files[name], self.plans[name], strict=True):
                 frame = file_frame(found, self.mapping.inputs.get(name, Input()), self.mapping, name=name)
                 before = self.bytes_read
-                for rows in straight(found, frame, before=before, notes=self.notes, limits=self.limits):
-                    self._hand_on(compiled, rows)
+                pieces = straight(found, frame, before=before, notes=self.notes, limits=self.limits)
+                for rows, signals in ahead(self._converted(compiled, pieces)):
+                    self.rows += rows.table.num_rows
+                    self._hand_on(rows, signals, compiled[0].kind)
                     self.bytes_read = rows.done
                     yield self._progress("reading")
                 self.bytes_read = before + found.size
@@ -292,26 +296,30 @@ class _Run:
         for name in names:
             yield self._progress("joining")
             compiled = self._plans(name, tables.table(name)[1])
-            for rows in tables.rows(name):
-                self._hand_on(compiled, rows, counted=False)
+            for rows, signals in self._converted(compiled, tables.rows(name)):
+                self._hand_on(rows, signals, compiled[0].kind)
                 yield self._progress("converting")
         self.notes += tables.notes
 
-    def _hand_on(self, compiled: Sequence[Plan], rows: Rows, *, counted: bool = True) -> None:
-        if counted:
-            self.rows += rows.table.num_rows
-        self._refuse(rows, compiled[0].kind)
-        if not rows.table.num_rows:
-            return
-        for plan in compiled:
-            found = convert(
-                self.connection, plan, rows.table, lines=rows.lines, file=rows.file, listed=self.limits.rejects_listed
-            )
+    def _converted(self, compiled: Sequence[Plan], pieces: Iterable[Rows]) -> Iterator[tuple[Rows, list[Converted]]]:
+        """Each piece with the signals it became."""
+        listed = self.limits.rejects_listed
+        for rows in pieces:
+            signals = [
+                convert(self.converting, plan, rows.table, lines=rows.lines, file=rows.file, listed=listed)
+                for plan in compiled
+                if rows.table.num_rows
+            ]
+            yield rows, signals
+
+    def _hand_on(self, rows: Rows, signals: Sequence[Converted], kind: str) -> None:
+        self._refuse(rows, kind)
+        for found in signals:
             self.rejects.add(found.bad, unlisted=found.refused - len(found.bad))
             if found.table.num_rows or found.refused:
-                self.batch.append(plan.kind, found.table, refused=found.refused)
+                self.batch.append(found.kind, found.table, refused=found.refused)
             self.signals += found.table.num_rows
-            self.kinds[plan.kind] = self.kinds.get(plan.kind, 0) + found.table.num_rows
+            self.kinds[found.kind] = self.kinds.get(found.kind, 0) + found.table.num_rows
 
     def _refuse(self, rows: Rows, kind: str) -> None:
         """Rows that could not be read count as refused once, under the kind they would have become first."""

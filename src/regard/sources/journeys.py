@@ -99,14 +99,14 @@ def _since_first(connection: duckdb.DuckDBPyConnection, kind: str, names: list[s
     """Median days from a customer's first order, event or contract to the first signal of this kind (and name)."""
     some = "customer IS NOT NULL AND customer % 16 = 0" if _large(connection, kind) else "customer IS NOT NULL"
     starts = " UNION ALL ".join(
-        f"SELECT customer, min(occurred_at) AS at FROM lake_{k} WHERE {some} GROUP BY 1"
+        f"SELECT customer, min(occurred_at) AS first FROM lake_{k} WHERE {some} GROUP BY 1"
         for k in ("event", "order", "subscription")
     )
     which = "AND name IN (SELECT unnest($names))" if names else ""
     sql = f"""
-        WITH starts AS (SELECT customer, min(at) AS at FROM ({starts}) GROUP BY 1),
-             firsts AS (SELECT customer, min(occurred_at) AS at FROM lake_{kind} WHERE {some} {which} GROUP BY 1)
-        SELECT median(epoch_us(f.at) - epoch_us(s.at)) / 86400e6 FROM firsts f JOIN starts s USING (customer)"""
+        WITH starts AS (SELECT customer, min(first) AS first FROM ({starts}) GROUP BY 1),
+             firsts AS (SELECT customer, min(occurred_at) AS first FROM lake_{kind} WHERE {some} {which} GROUP BY 1)
+        SELECT median(epoch_us(f.first) - epoch_us(s.first)) / 86400e6 FROM firsts f JOIN starts s USING (customer)"""
     found = connection.execute(sql, {"names": names} if names else {}).fetchone()
     return float(found[0]) if found and found[0] is not None else 0.0
 
