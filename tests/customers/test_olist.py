@@ -25,22 +25,22 @@ ALL = {"since": "2016-09-01", "until": "2018-12-31"}
 TABLES = {
     "order": """
         SELECT i.order_id || '-' || i.order_item_id AS key, i.order_id, c.customer_unique_id AS person,
-               o.order_purchase_timestamp AS occurred_at, i.price + i.freight_value AS amount,
+               o.order_purchase_timestamp AS occurred_at, (i.price + i.freight_value)::DOUBLE AS amount,
                i.seller_id AS seller, p.product_category_name AS category, o.order_status AS status,
-               CASE o.order_status WHEN 'delivered' THEN 18.65 ELSE 1.0 END AS weight
+               CASE o.order_status WHEN 'delivered' THEN 18.65::DOUBLE ELSE 1 END AS weight
         FROM orders o JOIN customers c USING (customer_id) JOIN order_items i USING (order_id)
         LEFT JOIN products p USING (product_id)""",
     "promise": """
         SELECT order_id AS key, order_id AS about, c.customer_unique_id AS person,
                order_purchase_timestamp AS occurred_at, 'delivery' AS promise, 'day' AS due_by,
                order_estimated_delivery_date AS due_at, order_delivered_customer_date AS kept_at,
-               CASE order_status WHEN 'delivered' THEN 18.65 ELSE 1.0 END AS weight
+               CASE order_status WHEN 'delivered' THEN 18.65::DOUBLE ELSE 1 END AS weight
         FROM orders JOIN customers c USING (customer_id)""",
     "review": """
         SELECT review_id || order_id AS key, order_id AS about, c.customer_unique_id AS person,
                review_answer_timestamp AS occurred_at, 'stars' AS metric, CAST(review_score AS DOUBLE) AS score,
-               1.0 AS scale_min, 5.0 AS scale_max, review_comment_message AS verbatim,
-               CASE order_status WHEN 'delivered' THEN 18.65 ELSE 1.0 END AS weight
+               1::DOUBLE AS scale_min, 5::DOUBLE AS scale_max, review_comment_message AS verbatim,
+               CASE order_status WHEN 'delivered' THEN 18.65::DOUBLE ELSE 1 END AS weight
         FROM order_reviews JOIN orders USING (order_id) JOIN customers c USING (customer_id)""",
     "profile": """
         SELECT DISTINCT ON (customer_unique_id) customer_unique_id AS person, TIMESTAMP '2016-09-01' AS occurred_at,

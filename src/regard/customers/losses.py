@@ -68,6 +68,7 @@ class Losses(Finding, frozen=True, kw_only=True):
         float | None, Meta(description="Of the value of all orders, the share that carries a score.")
     ] = None
     currency: Annotated[str, Meta(description="Currency of every value.")] = ""
+    scored_by: Annotated[str, Meta(description="order or customer: whose score an order goes by.")] = ""
     slices: Annotated[int | None, Meta(description="Slices compared; the table shows the first of them.")] = None
     rows: Annotated[tuple[LossRow, ...], Meta(description="Slices, most first.")] = ()
 
@@ -81,23 +82,34 @@ def losses(
         Meta(description="Highest score that counts as low; empty takes the metric's rule: 2 of 5 stars, 6 of NPS."),
     ] = None,
     metric: Annotated[str, Meta(description="Only scores of this metric; empty takes all about orders.")] = "",
+    of: Annotated[
+        Literal["", "order", "customer"],
+        Meta(
+            description="order: by the score of the order; customer: by the latest score its customer gave; "
+            "empty: by order, or by customer where no order was scored."
+        ),
+    ] = "",
     rank: Annotated[
         Literal["value", "excess"], Meta(description="Most lost first, or most beyond what the overall rate explains.")
     ] = "value",
     limit: Annotated[int, Meta(description="Rows shown.", ge=1, le=10_000)] = 50,
 ) -> Losses:
     """Where do we lose most: how much of what customers spent went with a low score, by seller, category or region?"""
-    counted = ask.rows("losses.sql", low=low, metric=metric)
-    whole = {r["period"]: r for r in counted if r["slice"] is None}
-    now = whole.get("now")
-    if now is None or not now["rated"]:
+    for unit in [of] if of else ["order", "customer"]:
+        counted = ask.rows("losses.sql", low=low, metric=metric, of=unit)
+        whole = {r["period"]: r for r in counted if r["slice"] is None}
+        now = whole.get("now")
+        if now and now["rated"]:
+            break
+    else:
         raise Refusal(
             "No order of this period has been scored.",
             hint="Import reviews or answers whose `about` is the order's key, or choose another period.",
         )
     slices = [r for r in counted if r["slice"] is not None and r["period"] == "now"] if ask.scope.by else []
     rows = _rows(slices, now, rank)
-    return _finding(ask, now, whole.get("before"), rows, rank=rank, limit=limit)
+    found = _finding(ask, now, whole.get("before"), rows, rank=rank, limit=limit)
+    return msgspec.structs.replace(found, scored_by=unit)
 
 
 def _rows(slices: list[dict[str, Any]], now: dict[str, Any], rank: str) -> list[LossRow]:

@@ -95,32 +95,43 @@ class JourneyMap(Finding, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class _Read:
-    """What map.sql gave, as columns, with what it takes to tell it."""
+    """What map.sql gave: counts by place, and the rows of arrivals and answers, with what it takes to tell them.
 
-    columns: dict[str, Any]
+    Attributes:
+        counts: (section, stage, moment, slice, period) to a row; moment -1 is the stage, slice '' the total.
+        parts: (section, period) to the columns of rows that are no counts: flow, asked, seen.
+    """
+
+    counts: dict[tuple[str, int, int, str, str], dict[str, float]]
+    parts: dict[tuple[str, str], dict[str, Any]]
     declared: Declarations
     within: int
     metric: str
 
-    def at(
-        self, section: str, *, stage: int | None = None, moment: int | None = None, part: str | None, period: str
-    ) -> Any:
-        """Mask of the rows of one section; part None is the total."""
-        c = self.columns
-        mask = (c["section"] == section) & (c["period"] == period)
-        if stage is not None:
-            mask &= c["stage_no"] == stage
-        if moment is not None:
-            mask &= c["moment_no"] == moment
-        # Rows of single customers carry their slice; the total takes them all.
-        if part is not None or section in {"moment", "stage", "worth"}:
-            mask &= c["slice"] == (part or "")
-        return mask
+    @property
+    def last_stage(self) -> int:
+        """The last stage anybody was seen at: from there nobody can be seen to go further."""
+        return max((stage for section, stage, *_ in self.counts if section == "stage"), default=-1)
 
-    def one(self, column: str, section: str, **where: Any) -> float:
-        """A figure of one row, 0 where there is none."""
-        found = self.columns[column][self.at(section, **where)]
-        return float(found[0]) if len(found) and np.isfinite(found[0]) else 0.0
+    def one(self, column: str, section: str, *, stage: int, moment: int = -1, part: str | None, period: str) -> float:
+        """A figure of one place, 0 where there is none."""
+        row = self.counts.get((section, stage, moment, part or "", period), {})
+        figure = row.get(column, 0.0)
+        return figure if np.isfinite(figure) else 0.0
+
+    def of(
+        self, section: str, *, stage: int, moment: int | None = None, part: str | None, period: str
+    ) -> dict[str, Any] | None:
+        """The rows of one place as columns; moment None takes the whole stage, part None every slice."""
+        columns = self.parts.get((section, period))
+        if columns is None:
+            return None
+        mask = columns["stage_no"] == stage
+        if moment is not None:
+            mask &= columns["moment_no"] == moment
+        if part is not None:
+            mask &= columns["slice"] == part
+        return {name: values[mask] for name, values in columns.items()} if mask.any() else None
 
 
 @question(title="Journey map", needs=("stages", "event|order|contact|subscription"))
@@ -135,14 +146,12 @@ def journey_map(
     """Where along the journey does it hurt?"""
     ask.need("stages", "they say which signals belong to which part of the journey.")
     read = _read(ask, within, metric or ask.declarations.metric or "nps")
-    if not (read.columns["section"] == "stage").any():
+    if read.last_stage < 0:
         raise Refusal(
             "No signal of these two periods belongs to a declared stage.",
             hint="Compare the names in company.toml with those of your events, or choose another period.",
         )
-    parts = sorted(
-        {s for s, k in zip(read.columns["slice"], read.columns["section"], strict=True) if s and k == "stage"}
-    )
+    parts = sorted({part for section, _, _, part, _ in read.counts if section == "stage" and part})
     rows = [row for part in [None, *(parts if ask.scope.by else [])] for row in _rows(read, part)]
     return _finding(ask, read, rows)
 
@@ -160,8 +169,29 @@ def _read(ask: Ask, within: int, metric: str) -> _Read:
         currencies=currencies,
         closing_rates=[_rate(declared, c, scope.until) for c in currencies],
         metric=metric,
+        cut=bool(scope.by or scope.where),
+        by=bool(scope.by),
+        filtered=bool(scope.where),
     )
-    return _Read(columns=_columns(table), declared=declared, within=within, metric=metric)
+    counts, parts = _sorted_out(_columns(table))
+    return _Read(counts=counts, parts=parts, declared=declared, within=within, metric=metric)
+
+
+def _sorted_out(columns: dict[str, Any]) -> tuple[dict[Any, dict[str, float]], dict[tuple[str, str], dict[str, Any]]]:
+    """Counts as a dict, rows of arrivals and answers as columns of their own."""
+    figures = ("customers", "n", "failed", "contacts", "troubled", "x", "y")
+    several = np.isin(columns["section"], ("flow", "asked", "seen"))
+    counts = {}
+    for i in np.flatnonzero(~several):
+        key = tuple(columns[name][i] for name in ("section", "stage_no", "moment_no", "slice", "period"))
+        counts[key] = {name: float(columns[name][i]) for name in figures}
+    parts = {}
+    for section in ("flow", "asked", "seen"):
+        for period in ("now", "before"):
+            mask = (columns["section"] == section) & (columns["period"] == period)
+            if mask.any():
+                parts[section, period] = {name: values[mask] for name, values in columns.items()}
+    return counts, parts
 
 
 def _columns(table: Any) -> dict[str, Any]:
@@ -213,7 +243,7 @@ def _stage(read: _Read, part: str | None, number: int) -> MapRow:
         stage=read.declared.stages[number].name,
         moment="",
         **_counts(read, "stage", part, stage=number),
-        **(_flow(read, part, number) if number + 1 < len(read.declared.stages) else {}),
+        **(_flow(read, part, number) if number < read.last_stage else {}),
         **_score(read, part, number, None),
         value=read.one("x", "worth", stage=number, part=part, period="now") if worth else None,
     )
@@ -247,8 +277,8 @@ def _flow(read: _Read, part: str | None, number: int) -> dict[str, Any]:
 
 
 def _flows(read: _Read, part: str | None, number: int, period: str) -> tuple[Any, Any]:
-    mask = read.at("flow", stage=number, part=part, period=period)
-    return read.columns["x"][mask].astype(float), read.columns["y"][mask].astype(float)
+    found = read.of("flow", stage=number, part=part, period=period)
+    return (found["x"], found["y"]) if found else (np.zeros(0), np.zeros(0))
 
 
 def dropped(took: Any, had: Any, within: int) -> Estimate:
@@ -260,35 +290,37 @@ def dropped(took: Any, had: Any, within: int) -> Estimate:
 
 def _score(read: _Read, part: str | None, number: int, place: int | None) -> dict[str, Any]:
     """The score asked at the place; for a stage without one, that of customers seen there."""
-    asked = read.at("asked", stage=number, moment=place, part=part, period="now")
-    if asked.any():
-        names, sizes = np.unique(read.columns["metric"][asked].astype(str), return_counts=True)
+    asked = read.of("asked", stage=number, moment=place, part=part, period="now")
+    if asked:
+        names, sizes = np.unique(asked["metric"].astype(str), return_counts=True)
         metric = str(names[np.argmax(sizes)])
-        now, before = (_asked(read, metric, part, number, place, period) for period in ("now", "before"))
-        return _told(now, before, "asked", metric)
+        earlier = read.of("asked", stage=number, moment=place, part=part, period="before")
+        return _told(_asked(asked, metric), _asked(earlier, metric), "asked", metric)
     if place is not None:
         return {}
     now, before = (_seen(read, part, number, period) for period in ("now", "before"))
     return _told(now, before, "seen", read.metric) if now.n else {}
 
 
-def _asked(read: _Read, metric: str, part: str | None, number: int, place: int | None, period: str) -> Estimate:  # noqa: PLR0917
-    mask = read.at("asked", stage=number, moment=place, part=part, period=period) & (read.columns["metric"] == metric)
-    c = {name: read.columns[name][mask] for name in ("x", "y", "customer")}
-    given = {"clusters": c["customer"], "weights": c["y"]}
+def _asked(found: dict[str, Any] | None, metric: str) -> Estimate:
+    if found is None:
+        return too_few(0, 5)
+    same = found["metric"] == metric
+    values = found["x"][same]
+    given = {"clusters": found["customer"][same], "weights": found["y"][same]}
     if metric == "nps":
-        return net_mean(c["x"] / 100, **given).times(100)
+        return net_mean(values / 100, **given).times(100)
     if metric == "csat":
-        return share(c["x"] > 50, **given).times(100)
-    return mean(c["x"], **given)
+        return share(values > 50, **given).times(100)
+    return mean(values, **given)
 
 
 def _seen(read: _Read, part: str | None, number: int, period: str) -> Estimate:
-    mask = read.at("seen", stage=number, part=part, period=period)
-    n = read.columns["customers"][mask].astype(float)
-    if n.sum() < 5:
+    found = read.of("seen", stage=number, part=part, period=period)
+    n = found["customers"] if found else np.zeros(0)
+    if found is None or n.sum() < 5:
         return too_few(int(n.sum()), 5, of="customer")
-    x, sd = read.columns["x"][mask].astype(float), np.nan_to_num(read.columns["y"][mask].astype(float))
+    x, sd = found["x"], np.nan_to_num(found["y"])
     centre = float(np.average(x, weights=n))
     variance = float(np.sum((n - 1) * sd**2 + n * (x - centre) ** 2) / (n.sum() - 1))
     size = float(n.sum())
@@ -317,8 +349,9 @@ def _interval(found: Estimate | None) -> Interval | None:
 def _finding(ask: Ask, read: _Read, rows: list[MapRow]) -> JourneyMap:
     total = [r for r in rows if r.slice == "all"]
     worst = worst_moment(total, within=read.within)
-    events = (read.columns["section"] == "events") & (read.columns["period"] == "now")
-    n, unknown, placed = (int(np.nan_to_num(read.columns[c][events]).sum()) for c in ("n", "failed", "contacts"))
+    n, unknown, placed = (
+        int(read.one(column, "events", stage=-1, part=None, period="now")) for column in ("n", "failed", "contacts")
+    )
     signals = sum(r.signals for r in total if not r.moment)
     return JourneyMap(
         answer=_sentence(ask, total, worst),
@@ -335,7 +368,7 @@ def _finding(ask: Ask, read: _Read, rows: list[MapRow]) -> JourneyMap:
             customers=max((r.customers for r in total), default=0),
             kind="estimated",
             method="One pass over the log; drop-off with Wilson's interval over first arrivals with enough time, "
-            "median time by Kaplan and Meier, scores clustered by customer; the worst at a false discovery rate of 5 %.",
+            "median time by Kaplan and Meier, scores clustered by customer; the worst at 5 % false discoveries.",
             complete=f"{wording.percent(placed / n) if n else 'none'} of the period's events belong to a moment, "
             f"{wording.percent(1 - unknown / n) if n else 'none'} carry a known customer",
         ),
@@ -368,8 +401,8 @@ def _facts(total: list[MapRow]) -> tuple[str, ...]:
 
 
 def _cautions(ask: Ask, read: _Read, total: list[MapRow], worst: Worst | None) -> Iterator[Caution]:
-    begins = read.columns["x"][read.columns["section"] == "begins"]
-    first = datetime(1970, 1, 1) + timedelta(seconds=float(begins[0])) if np.isfinite(begins).any() else None
+    begins = read.one("x", "begins", stage=-1, part=None, period="now")
+    first = datetime(1970, 1, 1) + timedelta(seconds=begins) if begins else None
     if first is not None and first > ask.scope.before_since - timedelta(days=read.within):
         yield Caution(
             code="short_log",

@@ -3,10 +3,13 @@
 -- Answers in one statement, so that the log is read once; `section` says what a row is:
 --   moment, stage: counts of a period;  flow: one first arrival at a stage;  asked: one scored answer at a stage;
 --   seen: scores of customers seen at a stage, one mean per customer;  worth: value of the customers seen there.
+-- A customer's labels are those at the end of each period (`standings`); labels and columns of the signals themselves
+-- (product, area) are as each row has them. So nobody is counted in two slices of one period by a customer's label.
 WITH named AS (
   SELECT n.name, min(m.stage_no * 1000 + m.moment_no) AS place
-  FROM (SELECT DISTINCT name FROM events_ever) AS n
-  JOIN moments AS m ON m.kind = 'event' AND (m.field = '' OR CASE WHEN m.prefix THEN starts_with(n.name, m.name) ELSE n.name = m.name END)
+  FROM (SELECT DISTINCT name FROM events_whole) AS n
+  JOIN moments AS m ON m.kind = 'event'
+    AND (m.field = '' OR CASE WHEN m.prefix THEN starts_with(n.name, m.name) ELSE n.name = m.name END)
   GROUP BY n.name
 ),
 rules AS (
@@ -14,25 +17,39 @@ rules AS (
   WHERE kind <> 'event' GROUP BY kind, field, name, prefix
 ),
 others AS (
-  SELECT customer, occurred_at, period, slice, kind, lower(change) AS mark, position FROM subscriptions_ever
-  UNION ALL SELECT customer, occurred_at, period, slice, kind, area, position FROM contacts_ever
-  UNION ALL SELECT customer, occurred_at, period, slice, kind, promise, position FROM promises_ever
-  UNION ALL SELECT customer, occurred_at, period, slice, kind, NULL, position FROM orders_ever
-  UNION ALL SELECT customer, occurred_at, period, slice, kind, NULL, position FROM reviews_ever
-  UNION ALL SELECT customer, occurred_at, period, slice, kind, NULL, position FROM messages_ever
+  SELECT customer, occurred_at, slice, inside, 'subscription' AS kind, coalesce(lower(change), '') AS mark FROM subscriptions_whole
+  UNION ALL SELECT customer, occurred_at, slice, inside, 'contact', coalesce(area, '') FROM contacts_whole
+  UNION ALL SELECT customer, occurred_at, slice, inside, 'promise', coalesce(promise, '') FROM promises_whole
+  UNION ALL SELECT customer, occurred_at, slice, inside, 'order', '' FROM orders_whole
+  UNION ALL SELECT customer, occurred_at, slice, inside, 'review', '' FROM reviews_whole
+  UNION ALL SELECT customer, occurred_at, slice, inside, 'message', '' FROM messages_whole
+  WHERE EXISTS (SELECT 1 FROM rules WHERE kind = 'message')
 ),
 marked AS (
   SELECT kind, mark, min(place) AS place FROM (
-    SELECT d.kind, d.mark, r.place, r.field = '' AS whole
+    SELECT d.kind, d.mark, r.place
     FROM (SELECT DISTINCT kind, mark FROM others) AS d
     JOIN rules AS r ON r.kind = d.kind
-      AND (r.field = '' OR CASE WHEN r.prefix THEN starts_with(d.mark, r.name) ELSE d.mark = lower(r.name) OR d.mark = r.name END)
+      AND (r.field = '' OR CASE WHEN r.prefix THEN starts_with(d.mark, r.name) ELSE lower(d.mark) = lower(r.name) END)
     -- What a rule names goes before what takes the kind whole.
     QUALIFY r.field <> '' OR NOT bool_or(r.field <> '') OVER (PARTITION BY d.kind, d.mark)
   ) GROUP BY kind, mark
 ),
+people AS (
+  -- Who every customer is at the end of either period, for the slices and the filters in force.
+  SELECT customer,
+         max(slice) FILTER (WHERE since < $until AND until >= $until) AS slice_now,
+         max(slice) FILTER (WHERE since < $before_until AND until >= $before_until) AS slice_before,
+         bool_or(inside) FILTER (WHERE since < $until AND until >= $until) AS inside_now,
+         bool_or(settled) FILTER (WHERE since < $until AND until >= $until) AS settled_now,
+         bool_or(inside) FILTER (WHERE since < $before_until AND until >= $before_until) AS inside_before,
+         bool_or(settled) FILTER (WHERE since < $before_until AND until >= $before_until) AS settled_before
+  FROM standings WHERE $cut GROUP BY customer
+),
 scored AS (
-  SELECT a.customer, a.position, a.occurred_at, a.period, a.slice, a.weight,
+  SELECT a.customer, a.position, a.occurred_at, a.occurred_at >= $since AND a.occurred_at < $until AS is_now, a.weight,
+         CASE WHEN NOT $by THEN 'all' WHEN a.occurred_at >= $since AND a.occurred_at < $until
+              THEN coalesce(a.slice, p.slice_now, 'unknown') ELSE coalesce(a.slice, p.slice_before, 'unknown') END AS slice,
          -- NPS and CSAT in points of a hundred, by their rules; everything else as given.
          CASE lower(a.metric)
            WHEN 'nps' THEN CASE WHEN a.score >= 9 THEN 100.0 WHEN a.score <= 6 THEN -100.0 ELSE 0.0 END
@@ -42,37 +59,73 @@ scored AS (
              THEN 100.0 ELSE 0.0 END
            ELSE a.score END AS score,
          lower(coalesce(nullif(a.metric, ''), 'score')) AS metric, r.place
-  FROM answers_ever AS a
+  FROM answers_whole AS a
   LEFT JOIN (SELECT name, min(place) AS place FROM rules WHERE kind = 'answer' AND field = 'survey' GROUP BY name) AS r
     ON r.name = a.survey
-  WHERE a.score IS NOT NULL AND coalesce(a.part, '') = '' AND a.period IN ('now', 'before')
+  LEFT JOIN people AS p ON p.customer = a.customer
+  WHERE a.score IS NOT NULL AND coalesce(a.part, '') = ''
+    AND (a.occurred_at >= $since AND a.occurred_at < $until OR a.occurred_at >= $before_since AND a.occurred_at < $before_until)
+    AND (NOT $filtered OR CASE WHEN a.occurred_at >= $since AND a.occurred_at < $until
+         THEN coalesce(a.inside AND p.settled_now, p.inside_now, a.inside, FALSE)
+         ELSE coalesce(a.inside AND p.settled_before, p.inside_before, a.inside, FALSE) END)
 ),
-touches AS (
-  SELECT e.customer, e.occurred_at, e.period, e.slice, n.place, e.error IS NOT NULL AND e.error <> '' AS failed, FALSE AS contact, TRUE AS event
-  FROM events_ever AS e JOIN named AS n ON n.name = e.name
+touched AS MATERIALIZED (
+  SELECT e.customer, n.place, e.slice, e.inside, min(e.occurred_at) AS first_at,
+         count(*) FILTER (WHERE e.occurred_at >= $since AND e.occurred_at < $until) AS now,
+         count(*) FILTER (WHERE e.occurred_at >= $before_since AND e.occurred_at < $before_until) AS before,
+         count(*) FILTER (WHERE e.error <> '' AND e.occurred_at >= $since AND e.occurred_at < $until) AS failed_now,
+         count(*) FILTER (WHERE e.error <> '' AND e.occurred_at >= $before_since AND e.occurred_at < $before_until) AS failed_before,
+         0 AS contacts_now, 0 AS contacts_before,
+         count(*) FILTER (WHERE e.occurred_at >= $since AND e.occurred_at < $until) AS events_now
+  FROM events_whole AS e JOIN named AS n ON n.name = e.name
+  WHERE e.occurred_at < $horizon AND (NOT $filtered OR coalesce(e.inside, TRUE))
+  GROUP BY e.customer, n.place, e.slice, e.inside
   UNION ALL
-  SELECT o.customer, o.occurred_at, o.period, o.slice, m.place, FALSE, o.kind = 'contact', FALSE
-  FROM others AS o JOIN marked AS m ON m.kind = o.kind AND m.mark IS NOT DISTINCT FROM o.mark
+  SELECT o.customer, m.place, o.slice, o.inside, min(o.occurred_at),
+         count(*) FILTER (WHERE o.occurred_at >= $since AND o.occurred_at < $until),
+         count(*) FILTER (WHERE o.occurred_at >= $before_since AND o.occurred_at < $before_until), 0, 0,
+         count(*) FILTER (WHERE o.kind = 'contact' AND o.occurred_at >= $since AND o.occurred_at < $until),
+         count(*) FILTER (WHERE o.kind = 'contact' AND o.occurred_at >= $before_since AND o.occurred_at < $before_until), 0
+  FROM others AS o JOIN marked AS m ON m.kind = o.kind AND m.mark = o.mark
+  WHERE o.occurred_at < $horizon AND (NOT $filtered OR coalesce(o.inside, TRUE))
+  GROUP BY o.customer, m.place, o.slice, o.inside
   UNION ALL
-  SELECT s.customer, s.occurred_at, s.period, s.slice, s.place, FALSE, FALSE, FALSE FROM scored AS s WHERE s.place IS NOT NULL
+  SELECT a.customer, r.place, a.slice, a.inside, min(a.occurred_at),
+         count(*) FILTER (WHERE a.occurred_at >= $since AND a.occurred_at < $until),
+         count(*) FILTER (WHERE a.occurred_at >= $before_since AND a.occurred_at < $before_until), 0, 0, 0, 0, 0
+  FROM answers_whole AS a JOIN rules AS r ON r.kind = 'answer' AND (r.field = '' OR r.name = a.survey)
+  WHERE a.score IS NOT NULL AND coalesce(a.part, '') = '' AND a.occurred_at < $horizon
+    AND (NOT $filtered OR coalesce(a.inside, TRUE))
+  GROUP BY a.customer, r.place, a.slice, a.inside
 ),
+-- One row per customer, place and slice of a period: `now` with the labels at its end, `before` with those at its end.
 visits AS MATERIALIZED (
-  SELECT customer, place, slice, min(occurred_at) AS first_at,
-         count(*) FILTER (WHERE period = 'now') AS now, count(*) FILTER (WHERE period = 'before') AS before,
-         count(*) FILTER (WHERE failed AND period = 'now') AS failed_now,
-         count(*) FILTER (WHERE failed AND period = 'before') AS failed_before,
-         count(*) FILTER (WHERE contact AND period = 'now') AS contacts_now,
-         count(*) FILTER (WHERE contact AND period = 'before') AS contacts_before,
-         count(*) FILTER (WHERE event AND period = 'now') AS events_now
-  FROM touches
-  WHERE occurred_at < $horizon
-  GROUP BY customer, place, slice
+  SELECT t.customer, t.place,
+         CASE WHEN $by THEN coalesce(t.slice, p.slice_now, 'unknown') ELSE 'all' END AS slice,
+         min(t.first_at) AS first_at, CAST(sum(t.now) AS BIGINT) AS now, CAST(sum(t.failed_now) AS BIGINT) AS failed_now,
+         CAST(sum(t.contacts_now) AS BIGINT) AS contacts_now, CAST(sum(t.events_now) AS BIGINT) AS events_now
+  FROM touched AS t LEFT JOIN people AS p ON p.customer = t.customer
+  WHERE NOT $filtered OR coalesce(t.inside AND p.settled_now, p.inside_now, t.inside, FALSE)
+  GROUP BY ALL
+),
+visits_before AS MATERIALIZED (
+  SELECT t.customer, t.place,
+         CASE WHEN $by THEN coalesce(t.slice, p.slice_before, 'unknown') ELSE 'all' END AS slice,
+         min(t.first_at) AS first_at, CAST(sum(t.before) AS BIGINT) AS before,
+         CAST(sum(t.failed_before) AS BIGINT) AS failed_before, CAST(sum(t.contacts_before) AS BIGINT) AS contacts_before
+  FROM touched AS t LEFT JOIN people AS p ON p.customer = t.customer
+  WHERE t.before > 0 AND (NOT $filtered OR coalesce(t.inside AND p.settled_before, p.inside_before, t.inside, FALSE))
+  GROUP BY ALL
 ),
 stages AS MATERIALIZED (
-  SELECT customer, place // 1000 AS stage_no, slice, min(first_at) AS first_at, CAST(sum(now) AS BIGINT) AS now, CAST(sum(before) AS BIGINT) AS before,
-         CAST(sum(failed_now) AS BIGINT) AS failed_now, CAST(sum(failed_before) AS BIGINT) AS failed_before,
-         CAST(sum(contacts_now) AS BIGINT) AS contacts_now, CAST(sum(contacts_before) AS BIGINT) AS contacts_before
+  SELECT customer, place // 1000 AS stage_no, slice, min(first_at) AS first_at, CAST(sum(now) AS BIGINT) AS now,
+         CAST(sum(failed_now) AS BIGINT) AS failed_now, CAST(sum(contacts_now) AS BIGINT) AS contacts_now
   FROM visits GROUP BY customer, place // 1000, slice
+),
+stages_before AS MATERIALIZED (
+  SELECT customer, place // 1000 AS stage_no, slice, min(first_at) AS first_at, CAST(sum(before) AS BIGINT) AS before,
+         CAST(sum(failed_before) AS BIGINT) AS failed_before, CAST(sum(contacts_before) AS BIGINT) AS contacts_before
+  FROM visits_before GROUP BY customer, place // 1000, slice
 ),
 arrivals AS (
   SELECT customer, stage_no, min(first_at) AS at, arg_min(slice, (first_at, slice)) AS slice
@@ -110,10 +163,14 @@ worths AS (
   GROUP BY customer
 ),
 voices AS (
-  SELECT s.customer, s.period, s.metric, st.stage_no, st.slice, avg(s.score) AS score
+  SELECT s.customer, s.is_now, s.metric, st.stage_no, st.slice, avg(s.score) AS score
   FROM scored AS s JOIN stages AS st ON st.customer = s.customer
-  WHERE (s.period = 'now' AND st.now > 0 OR s.period = 'before' AND st.before > 0) AND st.first_at <= s.occurred_at
-    AND s.metric = $metric
+  WHERE s.is_now AND st.now > 0 AND st.first_at <= s.occurred_at AND s.metric = $metric
+  GROUP BY ALL
+  UNION ALL
+  SELECT s.customer, s.is_now, s.metric, st.stage_no, st.slice, avg(s.score)
+  FROM scored AS s JOIN stages_before AS st ON st.customer = s.customer
+  WHERE NOT s.is_now AND st.first_at <= s.occurred_at AND s.metric = $metric
   GROUP BY ALL
 )
 SELECT 'moment' AS section, place // 1000 AS stage_no, place % 1000 AS moment_no, slice, 'now' AS period, NULL AS metric,
@@ -125,7 +182,7 @@ UNION ALL
 SELECT 'moment', place // 1000, place % 1000, slice, 'before', NULL, count(DISTINCT customer), CAST(sum(before) AS BIGINT),
        CAST(sum(failed_before) AS BIGINT), CAST(sum(contacts_before) AS BIGINT), count(DISTINCT customer) FILTER (WHERE failed_before > 0),
        NULL, NULL, NULL
-FROM visits WHERE before > 0 GROUP BY GROUPING SETS ((place, slice), (place))
+FROM visits_before GROUP BY GROUPING SETS ((place, slice), (place))
 UNION ALL
 SELECT 'stage', stage_no, NULL, slice, 'now', NULL, count(DISTINCT customer), CAST(sum(now) AS BIGINT), CAST(sum(failed_now) AS BIGINT),
        CAST(sum(contacts_now) AS BIGINT), count(DISTINCT customer) FILTER (WHERE failed_now > 0), NULL, NULL, NULL
@@ -133,11 +190,11 @@ FROM stages WHERE now > 0 GROUP BY GROUPING SETS ((stage_no, slice), (stage_no))
 UNION ALL
 SELECT 'stage', stage_no, NULL, slice, 'before', NULL, count(DISTINCT customer), CAST(sum(before) AS BIGINT), CAST(sum(failed_before) AS BIGINT),
        CAST(sum(contacts_before) AS BIGINT), count(DISTINCT customer) FILTER (WHERE failed_before > 0), NULL, NULL, NULL
-FROM stages WHERE before > 0 GROUP BY GROUPING SETS ((stage_no, slice), (stage_no))
+FROM stages_before GROUP BY GROUPING SETS ((stage_no, slice), (stage_no))
 UNION ALL
 SELECT 'events', NULL, NULL, NULL, 'now', NULL, NULL, count(*), count(*) FILTER (WHERE customer IS NULL),
-       (SELECT CAST(sum(events_now) AS BIGINT) FROM visits), NULL, NULL, min(epoch(occurred_at)), NULL
-FROM events_ever WHERE period = 'now'
+       (SELECT CAST(sum(events_now) AS BIGINT) FROM touched), NULL, NULL, NULL, NULL
+FROM events_whole WHERE occurred_at >= $since AND occurred_at < $until AND (NOT $filtered OR coalesce(inside, TRUE))
 UNION ALL
 SELECT 'begins', NULL, NULL, NULL, 'now', NULL, NULL, NULL, NULL, NULL, NULL, NULL, min(epoch(first_at)), NULL FROM visits
 UNION ALL
@@ -145,12 +202,12 @@ SELECT 'flow', stage_no, NULL, slice, CASE WHEN at >= $since THEN 'now' ELSE 'be
        NULL, NULL, epoch(next_at) - epoch(at), epoch(CAST($horizon AS TIMESTAMP)) - epoch(at)
 FROM flows WHERE at >= $since OR at < $before_until
 UNION ALL
-SELECT 'asked', place // 1000, place % 1000, slice, period, metric, NULL, NULL, NULL, NULL, NULL,
-       coalesce(customer, -position), score, weight
+SELECT 'asked', place // 1000, place % 1000, slice, CASE WHEN is_now THEN 'now' ELSE 'before' END, metric, NULL, NULL,
+       NULL, NULL, NULL, coalesce(customer, -position), score, weight
 FROM scored WHERE place IS NOT NULL
 UNION ALL
-SELECT 'seen', stage_no, NULL, slice, period, metric, count(*), NULL, NULL, NULL, NULL, NULL, avg(score), stddev_samp(score)
-FROM voices GROUP BY stage_no, slice, period, metric
+SELECT 'seen', stage_no, NULL, slice, CASE WHEN is_now THEN 'now' ELSE 'before' END, metric, count(*), NULL, NULL, NULL, NULL, NULL, avg(score), stddev_samp(score)
+FROM voices GROUP BY stage_no, slice, is_now, metric
 UNION ALL
 SELECT 'worth', s.stage_no, NULL, s.slice, 'now', NULL, count(*), NULL, NULL, NULL, NULL, NULL, sum(w.amount), NULL
 FROM (SELECT DISTINCT stage_no, customer, CAST(NULL AS VARCHAR) AS slice FROM stages WHERE now > 0
