@@ -2,13 +2,13 @@
 -- One row per customer who was in the base at either end or came and left in between.
 -- "At" an end means just before that instant: spans count as (since, until], so the closing of one period is the
 -- opening of the next, and signals of the first second of a period belong to the period.
--- Branches that the declarations do not ask for are constant false and read nothing.
+-- With `everyone` false only the customers of `only` are read. Branches that the declarations do not ask for are constant false and read nothing.
 WITH records AS (
   -- Later records, too: a contract known only by its end was there before.
   SELECT customer, coalesce(subscription, key) AS contract, occurred_at AS at, position, lower(change) AS change,
          amount, lower(every) AS every, nullif(currency, '') AS currency, reason, reason_from, slice, inside
   FROM subscriptions_whole
-  WHERE ($lost = 'subscription ends' OR $worth = 'recurring') AND customer IS NOT NULL
+  WHERE ($lost = 'subscription ends' OR $worth = 'recurring') AND customer IS NOT NULL AND ($everyone OR customer IN (SELECT unnest($only)))
     AND NOT ($as_known AND occurred_at < $since AND received_at >= $since AND list_contains($live, source))
 ),
 steps AS (
@@ -41,20 +41,20 @@ contracts AS (
 purchases AS (
   SELECT customer, occurred_at AS at, (amount - coalesce(refunded, 0)) * rate AS amount, slice, inside
   FROM orders_whole
-  WHERE ($lost = 'no order' OR $worth = 'trailing') AND customer IS NOT NULL AND occurred_at < $until
+  WHERE ($lost = 'no order' OR $worth = 'trailing') AND customer IS NOT NULL AND ($everyone OR customer IN (SELECT unnest($only))) AND occurred_at < $until
     AND NOT ($as_known AND occurred_at < $since AND received_at >= $since AND list_contains($live, source))
 ),
 signs AS (
   SELECT customer, occurred_at AS at FROM events_whole
-  WHERE $lost = 'no activity' AND customer IS NOT NULL AND occurred_at < $until
+  WHERE $lost = 'no activity' AND customer IS NOT NULL AND ($everyone OR customer IN (SELECT unnest($only))) AND occurred_at < $until
     AND NOT ($as_known AND occurred_at < $since AND received_at >= $since AND list_contains($live, source))
   UNION ALL
   SELECT customer, occurred_at FROM orders_whole
-  WHERE $lost = 'no activity' AND customer IS NOT NULL AND occurred_at < $until
+  WHERE $lost = 'no activity' AND customer IS NOT NULL AND ($everyone OR customer IN (SELECT unnest($only))) AND occurred_at < $until
     AND NOT ($as_known AND occurred_at < $since AND received_at >= $since AND list_contains($live, source))
   UNION ALL
   SELECT customer, occurred_at FROM telemetry_whole
-  WHERE $lost = 'no activity' AND customer IS NOT NULL AND occurred_at < $until
+  WHERE $lost = 'no activity' AND customer IS NOT NULL AND ($everyone OR customer IN (SELECT unnest($only))) AND occurred_at < $until
     AND NOT ($as_known AND occurred_at < $since AND received_at >= $since AND list_contains($live, source))
 ),
 touches AS (

@@ -25,6 +25,9 @@ Who = Literal[
     "ordered", "stage",
 ]  # fmt: skip
 LINES = ("opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange")
+NEAR = 1000
+"""Customers found by a search that are valued, at least."""
+
 TOLD = {
     "all": "Known",
     "base": "In the base at the end of the period",
@@ -94,19 +97,24 @@ def customer_list(
     """Who are the customers behind this number?"""
     if who == "stage":
         _known_place(ask, stage, moment)
-    moved = movements(ask) if ask.declarations.base.lost else None
+    rule, typed = ask.declarations.base.lost is not None, bool(q.strip()) and who == "all"
+    moved = movements(ask) if rule and not typed else None
     ids, seen = _group(
         ask, who, moved, {"stage": stage, "moment": moment, "metric": metric or ask.declarations.metric or "nps"}
     )
-    rank = np.zeros(len(ids), dtype=np.int64)
-    if q.strip():
-        ids, seen, rank = _searched(ask, q, ids, seen)
+    ids, seen, rank = _searched(ask, q, ids, seen) if q.strip() else (ids, seen, np.zeros(len(ids), dtype=np.int64))
+    total = len(ids)
+    if rule and typed:
+        # Who types a name waits for each letter: only the nearest are valued.
+        near = np.sort(np.lexsort((ids, -seen, rank))[: max(limit + skip, NEAR)])
+        ids, seen, rank = ids[near], seen[near], rank[near]
+        moved = movements(ask, only=ids.tolist())
     values = _values(moved, ids, who)
-    order = np.lexsort((ids, -seen, -np.nan_to_num(values), rank))
-    shown = order[skip : skip + limit]
+    shown = np.lexsort((ids, -seen, -np.nan_to_num(values), rank))[skip : skip + limit]
     worth = ask.declarations.value.kind is not None and moved is not None
     rows = tuple(_lines(ask, ids[shown], values[shown], worth=worth))
-    return _finding(ask, who, f"{stage}: {moment}" if moment else stage, q, rows, len(ids), values if worth else None)
+    group = f"Seen at {stage}{': ' if moment else ''}{moment}" if who == "stage" else TOLD[who]
+    return _finding(ask, group, q, rows, total, float(np.nansum(values)) if worth and len(ids) == total else None)
 
 
 def _known_place(ask: Ask, stage: str, moment: str) -> None:
@@ -177,13 +185,11 @@ def _lines(ask: Ask, ids: NDArray[Any], values: NDArray[Any], *, worth: bool) ->
 
 
 def _finding(  # noqa: PLR0917 - what was asked, then what was found
-    ask: Ask, who: str, place: str, q: str, rows: tuple[CustomerLine, ...], total: int, values: NDArray[Any] | None
+    ask: Ask, group: str, q: str, rows: tuple[CustomerLine, ...], total: int, value: float | None
 ) -> CustomerList:
     declared = ask.declarations
     words = wording.Words(declared.called, declared.called_many)
-    group = f"Seen at {place}" if who == "stage" else TOLD[who]
     named = f" called {wording.quote(q.strip(), 40)}" if q.strip() else ""
-    value = float(np.nansum(values)) if values is not None else None
     money = f", worth {wording.money(value, declared.currency)}" if value else ""
     cautions = []
     if total > len(rows):

@@ -144,16 +144,25 @@ def check(ledger: dict[str, Line], label: str) -> None:
         )
 
 
-def movements(ask: Ask, *, as_known: bool = False, live: tuple[str, ...] = ()) -> Movements:
+def movements(
+    ask: Ask, *, as_known: bool = False, live: tuple[str, ...] = (), only: list[int] | None = None
+) -> Movements:
     """The movements of the scope's period.
 
     Args:
         ask: What may be looked at; base.lost must be declared.
         as_known: Leave out what happened before the period but came in after it began, from `live` sources.
         live: Sources that were already being received when the period began.
+        only: Only these customers; None takes all.
     """
     table = ask.table(
-        "ledger.sql", **parameters(ask), **rates(ask), as_known=as_known, live=list(live)
+        "ledger.sql",
+        **parameters(ask),
+        **rates(ask),
+        as_known=as_known,
+        live=list(live),
+        everyone=only is None,
+        only=only or [],
     ).combine_chunks()
     columns = [table.column(name).combine_chunks() for name in ("label_opening", "label_closing")]
     coded = pa.chunked_array([_flat(c) for c in columns]).dictionary_encode()
