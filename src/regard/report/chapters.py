@@ -99,9 +99,10 @@ def _chapter(ask: Ask, plan: Plan, question: Question, number: int) -> Chapter:
     except RegardError as error:
         # A filter this question does not know, say: the chapter tells it, the others go on.
         return msgspec.structs.replace(chapter, answer=error.message, refused=error.message, next_step=error.hint)
+    plain = msgspec.json.decode(msgspec.json.encode(finding))
     return msgspec.structs.replace(
         chapter, answer=finding.answer, facts=finding.facts[:3], cautions=finding.cautions, refused=finding.refused,
-        next_step=finding.next_step if finding.refused else "", finding=msgspec.to_builtins(finding),
+        next_step=finding.next_step if finding.refused else "", finding=plain,
     )  # fmt: skip
 
 
