@@ -56,11 +56,20 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(f for f in self.fields if f.shape == "table")
 
 
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """One chapter of the State of the Customer: its heading, the question it tells, the words on its door."""
+
+    heading: str
+    path: str
+    door: str
+
+
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
-    """Every question there is, and the code it was made from."""
+    """Every question there is, the chapters of the State, and the code they were made from."""
 
     code: str
     questions: tuple[Told, ...]
+    chapters: tuple[Planned, ...] = ()
 
     def find(self, path: str) -> Told | None:
         """The question at room/name, or None."""

@@ -13,11 +13,13 @@ import msgspec
 from regard.errors import UnknownName
 from regard.figures.figure import standalone
 from regard.questions import find, questions
+from regard.report import document
+from regard.report.chapters import PLANS
 from regard.sheets import csv_of
 from regard.signals.ask import View, answer
 from regard.signals.scope import Given, groupings
 from regard.web import intake
-from regard.web.catalogue import Catalogue, code_version, told
+from regard.web.catalogue import Catalogue, Planned, code_version, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +48,7 @@ class Desk:
             "company": self.company,
             "ask": self.ask,
             "sheet": self.sheet,
+            "document": self.document,
             "choices": self.choices,
             "search": self.search,
         }
@@ -90,7 +93,8 @@ class Desk:
 
     def catalogue(self) -> Catalogue:
         """Every question, as the pages need it."""
-        return Catalogue(code=code_version(), questions=tuple(told(q) for q in questions().values()))
+        chapters = tuple(Planned(heading=p.heading, path=p.path, door=p.door) for p in PLANS)
+        return Catalogue(code=code_version(), questions=tuple(told(q) for q in questions().values()), chapters=chapters)
 
     def company(self, at: str = "") -> dict[str, Any]:
         """The company's words, zone, currency and dimensions, and what there is in the log."""
@@ -129,6 +133,12 @@ class Desk:
         """One table of a finding as CSV, the same as the command line prints."""
         given = msgspec.convert(scope or {}, Given, strict=False)
         return csv_of(answer(find(path), view=self.view(at), given=given, arguments=arguments), table)
+
+    def document(self, scope: dict[str, Any] | None = None, at: str = "") -> str:
+        """The State of the Customer as one HTML file that loads nothing."""
+        given = msgspec.convert(scope or {}, Given, strict=False)
+        finding: Any = answer(find("report/state"), view=self.view(at), given=given)
+        return document.html(finding)
 
     def choices(self, at: str = "") -> dict[str, list[str]]:
         """The commonest values of each declared dimension, for the filters of the scope bar."""

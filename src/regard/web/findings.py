@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from regard.web.pulse import Pulse, pulse
+from regard.web.workers import Failed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -121,7 +122,7 @@ class Findings:
 
     def _run(self, key: str, do: str, given: dict[str, Any], mark: str) -> _Running:
         running = self._running.get(key)
-        if running is None or (running.mark != mark and running.task.done()):
+        if running is None or running.task.cancelled() or (running.mark != mark and running.task.done()):
             task = asyncio.create_task(self._compute(key, do, given, mark))
             task.add_done_callback(_seen)
             running = self._running[key] = _Running(task=task, mark=mark)
@@ -134,6 +135,8 @@ class Findings:
             return Answered(kept=None, computing=True)
         if self._running.get(key) is running:
             del self._running[key]
+        if running.task.cancelled():
+            raise Failed("This was stopped before it was done.", kind="Stopped", status=503, hint="Reload the page.")
         running.task.result()
         kept = self._kept[key]
         return Answered(kept=kept, computing=kept.mark != self.pulse().mark)

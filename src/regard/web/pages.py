@@ -26,15 +26,8 @@ if TYPE_CHECKING:
     from regard.web.telling import Speaker
 
 STATE = "report/state"
-CHAPTERS = (
-    ("Your customer base", "customers/ledger"),
-    ("How customers feel", "listening/scores"),
-    ("Where it hurts", "journey/map"),
-    ("What drives it", "listening/drivers"),
-    ("What they ask us for help with", "listening/contacts"),
-    ("What we promised", "journey/promises"),
-    ("In their own words", "listening/verbatims"),
-)
+VOICES = ("In their own words", "listening/verbatims", "All they said")
+"""The closing chapter of the page: no finding to count, but nobody should leave without having heard a customer."""
 FIRST_LOOK, GLANCE = 0.7, 0.15
 """Seconds a page waits for answers before it is sent without them; they come as parts."""
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -47,8 +40,11 @@ async def state(request: Request) -> Response:
     if not house(request).findings.pulse().received:
         return RedirectResponse("/sources", 303)
     seen = slices.read(request.query_params)
-    chapters = [(title, q) for title, path in CHAPTERS if (q := catalogue.find(path)) is not None]
-    ready = await _ready(request, [q for _, q in chapters], seen, FIRST_LOOK)
+    planned = [*((c.heading, c.path, c.door) for c in catalogue.chapters), VOICES]
+    company = await house(request).company()
+    words = {"customer": company.called, "customers": company.called_many}
+    chapters = [(h.format(**words), door, q) for h, path, door in planned if (q := catalogue.find(path)) is not None]
+    ready = await _ready(request, [q for _, _, q in chapters], seen, FIRST_LOOK)
     return await page(
         request, "state.html", title="State of the Customer", room="report", chapters=chapters, ready=ready, slice=seen,
         whole=catalogue.find(STATE),
@@ -92,7 +88,7 @@ async def question(request: Request) -> Response:
     name, _, twin = request.path_params["question"].partition(".")
     catalogue = await house(request).catalogue()
     found = question_of(catalogue, request.path_params["room"], name)
-    if found is None or twin not in {"", "json", "csv", "svg"}:
+    if found is None or twin not in {"", "json", "csv", "svg", "html"} or (twin == "html" and found.path != STATE):
         return await not_found(request)
     if twin:
         return await _twin(request, found, twin)
@@ -136,7 +132,10 @@ async def _piece(request: Request, question: Told, seen: Slice, answered: Answer
     company = await house(request).company()
     found = await _view(question, answered.kept, company.speaker, seen)
     template = {"card": "_card.html", "chapter": "_chapter.html"}.get(piece, "_answer.html")
-    return part(request, template, question=question, found=found, slice=seen, company=company, computing=False)
+    door = next((c.door for c in (await house(request).catalogue()).chapters if c.path == question.path), "")
+    return part(
+        request, template, question=question, found=found, slice=seen, company=company, computing=False, door=door
+    )  # fmt: skip
 
 
 async def _view(question: Told, kept: Kept, speaker: Speaker, seen: Slice) -> dict[str, Any]:
@@ -162,6 +161,12 @@ async def _twin(request: Request, question: Told, twin: str) -> Response:
         name = f"{question.room}-{question.name}{'-' * bool(table)}{re.sub('[^a-z_]', '', table)}.csv"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(msgspec.json.decode(kept.body, type=str), media_type="text/csv; charset=utf-8", headers=headers)
+    if twin == "html":
+        kept = await here.findings.all("document", {"scope": given["scope"]}, gone=request.is_disconnected)
+        headers = {"content-disposition": 'attachment; filename="state-of-the-customer.html"'}
+        return Response(
+            msgspec.json.decode(kept.body, type=str), media_type="text/html; charset=utf-8", headers=headers
+        )
     kept = await here.findings.all("ask", given, gone=request.is_disconnected)
     said = msgspec.json.decode(kept.body, type=_Said)
     if twin == "json":

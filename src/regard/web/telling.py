@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from regard import wording
-from regard.web.trails import FIRST_TABLES, trails
+from regard.web.trails import FIRST_TABLES, SHEET_ONLY, trails
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,6 +61,11 @@ class Speaker:
     currency: str = ""
     zone: str = "UTC"
 
+    def beside(self, row: Mapping[str, Any]) -> Speaker:
+        """Speaks of amounts in the row's own currency or unit, where it names one."""
+        named = row.get("currency") or row.get("unit")
+        return Speaker(currency=named, zone=self.zone) if isinstance(named, str) and named else self
+
     def cell(self, value: Any, field: Field, href: str = "") -> Cell:
         """One value as its field means it."""
         return Cell(text=self.say(value, field), number=field.shape in {"number", "whole", "interval"}, href=href)
@@ -98,7 +103,8 @@ class Speaker:
         if unit == "share":
             return wording.percent(value)
         if unit == "money":
-            return wording.money(value, self.currency)
+            known = not self.currency or re.fullmatch(r"[A-Z]{3}", self.currency)
+            return wording.money(value, self.currency) if known else f"{wording.number(value)} {self.currency}"
         if unit == "seconds":
             return wording.duration(value)
         if unit == "points":
@@ -115,6 +121,7 @@ class Speaker:
         columns = [c for c in field.columns if any(_filled(r.get(c.name)) for r in rows)]
         if any(c.name == "name" for c in columns) and question.path != "customers/list":
             columns = [c for c in columns if c.name != "customer"]
+        columns = [c for c in columns if c.name not in SHEET_ONLY.get(question.path, ())]
         shown = rows[:SHOWN_ROWS]
         led = [trails(question.path, r, seen) for r in shown]
         return Table(
@@ -123,7 +130,7 @@ class Speaker:
             help=field.help,
             columns=[(heading(c), c.help, c.shape in {"number", "whole", "interval"}) for c in columns],
             rows=[
-                [self.cell(r.get(c.name), c, way.get(c.name, "")) for c in columns]
+                [self.beside(r).cell(r.get(c.name), c, way.get(c.name, "")) for c in columns]
                 for r, way in zip(shown, led, strict=True)
             ],
             left=len(rows) - len(shown),

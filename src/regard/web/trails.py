@@ -83,3 +83,5 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
 }
 FIRST_TABLES = {"customers/customer": ("waiting", "people", "contracts", "rows")}
 """Tables shown before the others, where the order of a finding's fields is not the order people read in."""
+SHEET_ONLY = {"customers/customer": {"key", "instant", "until", "unit", "currency"}}
+"""Columns that only machines read, or that are said with the amount beside them: in the CSV, not on the page."""

@@ -6,7 +6,7 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const say = (text) => { const place = $("#said"); if (place) { place.textContent = ""; setTimeout(() => { place.textContent = text; }, 50); } };
 const token = () => document.body.dataset.token || "";
 
-// ---- parts that arrive later: asked for a few at a time, swapped in when they are there
+// ---- parts that arrive later: asked for until they are there, swapped in
 let asking = 0;
 const queue = [];
 async function fill(place) {
@@ -30,7 +30,7 @@ async function fill(place) {
   }
 }
 function next() {
-  while (asking < 3 && queue.length) {
+  while (asking < 12 && queue.length) {
     asking += 1;
     fill(queue.shift()).finally(() => { asking -= 1; next(); });
   }
