@@ -20,7 +20,7 @@ import msgspec
 
 from regard.bringing import import_command
 from regard.errors import BadInput, RegardError, UnknownName
-from regard.keeping import COMMANDS, JSON, WORKSPACE, ledger_of, opened, say, settle
+from regard.keeping import COMMANDS, JSON, WORKSPACE, bring_up_to_date, ledger_of, opened, say, settle
 from regard.settings import settings
 from regard.terminal import say_error
 
@@ -98,6 +98,7 @@ def _asker(path: str) -> Callable[..., None]:
         from regard.terminal import tell
 
         with Company(opened(workspace)) as company:
+            bring_up_to_date(company.workspace, quiet=as_json or as_csv)
             finding = company.ask(path, **arguments)
         if figure:
             _write_figure(path, finding, Path(figure), quiet=as_json)

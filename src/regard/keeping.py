@@ -40,6 +40,14 @@ def settle(workspace: Workspace) -> Iterator[Any]:
     return workspace.settle()
 
 
+def bring_up_to_date(workspace: Workspace, *, quiet: bool) -> None:
+    """Settle what was received but is not yet in the answers: nothing asked here is answered from less than all."""
+    from regard.terminal import follow
+
+    if workspace.settled_position < workspace.position:
+        follow(settle(workspace), quiet=quiet)
+
+
 def say(told: Any, text: str, *, as_json: bool) -> None:
     """The one JSON object, or the sentence."""
     click.echo(msgspec.json.encode(told).decode() if as_json else text)
@@ -284,6 +292,7 @@ def report_command(workspace: str | None, out: Path | None, *, as_json: bool, **
     from regard.terminal import tell
 
     with Company(opened(workspace)) as company:
+        bring_up_to_date(company.workspace, quiet=as_json)
         state = company.ask("report/state", **scope)
     if out is not None:
         if out.suffix.lower() not in {".html", ".json"}:
