@@ -34,7 +34,7 @@ SHOP = Declarations(
 Q3 = {"period": "2026-Q3"}
 
 
-def change(person, at, what, amount=None, currency=None, contract=None, **more):
+def change(person, at, what, amount=None, currency=None, contract=None, **more):  # noqa: PLR0917
     contract = contract or person
     return {
         "key": f"{contract} {at} {what}",
