@@ -34,10 +34,6 @@ class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
     """One driver of the score."""
 
     title: Annotated[str, Meta(description="What it is.")]
-    name: Annotated[str, Meta(description="Its stable name.")] = ""
-    contrast: Annotated[str, Meta(description="Its bad side against its good side.")] = ""
-    bad: Annotated[str, Meta(description="Its bad side in words.")] = ""
-    good: Annotated[str, Meta(description="Its good side in words.")] = ""
     family: Annotated[str, Meta(description="experience: read from the log; part: scored in the same survey.")] = ""
     key: Annotated[bool, Meta(description="Its effect stands after all are accounted for (Holm, 95 %).")] = False
     effect: Annotated[float | None, Meta(description="Score on its bad side less good side, others held still.")] = None
@@ -68,6 +64,10 @@ class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
         None
     )
     together: Annotated[str, Meta(description="Drivers that move with it: read them together.")] = ""
+    name: Annotated[str, Meta(description="Its stable name.")] = ""
+    contrast: Annotated[str, Meta(description="Its bad side against its good side.")] = ""
+    bad: Annotated[str, Meta(description="Its bad side in words.")] = ""
+    good: Annotated[str, Meta(description="Its good side in words.")] = ""
 
 
 class LeftRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,8 +222,8 @@ def _end(estimate: Estimate, which: str) -> float | None:
     return end if not estimate.refused and np.isfinite(end) else None
 
 
-def _order(row: DriverRow) -> tuple[bool, float, float]:
-    return (not row.key, -abs(row.effect or 0.0), -row.share)
+def _order(row: DriverRow) -> tuple[bool, bool, float, float]:
+    return (not row.key, row.family == "part", -abs(row.effect or 0.0), -row.share)
 
 
 def _finding(ask: Ask, read: _Read, families: dict[str, Family], rows: tuple[DriverRow, ...], value_is: str) -> Drivers:
@@ -342,7 +342,7 @@ def figure(finding: Drivers) -> Figure | None:
         return None
     bars = [
         DriverBar(
-            label=r.title,
+            label=f"{r.title} (scored)" if r.family == "part" else r.title,
             losing=_side(r.penalty, r.penalty_low, r.penalty_high),
             winning=_side(r.reward, r.reward_low, r.reward_high),
             column=money(r.value, finding.currency) if r.value is not None else "",

@@ -14,7 +14,7 @@ import numpy as np
 
 from regard.listening.rules import HIGH, LOW, classes, rule_of
 from regard.periods import offsets, zone_of
-from regard.wording import title
+from regard.wording import sentence, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,7 +166,7 @@ def parts(ask: Ask, asked: Asked) -> Iterator[Fact]:
         group = classes(rule, score[at], low[at], high[at])
         value, level = np.full(len(asked.ids), np.nan), np.full(len(asked.ids), np.nan)
         value[place[at]], level[place[at]] = np.where(np.isnan(group), np.nan, score[at]), group
-        text = title(str(name))
+        text = sentence(title(str(name)))
         yield Fact(
             name=f"part:{name}", title=text, words=(f"{text} scored low", f"{text} scored high"), family="part",
             value=value, away=np.zeros(len(value), bool), bad=level == LOW, good=level == HIGH, more="better",
@@ -184,7 +184,7 @@ def promises(ask: Ask, asked: Asked) -> Iterator[Fact]:
         for name in np.unique(names[reach == which]):
             at = (reach == which) & (names == name)
             on_time, was_late, undelivered = (_any(asked, place[at & mask]) for mask in (kept, late, open_))
-            text = title(str(name)) or "Promise"
+            text = sentence(title(str(name))) or "Promise"
             if which == "this":
                 yield from _about(str(name), text, on_time & ~was_late & ~undelivered, was_late, undelivered)
             else:

@@ -24,17 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a chapter is to tell: its name, its heading, the question it asks, the words on its door."""
+    """What a chapter is to tell: name, heading, question, the words on its door, the table its figure draws."""
 
     name: str
     heading: str
     path: str
     door: str
+    table: str = ""
 
 
 PLANS = (
     Plan(name="base", heading="The {customer} base", path="customers/ledger", door="The base, line by line"),
-    Plan(name="feel", heading="How {customers} feel", path="listening/scores", door="All scores"),
+    Plan(name="feel", heading="How {customers} feel", path="listening/scores", door="All scores", table="trend"),
     Plan(name="hurts", heading="Where it hurts", path="journey/map", door="The whole journey"),
     Plan(name="drives", heading="What drives it", path="listening/drivers", door="Every driver"),
     Plan(name="help", heading="What they ask us for help with", path="listening/contacts", door="All contacts"),
@@ -127,6 +128,11 @@ def finding_of(chapter: Chapter) -> Finding | None:
     if question is None or not chapter.finding:
         return None
     return msgspec.convert(chapter.finding, question.finding)
+
+
+def table_of(chapter: Chapter) -> str:
+    """The finding's table that its figure draws; empty is the first."""
+    return next((p.table for p in PLANS if p.name == chapter.name), "")
 
 
 def figure_of(chapter: Chapter) -> Figure | None:

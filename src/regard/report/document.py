@@ -18,15 +18,17 @@ import msgspec
 from regard import wording
 from regard.figures.figure import stylesheet
 from regard.findings import Finding, field_help, tables
-from regard.report.chapters import Chapter, figure_of, finding_of
+from regard.report.chapters import Chapter, figure_of, finding_of, table_of
 
 if TYPE_CHECKING:
     from regard.report.state import State
 
 MOST_ROWS = 40
-_NUMBER = re.compile(
-    r"(?<![\w.,#])[+−-]?(?:[A-Z]{0,3}[$€£¥₹]\u00a0?)?\d(?:[\d,.]*\d)?(?:\u00a0(?:%|[kMBT]\b))?(?![\w])"
-)
+MOST_COLUMNS = 11
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_DATE = rf"\d{{1,2}} (?:(?:{_MONTHS})\b(?: \d{{4}})?|– \d{{1,2}} (?:{_MONTHS})\b(?: \d{{4}})?)|(?:{_MONTHS}) \d{{4}}"
+_AMOUNT = r"[+−-]?(?:[A-Z]{0,3}[$€£¥₹]\u00a0?)?\d(?:[\d,.]*\d)?(?:\u00a0(?:%|[kMBT]\b))?"
+_NUMBER = re.compile(rf"(?<![\w.,#])(?:(?P<date>{_DATE})|(?P<number>{_AMOUNT}))(?![\w])")
 _SHARE = re.compile(r"^(the |of .*, the )?share\b|\bchance\b", re.IGNORECASE)
 _MONEY = re.compile(r"\bcurrency\b|\bmoney\b", re.IGNORECASE)
 
@@ -61,11 +63,7 @@ def html(state: State, *, language: str = "en") -> str:
 
 def _head(state: State) -> str:
     computed = state.evidence.computed_at
-    dated = (
-        f"<p>Written {escape(wording.moment(computed))} UTC at position {state.evidence.position:,}.</p>"
-        if computed
-        else ""
-    )
+    dated = f"Written {wording.moment(computed)} UTC at position {state.evidence.position:,}." if computed else ""
     only = f" Only {escape(state.filters)}." if state.filters else ""
     against = f"Compared with {escape(state.compared)}.{only}"
     listed = "".join(f'<li><a href="#{escape(c.name)}">{escape(c.heading)}</a></li>' for c in state.chapters)
@@ -108,7 +106,9 @@ def _numbers(chapter: Chapter) -> str:
     finding = finding_of(chapter)
     if finding is None or chapter.refused:
         return ""
-    found = next(((n, r) for n, r in tables(type(finding)).items() if getattr(finding, n)), None)
+    known = tables(type(finding))
+    order = sorted(known, key=lambda name: name != table_of(chapter))
+    found = next(((n, known[n]) for n in order if getattr(finding, n)), None)
     if found is None:
         return ""
     table = _table(finding, *found)
@@ -121,23 +121,33 @@ def _table(finding: Finding, name: str, row: type[msgspec.Struct]) -> str:
     """One table of a finding: columns that hold something, as a page shows them, at most MOST_ROWS rows."""
     rows, help_ = getattr(finding, name), field_help(row)
     columns = [c for c in row.__struct_fields__ if any(getattr(r, c) not in {None, "", ()} for r in rows)]
+    beyond = len(columns) - MOST_COLUMNS
+    columns = columns[:MOST_COLUMNS]
     currency = str(getattr(finding, "currency", ""))
-    head = "".join(
-        f'<th scope="col" title="{escape(help_[c], quote=True)}">{escape(wording.title(c))}</th>' for c in columns
-    )
+    head = "".join(_heading(c, help_[c], [getattr(r, c) for r in rows]) for c in columns)
     body = "".join(
         "<tr>" + "".join(_cell(getattr(r, c), c, help_[c], currency) for c in columns) + "</tr>"
         for r in rows[:MOST_ROWS]
     )
     left = len(rows) - MOST_ROWS
-    more = f'<p class="quiet">{wording.count(left, "more row")} in the JSON.</p>' if left > 0 else ""
+    hidden = [wording.count(k, name) for k, name in ((left, "more row"), (beyond, "more column")) if k > 0]
+    more = f'<p class="quiet">{wording.listed(hidden)} in the JSON.</p>' if hidden else ""
     return _scrolled(wording.title(name), head, body) + more
+
+
+def _heading(name: str, help_: str, values: list[Any]) -> str:
+    numbers = any(_is_number(v) for v in values)
+    look = ' class="n"' if numbers else ""
+    return f'<th scope="col"{look} title="{escape(help_, quote=True)}">{escape(wording.title(name))}</th>'
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _cell(value: Any, name: str, help_: str, currency: str) -> str:
     text = _said(value, name, help_, currency)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f'<td class="n">{escape(text)}</td>' if number else f"<td>{escape(text)}</td>"
+    return f'<td class="n">{escape(text)}</td>' if _is_number(value) else f"<td>{escape(text)}</td>"
 
 
 def _said(value: Any, name: str, help_: str, currency: str) -> str:
@@ -197,11 +207,12 @@ def _section(name: str, heading: str, body: str) -> str:
 
 
 def _bold(text: str) -> str:
-    """A sentence with its numbers set off."""
+    """A sentence with its numbers set off; dates are not numbers."""
     parts, end = [], 0
     for match in _NUMBER.finditer(text):
-        parts += [escape(text[end : match.start()]), f"<b>{escape(match[0])}</b>"]
-        end = match.end()
+        if match["number"]:
+            parts += [escape(text[end : match.start()]), f"<b>{escape(match[0])}</b>"]
+            end = match.end()
     return "".join([*parts, escape(text[end:])])
 
 
