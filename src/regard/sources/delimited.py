@@ -199,6 +199,8 @@ def _row_end(block: bytes, dialect: Dialect) -> int:
 
 
 def _read_fast(block: bytes, line: int, dialect: Dialect, limits: Limits, file: str) -> Chunk | None:
+    if b"\r" in block and block.count(b"\r") != block.count(b"\r\n"):
+        return None  # Arrow ends a row at a carriage return alone, wherever it stands
     names = [str(i) for i in range(len(dialect.names))]
     try:
         table = arrow_csv.read_csv(

@@ -123,7 +123,7 @@ def _kind(table: Table) -> str:
     def said(stems: Sequence[str]) -> bool:
         return any(re.search(rf"\b{stem}", words) for stem in stems)
 
-    scores = [c for c in table.own if metric_of(c)]
+    scores = [c for c in table.own if metric_of(c) or "score" in table.roles_of(c.name)]
     points = {
         "contact": 3 * said(TICKETS)
         + 2 * ("ticket id" in own)
@@ -256,9 +256,9 @@ def _answer(draft: Draft, table: Table) -> None:
 def _one_score(draft: Draft, table: Table, scored: Sequence[Part], why: dict[str, str]) -> None:
     if scored:
         column = table.column(str(scored[0].score))
-        metric = metric_of(column) or (
-            "nps" if (column.low, column.high) == (0, 10) else "csat" if draft.kind == "answer" else "stars"
-        )
+        said = next((m for m in METRICS if m in plain(stem(table.files[0])).split()), "")
+        to_ten = (column.high or 0) > 7
+        metric = metric_of(column) or said or ("nps" if to_ten else "csat" if draft.kind == "answer" else "stars")
         draft.put("score", column.name, next(iter(why.values())))
         draft.put("metric", Expression(value=metric), f"{column.name}, {next(iter(why.values()))}")
         draft.scale = scale_of(column, metric)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from regard.errors import BadInput
 from regard.sources.chunks import BadRow, Chunk, counted_from, text_table
@@ -143,9 +145,24 @@ def _too_long(file: str, line: int, names: tuple[str, ...], limits: Limits) -> C
 
 
 def _chunk(lines: list[bytes], first: int, names: tuple[str, ...], file: str, limits: Limits) -> Chunk:
-    rows: list[list[str | None]] = []
-    at: list[int] = []
+    """Lines as a chunk: decoded all at once where all are objects, else one by one with the broken ones reported."""
+    at = [n for n, raw in enumerate(lines, first) if raw.strip()]
     bad: list[BadRow] = []
+    try:
+        items = _any.decode_lines(b"\n".join(lines))
+        whole = len(items) == len(at) and all(type(item) is dict for item in items)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        whole = False
+    if not whole or any(len(raw) > limits.field_bytes for raw in lines):
+        at, items = _one_by_one(lines, first, file, limits, bad=bad)
+    places = np.asarray(at, dtype=np.int64)
+    return Chunk(table=_table(items, names), lines=lambda: places, bad=bad)
+
+
+def _one_by_one(
+    lines: list[bytes], first: int, file: str, limits: Limits, *, bad: list[BadRow]
+) -> tuple[list[int], list[dict[str, Any]]]:
+    at, items = [], []
     for number, raw in enumerate(lines, first):
         if not raw.strip():
             continue
@@ -154,16 +171,33 @@ def _chunk(lines: list[bytes], first: int, names: tuple[str, ...], file: str, li
             reason = "" if isinstance(item, dict) else "the line is not a JSON object"
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             item, reason = {}, f"the line is not JSON ({error})"
-        row = dict(flatten(item)) if not reason else {}
-        if any(v is not None and len(v) > limits.field_bytes for v in row.values()):
+        if not reason and len(raw) > limits.field_bytes and _longest(item) > limits.field_bytes:
             reason = f"a value is longer than {limits.field_bytes:,} bytes"
         if reason:
             bad.append(BadRow(file=file, line=number, value=raw[:200].decode("utf-8", "replace"), reason=reason))
-            continue
-        rows.append([row.get(name) for name in names])
-        at.append(number)
-    places = np.asarray(at, dtype=np.int64)
-    return Chunk(table=text_table(names, rows), lines=lambda: places, bad=bad)
+        else:
+            at.append(number)
+            items.append(item)
+    return at, items
+
+
+def _longest(item: Mapping[str, Any]) -> int:
+    return max((len(value) for _, value in flatten(item) if value is not None), default=0)
+
+
+def _table(items: list[dict[str, Any]], names: tuple[str, ...]) -> pa.Table:
+    """Objects as columns of text; taken apart only where the columns have dotted names."""
+    if any("." in name for name in names):
+        items = [dict(flatten(item)) for item in items]
+    arrays = []
+    for name in names:
+        values = [item.get(name) for item in items]
+        try:
+            array = pa.array(values, pa.string())
+        except (pa.ArrowTypeError, pa.ArrowInvalid):
+            array = pa.array([as_text(value) for value in values], pa.string())
+        arrays.append(pc.if_else(pc.equal(array, ""), pa.scalar(None, pa.string()), array))
+    return pa.Table.from_arrays(arrays, names=list(names))
 
 
 def read_array(stream: ByteStream, names: tuple[str, ...], limits: Limits) -> Iterator[Chunk]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -98,9 +99,8 @@ def detect(path: Path, *, overrides: Mapping[str, Any] | None = None, limits: Li
 
 def _format(path: Path, head: bytes, *, gzipped: bool) -> Format:
     if gzipped:
-        stream = ByteStream(path, gzipped=True, encoding="utf-8", limits=LIMITS)
-        head = stream.read(4096)
-        stream.close()
+        with closing(ByteStream(path, gzipped=True, encoding="utf-8", limits=LIMITS)) as stream:
+            head = stream.read(4096)
     if head.startswith(b"PAR1"):
         return "parquet"
     if head.startswith(b"PK\x03\x04"):
@@ -136,13 +136,12 @@ def _format(path: Path, head: bytes, *, gzipped: bool) -> Format:
 def _text(found: Detected, path: Path, given: Mapping[str, Any], limits: Limits) -> Detected:
     head, tail = _samples(path, gzipped=found.gzipped, limits=limits)
     encoding, how = (given["encoding"], "given") if "encoding" in given else sniff_encoding(head, tail=tail)
-    stream = _stream(found, str(encoding), path, limits)
     parts, total = [], 0
-    while total < limits.sample_bytes and (more := stream.read(limits.sample_bytes)):
-        parts.append(more)
-        total += len(more)
+    with closing(_stream(found, str(encoding), path, limits)) as stream:
+        while total < limits.sample_bytes and (more := stream.read(limits.sample_bytes)):
+            parts.append(more)
+            total += len(more)
     whole = total < limits.sample_bytes
-    stream.close()
     sample = b"".join(parts)[: limits.sample_bytes]
     notes = (f"Read as {encoding}, {how}.",) if str(encoding) != "utf-8" else ()
     found = msgspec.structs.replace(found, encoding=str(encoding), whole=whole, notes=notes)
@@ -154,10 +153,8 @@ def _text(found: Detected, path: Path, given: Mapping[str, Any], limits: Limits)
 
 def _samples(path: Path, *, gzipped: bool, limits: Limits) -> tuple[bytes, bytes]:
     if gzipped:
-        stream = ByteStream(path, gzipped=True, encoding="utf-8", limits=limits)
-        head = stream.read(limits.sample_bytes)
-        stream.close()
-        return head, b""
+        with closing(ByteStream(path, gzipped=True, encoding="utf-8", limits=limits)) as stream:
+            return stream.read(limits.sample_bytes), b""
     with open_file(path) as file:
         head = file.read(limits.sample_bytes)
         size = path.stat().st_size
@@ -236,13 +233,10 @@ class Reading:
             skip = found.skip + found.header
             yield from self._counted(workbooks.read(path, found.sheet, found.names, skip=skip, limits=self.limits))
             return
-        stream = _stream(found, found.encoding, path, self.limits)
-        try:
+        with closing(_stream(found, found.encoding, path, self.limits)) as stream:
             for chunk in self._parsed(stream):
                 self.consumed = stream.consumed
                 yield chunk
-        finally:
-            stream.close()
         self.consumed = found.size
         if stream.replaced:
             self.notes.append(
