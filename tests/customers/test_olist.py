@@ -97,3 +97,41 @@ def test_the_ledger_says_what_it_cannot_know_of_customers_who_bought_once(olist)
     assert found.churn_rate is None
     assert {"bought_once", "weighted"} <= {c.code for c in found.cautions}
     assert found.value > 0
+
+
+def plain(grouping, weight):
+    """The same sums by a statement over the files that shares nothing with the question's."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"""WITH rev AS (SELECT order_id, arg_max(review_score, (review_answer_timestamp, review_id)) AS score
+                             FROM read_csv('{OLIST}/order_reviews.csv.gz') GROUP BY 1)
+            SELECT {grouping} AS part, sum((i.price + i.freight_value) * {weight})
+            FROM read_csv('{OLIST}/order_items.csv.gz') i JOIN read_csv('{OLIST}/orders.csv.gz') o USING (order_id)
+            JOIN read_csv('{OLIST}/customers.csv.gz') c USING (customer_id)
+            LEFT JOIN read_csv('{OLIST}/products.csv.gz') p USING (product_id) JOIN rev USING (order_id)
+            WHERE rev.score <= 2 GROUP BY 1"""
+        ).fetchall()
+    return {part or "unknown": value for part, value in rows}
+
+
+@pytest.mark.parametrize(
+    ("by", "grouping"),
+    [("seller", "i.seller_id"), ("category", "p.product_category_name"), ("state", "c.customer_state")],
+)
+def test_what_sellers_categories_and_states_lose_is_the_plain_sum_of_the_files(olist, by, grouping):
+    found = ask(olist, "customers/losses", given={**ALL, "by": by}, limit=5000)
+    weighted = plain(grouping, "CASE o.order_status WHEN 'delivered' THEN 18.65 ELSE 1 END")
+    rows = plain(grouping, "1")
+    for row in found.rows[:20]:
+        assert row.low_value == pytest.approx(weighted[row.slice], rel=0.02), row.slice
+        assert row.low_value_unweighted == pytest.approx(rows[row.slice], rel=0.02)
+    assert found.low_value == pytest.approx(sum(weighted.values()), rel=0.01)
+    assert found.currency == "BRL"
+
+
+def test_rio_loses_more_than_its_share_beyond_chance_and_no_seller_of_a_few_orders_does(olist):
+    states = ask(olist, "customers/losses", given={**ALL, "by": "state"}, rank="excess")
+    assert states.rows[0].slice == "RJ"
+    assert states.rows[0].beyond_chance
+    sellers = ask(olist, "customers/losses", given={**ALL, "by": "seller"}, rank="excess", limit=5000)
+    assert not any(r.beyond_chance and r.rated_orders < 5 for r in sellers.rows)

@@ -116,6 +116,15 @@ def test_drop_off_counts_only_those_who_had_enough_time(view_of):
     assert (stage.arrived, stage.judged, stage.drop_off) == (20, 10, 0.6)
     assert stage.drop_off_interval.low < 0.6 < stage.drop_off_interval.high
     assert place(found, "Help").drop_off is None
+    assert stage.gone == 0.4  # the two who came after 40 days were seen again
+
+
+def test_who_gets_no_further_but_keeps_coming_has_not_left(view_of):
+    """By hand: of ten arrivals on 1 July none goes on; six come again on 25 July, four never."""
+    events = [did(f"p{i}", "2026-07-01", "trial") for i in range(10)]
+    events += [did(f"p{i}", "2026-07-25", "trial") for i in range(6)] + [did("x", "2026-07-02", "report")]
+    stage = place(ask(view_of(declarations=DECLARED, event=events)), "Try")
+    assert (stage.drop_off, stage.gone) == (1.0, 0.4)
 
 
 def test_who_has_been_further_before_does_not_count_as_arriving(view_of):
@@ -183,7 +192,7 @@ def test_without_stages_it_refuses_and_an_empty_log_too(view_of):
 
 
 def test_nobody_with_enough_time_gives_no_share():
-    assert dropped(np.array([np.nan] * 20), np.full(20, 86_400.0), 30).refused
+    assert dropped(np.array([np.nan] * 20), np.full(20, 86_400.0), within=30).refused
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -78,9 +78,13 @@ def told(ask: Ask, facts: Facts, total: dict[str, Line], reasons: list[tuple[str
     found = []
     if lost.customers:
         amount = f" ({wording.money(-lost.value, declared.currency)})" if declared.value.kind else ""
-        parts = [f"{wording.number(n)} {'reason unknown' if reason == 'unknown' else reason}" for reason, n in reasons]
+        parts = [
+            f"{wording.number(n)} {'reason unknown' if reason == 'unknown' else reason}" for reason, n in reasons[:4]
+        ]
+        rest = sum(n for _, n in reasons[4:])
+        parts += [f"{wording.number(rest)} for other reasons"] if rest else []
         gone = "left" if declared.base.lost == "subscription ends" else "have gone silent"
-        found.append(f"{wording.number(lost.customers)} {gone}{amount}: {wording.listed(parts, most=4)}.")
+        found.append(f"{wording.number(lost.customers)} {gone}{amount}: {wording.listed(parts)}.")
     came = total["new"].customers, total["returned"].customers
     if any(came):
         found.append(f"{wording.number(came[0])} came for the first time and {wording.number(came[1])} came back.")

@@ -1,8 +1,9 @@
 """The journey map: for every stage and moment who was there, how long they took, where they stopped, how it was.
 
-One statement reads the log once (map.sql). Times and drop-off follow first arrivals ever, so that a stage people live
-in does not look like one they stop at; who has not had the stated days yet does not count as dropped, and the median
-time comes from Kaplan and Meier's curve with those still on their way cut off where the log ends.
+One statement reads the log once (map.sql). Times and drop-off follow first arrivals ever: a stage people live in does
+not look like one they stop at, and who gets no further but keeps coming does not look like one who left. Who has not
+had the stated days yet is not judged; the median time comes from Kaplan and Meier's curve with those still on their
+way cut off where the log ends.
 """
 
 from __future__ import annotations
@@ -61,6 +62,12 @@ class MapRow(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     drop_off_interval: Annotated[Interval | None, Meta(description="Interval of the drop-off.")] = None
     drop_off_before: Annotated[float | None, Meta(description="The same in the period compared with.")] = None
+    gone: Annotated[
+        float | None,
+        Meta(description="Share of the same who got no further and were not seen again after half of those days."),
+    ] = None
+    gone_interval: Annotated[Interval | None, Meta(description="Interval of that share.")] = None
+    gone_before: Annotated[float | None, Meta(description="The same in the period compared with.")] = None
     judged: Annotated[int | None, Meta(description="First arrivals with enough time to be judged.")] = None
     score: Annotated[float | None, Meta(description="Score: NPS and CSAT in points, others as a mean.")] = None
     score_interval: Annotated[Interval | None, Meta(description="Interval of the score.")] = None
@@ -261,10 +268,11 @@ def _moment(read: _Read, part: str | None, number: int, place: int) -> MapRow:
 
 def _flow(read: _Read, part: str | None, number: int) -> dict[str, Any]:
     """Time to the next stage and drop-off of first arrivals."""
-    took, had = _flows(read, part, number, "now")
+    now, earlier = (_flows(read, part, number, period) for period in ("now", "before"))
+    took, had, _ = now
     median = median_time(np.where(np.isnan(took), had, took) / DAY, np.isfinite(took)) if len(took) else None
-    drop = dropped(took, had, read.within)
-    before = dropped(*_flows(read, part, number, "before"), read.within)
+    drop, before = (dropped(*flows[:2], within=read.within) for flows in (now, earlier))
+    left, left_before = (dropped(*flows, within=read.within) for flows in (now, earlier))
     return {
         "arrived": len(took),
         "days_to_next": median.value if median and not median.refused else None,
@@ -272,19 +280,32 @@ def _flow(read: _Read, part: str | None, number: int) -> dict[str, Any]:
         "drop_off": None if drop.refused else drop.value,
         "drop_off_interval": _interval(drop),
         "drop_off_before": None if before.refused else before.value,
+        "gone": None if left.refused else left.value,
+        "gone_interval": _interval(left),
+        "gone_before": None if left_before.refused else left_before.value,
         "judged": drop.n,
     }
 
 
-def _flows(read: _Read, part: str | None, number: int, period: str) -> tuple[Any, Any]:
+def _flows(read: _Read, part: str | None, number: int, period: str) -> tuple[Any, Any, Any]:
+    """Seconds from each first arrival to the next stage (NaN: none), to the end of the log, and to the last signal."""
     found = read.of("flow", stage=number, part=part, period=period)
-    return (found["x"], found["y"]) if found else (np.zeros(0), np.zeros(0))
+    return (found["x"], found["y"], found["n"]) if found else (np.zeros(0), np.zeros(0), np.zeros(0))
 
 
-def dropped(took: Any, had: Any, within: int) -> Estimate:
-    """Share of those with enough time who did not get further in it, with Wilson's interval; refused under 5."""
+def dropped(took: Any, had: Any, last: Any = None, *, within: int) -> Estimate:
+    """Share of those with enough time who did not get further in it, with Wilson's interval; refused under 5.
+
+    Args:
+        took: Seconds to the next stage, NaN for none.
+        had: Seconds until the log ends.
+        last: Seconds until last seen anywhere: only those not seen after half the days count; None takes all.
+        within: Days.
+    """
     enough = had >= within * DAY
     late = np.isnan(took[enough]) | (took[enough] > within * DAY)
+    if last is not None:
+        late &= last[enough] < within * DAY / 2
     return wilson(float(late.sum()), float(enough.sum()), least=5)
 
 
@@ -440,8 +461,8 @@ def _mark(finding: JourneyMap, row: MapRow) -> StageMark:
     return StageMark(
         label=row.stage,
         volume=row.customers,
-        drop=row.drop_off or 0.0,
-        drop_text="" if row.drop_off is None else f"{wording.percent(row.drop_off)} stop here",
+        drop=row.gone or 0.0,
+        drop_text="" if row.gone is None else f"{wording.percent(row.gone)} leave here",
         score_text=score,
         word="worst" if worst else "",
         tone="bad" if worst else _tone(row),

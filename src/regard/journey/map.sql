@@ -70,7 +70,7 @@ scored AS (
          ELSE coalesce(a.inside AND p.settled_before, p.inside_before, a.inside, FALSE) END)
 ),
 touched AS MATERIALIZED (
-  SELECT e.customer, n.place, e.slice, e.inside, min(e.occurred_at) AS first_at,
+  SELECT e.customer, n.place, e.slice, e.inside, min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at,
          count(*) FILTER (WHERE e.occurred_at >= $since AND e.occurred_at < $until) AS now,
          count(*) FILTER (WHERE e.occurred_at >= $before_since AND e.occurred_at < $before_until) AS before,
          count(*) FILTER (WHERE e.error <> '' AND e.occurred_at >= $since AND e.occurred_at < $until) AS failed_now,
@@ -81,7 +81,7 @@ touched AS MATERIALIZED (
   WHERE e.occurred_at < $horizon AND (NOT $filtered OR coalesce(e.inside, TRUE))
   GROUP BY e.customer, n.place, e.slice, e.inside
   UNION ALL
-  SELECT o.customer, m.place, o.slice, o.inside, min(o.occurred_at),
+  SELECT o.customer, m.place, o.slice, o.inside, min(o.occurred_at), max(o.occurred_at),
          count(*) FILTER (WHERE o.occurred_at >= $since AND o.occurred_at < $until),
          count(*) FILTER (WHERE o.occurred_at >= $before_since AND o.occurred_at < $before_until), 0, 0,
          count(*) FILTER (WHERE o.kind = 'contact' AND o.occurred_at >= $since AND o.occurred_at < $until),
@@ -90,7 +90,7 @@ touched AS MATERIALIZED (
   WHERE o.occurred_at < $horizon AND (NOT $filtered OR coalesce(o.inside, TRUE))
   GROUP BY o.customer, m.place, o.slice, o.inside
   UNION ALL
-  SELECT a.customer, r.place, a.slice, a.inside, min(a.occurred_at),
+  SELECT a.customer, r.place, a.slice, a.inside, min(a.occurred_at), max(a.occurred_at),
          count(*) FILTER (WHERE a.occurred_at >= $since AND a.occurred_at < $until),
          count(*) FILTER (WHERE a.occurred_at >= $before_since AND a.occurred_at < $before_until), 0, 0, 0, 0, 0
   FROM answers_whole AS a JOIN rules AS r ON r.kind = 'answer' AND (r.field = '' OR r.name = a.survey)
@@ -131,10 +131,13 @@ arrivals AS (
   SELECT customer, stage_no, min(first_at) AS at, arg_min(slice, (first_at, slice)) AS slice
   FROM stages WHERE customer IS NOT NULL GROUP BY customer, stage_no
 ),
+lasts AS (SELECT customer, max(last_at) AS at FROM touched WHERE customer IS NOT NULL GROUP BY customer),
 flows AS (
-  -- A first arrival ever, and the first arrival at any later stage; who has been further before is left out.
-  SELECT a.stage_no, a.slice, a.at, min(b.at) AS next_at
-  FROM arrivals AS a LEFT JOIN arrivals AS b ON b.customer = a.customer AND b.stage_no > a.stage_no
+  -- A first arrival ever, the first arrival at any later stage, and when last seen anywhere on the journey; who has been
+  -- further before is left out.
+  SELECT a.stage_no, a.slice, a.at, min(b.at) AS next_at, any_value(l.at) AS last_at
+  FROM arrivals AS a JOIN lasts AS l ON l.customer = a.customer
+  LEFT JOIN arrivals AS b ON b.customer = a.customer AND b.stage_no > a.stage_no
   WHERE a.at >= $before_since AND a.at < $until
   GROUP BY a.customer, a.stage_no, a.slice, a.at
   HAVING coalesce(min(b.at) >= a.at, TRUE)
@@ -198,7 +201,8 @@ FROM events_whole WHERE occurred_at >= $since AND occurred_at < $until AND (NOT 
 UNION ALL
 SELECT 'begins', NULL, NULL, NULL, 'now', NULL, NULL, NULL, NULL, NULL, NULL, NULL, min(epoch(first_at)), NULL FROM visits
 UNION ALL
-SELECT 'flow', stage_no, NULL, slice, CASE WHEN at >= $since THEN 'now' ELSE 'before' END, NULL, NULL, NULL, NULL, NULL,
+SELECT 'flow', stage_no, NULL, slice, CASE WHEN at >= $since THEN 'now' ELSE 'before' END, NULL, NULL,
+       CAST(epoch(last_at) - epoch(at) AS BIGINT), NULL, NULL,
        NULL, NULL, epoch(next_at) - epoch(at), epoch(CAST($horizon AS TIMESTAMP)) - epoch(at)
 FROM flows WHERE at >= $since OR at < $before_until
 UNION ALL

@@ -1,4 +1,4 @@
-"""The moment that hurts most, beyond chance: lower scores, more drop-off or more errors than the rest."""
+"""The moment that hurts most, beyond chance: lower scores, more who leave or more errors than the rest."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Worst:
 def worst_moment(rows: list[MapRow], *, within: int) -> Worst | None:
     """The worst place of a journey, or None where nothing stands out with all comparisons accounted for.
 
-    Compared are scores asked at places (per metric, against the mean of the other places), the drop-off of stages and
-    the share of customers who met an error. The false discovery rate is held over all of them together; among those
-    beyond chance the largest standardised difference wins.
+    Compared are scores asked at places (per metric, against the mean of the other places), the share who leave at
+    stages and errors per signal. The false discovery rate is held over all of them together; among those beyond chance
+    the largest standardised difference wins.
 
     Args:
         rows: The total's stages and moments.
-        within: Days after which a customer counts as dropped, for the reason.
+        within: Days a customer has to get further, for the reason.
     """
     found = [*_scores(rows), *_drops(rows, within), *_errors(rows)]
     if not found:
@@ -90,9 +90,10 @@ def _shown(metric: str, score: float) -> str:
 
 
 def _drops(rows: list[MapRow], within: int) -> Iterator[Worst]:
-    stages = [r for r in rows if not r.moment and r.drop_off is not None and r.judged]
+    # Who gets no further but keeps coming has not left: stages differ in how long they last.
+    stages = [r for r in rows if not r.moment and r.gone is not None and r.judged]
     n = np.array([r.judged or 0 for r in stages], float)
-    share = np.array([r.drop_off or 0.0 for r in stages])
+    share = np.array([r.gone or 0.0 for r in stages])
     for i, row in enumerate(stages):
         rest = np.arange(len(stages)) != i
         if not rest.any() or not n[rest].sum():
@@ -100,8 +101,8 @@ def _drops(rows: list[MapRow], within: int) -> Iterator[Worst]:
         usual = float(np.average(share[rest], weights=n[rest]))
         p = float(excess([share[i] * n[i]], [n[i]], overall=min(max(usual, 0.01), 0.99)).p[0])
         reason = (
-            f"{wording.percent(share[i])} of those who got there for the first time did not get further within "
-            f"{wording.count(within, 'day')}, against {wording.percent(usual)} elsewhere"
+            f"{wording.percent(share[i])} of those who come for the first time leave: no further within "
+            f"{wording.count(within, 'day')} and not seen again, against {wording.percent(usual)} elsewhere"
         )
         yield Worst(stage=row.stage, moment="", reason=reason, weight=_units(share[i], usual), p=p)
 
