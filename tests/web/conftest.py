@@ -125,6 +125,13 @@ def served(company):
         yield found
 
 
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory):
+    """An empty workspace, served; tests may drop files there, none imports them."""
+    with serving(tmp_path_factory.mktemp("fresh") / "workspace") as found:
+        yield found
+
+
 @pytest.fixture
 def own(tmp_path):
     """A function that serves a workspace of the test's own: empty, or a copy of another."""

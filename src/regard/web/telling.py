@@ -63,8 +63,10 @@ class Speaker:
 
     def beside(self, row: Mapping[str, Any]) -> Speaker:
         """Speaks of amounts in the row's own currency or unit, where it names one."""
+        if "unit" not in row and "currency" not in row:
+            return self
         named = row.get("currency") or row.get("unit")
-        return Speaker(currency=named, zone=self.zone) if isinstance(named, str) and named else self
+        return Speaker(currency=named if isinstance(named, str) else "", zone=self.zone)
 
     def cell(self, value: Any, field: Field, href: str = "") -> Cell:
         """One value as its field means it."""
