@@ -405,3 +405,49 @@ def test_random_orders_give_what_a_replay_gives(view_of, seed):
         and (member(p, OPENS) or any(o["person"] == p and OPENS <= o["occurred_at"] < CLOSES for o in orders))
     )
     assert found.lost == lost
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_activity_gives_what_a_replay_gives(view_of, seed):
+    rng = random.Random(seed)
+    days = rng.choice((7, 30, 45))
+    declared = Declarations(base=Base(lost="no activity", days=days))
+    signs = [
+        {
+            "person": f"p{rng.randrange(20)}",
+            "occurred_at": datetime(2026, 1, 1) + timedelta(hours=rng.randrange(300 * 24)),
+            "name": "x",
+        }
+        for _ in range(150)
+    ]
+    found = ask(view_of(declarations=declared, event=signs[:100], telemetry=signs[100:]), **Q3)
+    people = {s["person"] for s in signs}
+    stays = {}
+    for person in people:
+        for at in sorted(s["occurred_at"] for s in signs if s["person"] == person):
+            spans = stays.setdefault(person, [])
+            if spans and at <= spans[-1][1]:
+                spans[-1][1] = at + timedelta(days=days)
+            else:
+                spans.append([at, at + timedelta(days=days)])
+
+    def member(person, at):
+        return any(since < at <= until for since, until in stays[person])
+
+    came, lost, returned = 0, 0, 0
+    for person in people:
+        opened, closed = member(person, OPENS), member(person, CLOSES)
+        inside = any(since >= OPENS and until < CLOSES for since, until in stays[person])
+        before = stays[person][0][0] < OPENS
+        if not opened and (closed or inside):
+            came, returned = came + (not before), returned + before
+        lost += not closed and (opened or inside)
+    told = {r.line: r.customers for r in found.rows}
+    assert (told["opening"], told["closing"]) == (
+        sum(member(p, OPENS) for p in people),
+        sum(member(p, CLOSES) for p in people),
+    )
+    assert (told["new"], told["returned"], told["lost"]) == (came, returned, lost)
+    for month in found.months:
+        at = datetime.fromisoformat(month.day) + timedelta(days=1)
+        assert month.customers == sum(member(p, at) for p in people)
