@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from regard.questions import find
@@ -248,3 +249,22 @@ def test_olist_orders_delivered_late_score_two_against_four(view_of, olist):
     assert overdue.key
     assert late.value > 0
     assert {"unweighted"} <= {c.code for c in found.cautions}
+
+
+@pytest.mark.slow
+def test_the_made_up_companys_true_drivers_are_found_and_its_false_ones_are_not(view_of):
+    """Truth: simulation.truth, drivers with their effects on the latent score; looks and messages do nothing."""
+    from regard.simulation import declarations, simulate
+
+    chunks = {}
+    for chunk in simulate(signals=400_000, seed=11):
+        chunks.setdefault(chunk.kind, []).append(chunk.table)
+    tables = {k: pa.concat_tables(v, promote_options="default") for k, v in chunks.items()}
+
+    found = ask(view_of(tables, declarations=declarations()), given=Given(since="2025-11-15", until="2026-11-14"), metric="nps")
+
+    rows = rows_of(found)
+    assert {"broken:delivery", "errors"} <= {n for n, r in rows.items() if r.key}
+    assert rows["broken:delivery"].low < -1.8 * 0.8 < rows["broken:delivery"].high + 0.3
+    assert [n for n in ("messages", "part:looks") if n in rows and rows[n].key] == []
+    assert found.loses == "Delivery promise broken"

@@ -144,8 +144,8 @@ def read(ask: Ask, *, metric: str, survey: str = "", part: str = "", first: date
         keep = np.isfinite(group)
     every = Answers(
         rule=rule, score=score, value=values(rule, score, group), group=group, weight=_floats(table, "weight"),
-        customer=table.column("customer").to_numpy(), period=_texts(table, "period"), slice=_texts(table, "slice"),
-        survey=_texts(table, "survey"), day=_days(table, "day"), week=_days(table, "week"),
+        customer=table.column("customer").to_numpy(), period=texts(table, "period"), slice=texts(table, "slice"),
+        survey=texts(table, "survey"), day=_days(table, "day"), week=_days(table, "week"),
         month=_days(table, "month"), scale=scale,
     )  # fmt: skip
     return replace(every.at(keep), left_out=int((~keep).sum()))
@@ -171,9 +171,9 @@ def _days(table: pa.Table, name: str) -> NDArray[np.int64]:
     return np.asarray(table.column(name).to_numpy(zero_copy_only=False)).astype("datetime64[D]").astype(np.int64)
 
 
-def _texts(table: pa.Table, name: str) -> NDArray[Any]:
-    """Texts by way of their dictionary: a few distinct values in many rows."""
-    column = table.column(name).combine_chunks().dictionary_encode()
+def texts(table: pa.Table, name: str) -> NDArray[Any]:
+    """A column of texts by way of its dictionary: a few distinct values in many rows; null is empty."""
+    column = table.column(name).fill_null("").combine_chunks().dictionary_encode()
     pool = np.asarray(column.dictionary.to_pylist() or [""], dtype=str)
     found: NDArray[Any] = pool[np.asarray(column.indices)]
     return found

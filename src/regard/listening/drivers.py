@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from regard.figures.figure import Figure
     from regard.statistics.estimates import Estimate
 
-MOST = 50_000
+MOST = 20_000
 ENOUGH = 300
 
 

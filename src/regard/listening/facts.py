@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from regard.listening.counted import texts
 from regard.listening.rules import HIGH, LOW, classes, rule_of
 from regard.periods import offsets, zone_of
 from regard.wording import sentence, title
@@ -157,7 +158,7 @@ def collected(ask: Ask, asked: Asked) -> Iterator[Fact]:
 def parts(ask: Ask, asked: Asked) -> Iterator[Fact]:
     """Scores of the parts of the experience given in the same response."""
     table = ask.table("drivers_parts.sql", **asked.parameters)
-    names = np.asarray(table.column("part").to_pylist(), dtype=str)
+    names = texts(table, "part")
     place, score = asked.place(table), floats(table, "score")
     low, high = floats(table, "scale_min"), floats(table, "scale_max")
     for name in np.unique(names):
@@ -176,8 +177,8 @@ def parts(ask: Ask, asked: Asked) -> Iterator[Fact]:
 def promises(ask: Ask, asked: Asked) -> Iterator[Fact]:
     """Promises kept, late, and not kept yet when the customer answered."""
     table = ask.table("drivers_promises.sql", **asked.parameters)
-    names = np.asarray(table.column("promise").to_pylist(), dtype=str)
-    reach = np.asarray(table.column("reach").to_pylist(), dtype=str)
+    names = texts(table, "promise")
+    reach = texts(table, "reach")
     place = asked.place(table)
     kept, late, open_ = _states(table, ask.scope.zone)
     for which in ("this", "recent"):
@@ -216,7 +217,7 @@ def _states(table: pa.Table, zone: str) -> tuple[Mask, Mask, Mask]:
     A promise for a day is kept until that calendar day ends in the company's zone.
     """
     at, due, kept, withdrawn = (_instants(table, n) for n in ("at", "due_at", "kept_at", "withdrawn_at"))
-    by_day = np.asarray(table.column("due_by").to_pylist(), dtype=str) == "day"
+    by_day = texts(table, "due_by") == "day"
     day_at, day_due, day_kept = (_local_days(x, zone) for x in (at, due, kept))
     is_kept = ~np.isnat(kept)
     passed = np.where(by_day, day_at > day_due, at > due)
@@ -252,7 +253,7 @@ def _any(asked: Asked, place: NDArray[np.int64]) -> Mask:
 def contacts(ask: Ask, asked: Asked) -> Iterator[Fact]:
     """Waiting, solving, reopening and handing over: of the contact the answer is about, and of recent ones."""
     table = ask.table("drivers_contacts.sql", **asked.parameters)
-    reach = np.asarray(table.column("reach").to_pylist(), dtype=str)
+    reach = texts(table, "reach")
     for which, when in (("this", ""), ("recent", asked.when)):
         part = table.filter(reach == which)
         number = asked.spread(part, "contacts", 0.0)
@@ -289,7 +290,7 @@ def events(ask: Ask, asked: Asked) -> Iterator[Fact]:
     if not any(m.events for s in ask.declarations.stages for m in s.moments):
         return
     table = ask.table("drivers_moments.sql", **asked.parameters)
-    names, moments = (np.asarray(table.column(n).to_pylist(), dtype=str) for n in ("name", "moment"))
+    names, moments = (texts(table, n) for n in ("name", "moment"))
     place = asked.place(table)
     for name in np.unique(names):
         at = names == name
@@ -305,7 +306,7 @@ def starts(ask: Ask, asked: Asked) -> Iterator[Fact]:
     if not any(m.events for s in ask.declarations.stages for m in s.moments):
         return
     table = ask.table("drivers_starts.sql", **asked.parameters)
-    names = np.asarray([n or "" for n in table.column("moment").to_pylist()], dtype=str)
+    names = texts(table, "moment")
     place, tenure, days = asked.place(table), floats(table, "tenure"), floats(table, "days")
     ripe = _any(asked, place[tenure >= QUICK_DAYS])
     for name in np.unique(names[names != ""]):
@@ -321,7 +322,7 @@ def starts(ask: Ask, asked: Asked) -> Iterator[Fact]:
 def orders(ask: Ask, asked: Asked) -> Iterator[Fact]:
     """What was paid, and given back."""
     table = ask.table("drivers_orders.sql", **asked.parameters)
-    reach = np.asarray(table.column("reach").to_pylist(), dtype=str)
+    reach = texts(table, "reach")
     for which, when in (("this", ""), ("recent", asked.when)):
         part = table.filter(reach == which)
         lines, paid = asked.spread(part, "lines", 0.0), asked.spread(part, "amount")
@@ -354,7 +355,7 @@ def prices(ask: Ask, asked: Asked) -> Iterator[Fact]:
 def service(ask: Ask, asked: Asked) -> Iterator[Fact]:
     """How the service measured for this very customer."""
     table = ask.table("drivers_service.sql", **asked.parameters)
-    names = np.asarray(table.column("name").to_pylist(), dtype=str)
+    names = texts(table, "name")
     place, good = asked.place(table), floats(table, "good")
     for name in np.unique(names):
         at = names == name

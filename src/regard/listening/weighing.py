@@ -30,6 +30,7 @@ MOST_USED = 8
 """Features used that are weighed at most: they move together, and crowd out what the company did."""
 TWINS = 0.95
 CLAIMED = 0.05
+REPLICATES = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,7 @@ def weigh(facts: list[Fact], score: NDArray[np.float64], customer: NDArray[np.in
     names = (*(f.name for f in usable), *(f"applied:{i}" for i in range(len(applied))))
     found = key_drivers(
         np.column_stack([*(_filled(f) for f in usable), *applied]), score, names, clusters=customer,
-        replicates=200, fillings_made=5, least_per_driver=8, seed=seed,
+        replicates=REPLICATES, fillings_made=3, least_per_driver=8, seed=seed,
     )  # fmt: skip
     if found.refused:
         return Family(weighed=(), explained=found.explained, left_out=tuple(left))
@@ -212,26 +213,39 @@ def _varying(facts: list[Fact], customer: NDArray[np.int64]) -> tuple[list[Fact]
 
 def _apart(facts: list[Fact]) -> tuple[list[Fact], dict[str, tuple[str, ...]], list[tuple[str, str]]]:
     """Facts so like an earlier one that no data could tell them apart are told under its name."""
-    kept: list[Fact] = []
+    kept: list[int] = []
     twins: dict[str, tuple[str, ...]] = {}
     left: list[tuple[str, str]] = []
-    for fact in facts:
-        twin = next((k for k in kept if k.family == fact.family and _alike(k, fact)), None)
-        if twin is None:
-            kept.append(fact)
+    alike = _alike(facts)
+    for i, fact in enumerate(facts):
+        j = next((k for k in kept if alike[k, i] and facts[k].family == fact.family), None)
+        if j is None:
+            kept.append(i)
             continue
-        twins[twin.name] = (*twins.get(twin.name, ()), fact.title)
-        left.append((fact.title, f"cannot be told apart from {twin.title}"))
-    return kept, twins, left
+        twins[facts[j].name] = (*twins.get(facts[j].name, ()), fact.title)
+        left.append((fact.title, f"cannot be told apart from {facts[j].title}"))
+    return [facts[i] for i in kept], twins, left
 
 
-def _alike(one: Fact, other: Fact) -> bool:
-    both = np.isfinite(one.value) & np.isfinite(other.value)
-    # Facts of different answers (the contact itself, a recent one) are alike only where they mostly overlap.
-    if both.sum() < 0.9 * max(np.isfinite(one.value).sum(), np.isfinite(other.value).sum()):
-        return False
-    a, b = one.value[both], other.value[both]
-    return bool(np.ptp(a) > 0 and np.ptp(b) > 0 and abs(np.corrcoef(a, b)[0, 1]) >= TWINS)
+def _alike(facts: list[Fact]) -> NDArray[np.bool_]:
+    """Which pairs correlate at TWINS or more where both are known, and are mostly known of the same answers.
+
+    Facts of different answers (the contact itself, a recent one) are alike only where they mostly overlap.
+    """
+    if not facts:
+        return np.zeros((0, 0), bool)
+    value = np.column_stack([f.value for f in facts])
+    known = np.isfinite(value).astype(float)
+    value = np.where(known > 0, value - np.nanmean(value, axis=0), 0.0)
+    both = np.maximum(known.T @ known, 1.0)
+    mean = (value.T @ known) / both
+    spread = np.maximum((value**2).T @ known / both - mean**2, 0.0)
+    covariance = (value.T @ value) / both - mean * mean.T
+    scale = np.sqrt(spread * spread.T)
+    alike = np.abs(covariance) >= TWINS * np.maximum(scale, 1e-12)
+    seen = known.sum(axis=0)
+    found: NDArray[np.bool_] = alike & (both >= 0.9 * np.maximum(seen[:, None], seen[None, :]))
+    return found
 
 
 def _widest(facts: list[Fact], most: int) -> tuple[list[Fact], list[tuple[str, str]]]:
