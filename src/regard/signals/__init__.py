@@ -1,0 +1,1 @@
+"""Kinds of signal, who is who, settling, and the scope every question is asked in."""

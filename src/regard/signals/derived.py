@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from regard.signals.identity import NOBODY, TEXTS, Membership, Raw, coded_hashes
-from regard.signals.shapes import CUSTOMER, FOLD, KNOWN, PAIRS, SETTLED, STANDING
+from regard.signals.shapes import CUSTOMER, FOLD, KNOWN, MOMENT, PAIRS, SETTLED, STANDING
 from regard.signals.views import read, standing_rows
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from regard.store.lake import LakeFile
     from regard.store.log import Segment
 
+
+LATE, EARLY = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+"""Stand for no moment, where the first or the last is looked for."""
 
 CONDENSED = 500_000
 """Rows gathered before equal ones are joined."""
@@ -92,27 +95,42 @@ def known(
         own: The hash each row is known by.
         kind: Kind of signal.
     """
-    when = (
-        table["occurred_at"].cast(pa.int64()) if "occurred_at" in table.column_names else pa.nulls(len(own), pa.int64())
-    )
-    connection.register("rows_", pa.table({"hash": own, "moment": when}))
-    text = (
-        "SELECT hash, make_timestamp(min(moment)) AS first_at, make_timestamp(max(moment)) AS last_at, "
-        "count(*) AS rows "
-        f"FROM rows_ WHERE hash <> {NOBODY} GROUP BY hash"
-    )
-    times = connection.sql(text).to_arrow_table()
-    connection.unregister("rows_")
-    parts = [raw.texts]
+    texts = raw.texts
     if kind == "merge":
-        parts.append(coded_hashes(connection, "person", table["into"])[1].cast(TEXTS))
-    connection.register("texts", pa.concat_tables(parts))
-    connection.register("times", times)
-    text = (
-        "SELECT t.hash, t.space, t.id, w.first_at, w.last_at, coalesce(w.rows, 0) AS rows, "
-        f"'{kind}' AS kind FROM (SELECT DISTINCT * FROM texts) AS t LEFT JOIN times AS w ON w.hash = t.hash"
-    )
-    return connection.sql(text).to_arrow_table().cast(KNOWN)
+        into = coded_hashes(connection, "person", table["into"])[1]
+        texts = pa.concat_tables([texts, into]).group_by(TEXTS.names).aggregate([]).select(TEXTS.names).cast(TEXTS)
+    hashes, first, last, rows = _times(own, _moments(table))
+    asked = texts["hash"].to_numpy()
+    at = np.minimum(np.searchsorted(hashes, asked), max(len(hashes) - 1, 0))
+    hit = hashes[at] == asked if len(hashes) else np.zeros(len(asked), bool)
+
+    def column(values: NDArray[np.int64], missing: int | None) -> pa.Array:
+        found = np.where(hit, values[at], missing or 0) if len(hashes) else np.full(len(asked), missing or 0)
+        return pa.array(found, mask=None if missing is None else found == missing)
+
+    times = [column(first, LATE).cast(MOMENT), column(last, EARLY).cast(MOMENT), column(rows, None)]
+    return pa.table([*texts.columns, *times, pa.repeat(kind, len(asked))], schema=KNOWN)
+
+
+def _moments(table: pa.Table) -> pa.Array:
+    if "occurred_at" not in table.column_names:
+        return pa.nulls(table.num_rows, pa.int64())
+    return table["occurred_at"].cast(pa.int64()).combine_chunks()
+
+
+def _times(own: NDArray[np.int64], moment: pa.Array) -> tuple[NDArray[np.int64], ...]:
+    """Each hash once, ascending, with its first (else LATE) and last (else EARLY) moment and its number of rows."""
+    order = np.argsort(own)
+    hashes = own[order]
+    starts = np.ones(len(hashes), bool)
+    starts[1:] = hashes[1:] != hashes[:-1]
+    edges = np.flatnonzero(starts)
+    if not len(edges):
+        return hashes, hashes, hashes, hashes
+    first = np.minimum.reduceat(moment.fill_null(LATE).to_numpy()[order], edges)
+    last = np.maximum.reduceat(moment.fill_null(EARLY).to_numpy()[order], edges)
+    rows = np.diff(np.append(edges, len(hashes)))
+    return hashes[edges], first, last, rows
 
 
 def joined_known(connection: duckdb.DuckDBPyConnection, parts: list[pa.Table]) -> pa.Table:
@@ -168,7 +186,6 @@ def _any_twice(connection: duckdb.DuckDBPyConnection, rows: str) -> bool:
 
 
 def _column(settlement: Settlement, file: LakeFile, name: str) -> NDArray[np.int64]:
-
     column: NDArray[np.int64] = pq.read_table(settlement.workspace.lake.path(file), columns=[name])[name].to_numpy()
     return column
 

@@ -18,6 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from regard.store.coded import used_of
+
 if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
@@ -57,21 +59,29 @@ def coded_hashes(
     connection: duckdb.DuckDBPyConnection, space: Space, column: pa.ChunkedArray
 ) -> tuple[NDArray[np.int64], pa.Table]:
     """The hash of each id of a column, and a table (hash, space, id) of the distinct ones that are somebody."""
-    coded = column.combine_chunks().dictionary_encode()
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    known = pa.table({"id": coded.dictionary})
-    connection.register("known", known)
-    found = connection.execute(f"SELECT md5_number_lower('{space}:' || id) AS hash FROM known").fetchnumpy()["hash"]
-    connection.unregister("known")
+    column = column.combine_chunks()
+    codes = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    known = pa.table({"id": codes.dictionary})
     values = np.empty(len(known) + 1, np.int64)
-    values[:-1] = np.ma.getdata(found).astype(np.uint64).view(np.int64)
-    shared = np.asarray(pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(coded.dictionary)), pa.array(SHARED)))
+    values[:-1] = _hashed(connection, space, known)
+    shared = np.asarray(pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(codes.dictionary)), pa.array(SHARED)))
     values[:-1][shared] = NOBODY
     values[-1] = NOBODY
-    result: NDArray[np.int64] = values[coded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
-    kept = pa.array(values[:-1] != NOBODY)
-    texts = pa.table({"hash": values[:-1], "space": pa.repeat(space, len(known)), "id": coded.dictionary})
-    return result, texts.filter(kept)
+    result: NDArray[np.int64] = values[np.asarray(codes.indices.fill_null(len(known)))]
+    kept = (values[:-1] != NOBODY) & used_of(codes.dictionary, codes.indices)
+    texts = pa.table([values[:-1], pa.repeat(space, len(known)), codes.dictionary], schema=TEXTS)
+    return result, texts if kept.all() else texts.filter(pa.array(kept))
+
+
+def _hashed(connection: duckdb.DuckDBPyConnection, space: Space, ids: pa.Table) -> NDArray[np.int64]:
+    """The lower half of the md5 of each id with its space; 0 for null. DuckDB's first number is what md5 ends with."""
+    if not len(ids):
+        return np.zeros(0, np.int64)
+    connection.register("ids_", ids)
+    statement = f"SELECT coalesce((md5_number('{space}:' || id) >> 64)::UBIGINT, 0) AS hash FROM ids_"
+    found = connection.execute(statement).fetchnumpy()["hash"]
+    connection.unregister("ids_")
+    return np.asarray(np.ma.getdata(found)).astype(np.uint64).view(np.int64)
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,7 @@ def raw_ids(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> Raw:
     for space in SPACES:
         if space in table.column_names:
             found[space], distinct = coded_hashes(connection, space, table[space])
-            texts.append(distinct.cast(TEXTS))
+            texts.append(distinct)
     return Raw(found["person"], found["account"], found["anonymous"], pa.concat_tables(texts))
 
 

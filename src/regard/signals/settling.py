@@ -23,6 +23,7 @@ from regard.signals.views import connect, standing_rows
 from regard.store import disk, ids, log
 from regard.store.arrivals import ERASED, ID_COLUMNS
 from regard.store.buckets import IN_MEMORY, Sorter, bounds
+from regard.store.pace import abreast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,15 @@ if TYPE_CHECKING:
 
 OUTGROWN = 10
 """Runs are merged into bases when they hold more than one row in so many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A segment on its way: rows as they lie in the lake, ids known, pairs of person and account (None: read before)."""
+
+    rows: pa.Table
+    known: pa.Table
+    pairs: pa.Table | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +143,7 @@ class Settlement:
         if self.plan.customer == "account":
             for segment in self.plan.segments:
                 if segment.kind != "merge":
-                    self._gather_pairs(segment, self._ids(segment))
+                    self._keep_pairs(segment.kind, derived.pairs(self._ids(segment), segment))
             self.members = self._members()
         self.fold = identity.whole_fold(self.merged, self.members, customer=self.plan.customer)
         before = self._old_fold()
@@ -152,9 +162,9 @@ class Settlement:
             found = [s for s in log.segments(connection, kind="merge") if s.first_position < self.plan.position]
         return identity.join_merges([identity.read_merges(self.connection, self._read(s)) for s in found])
 
-    def _gather_pairs(self, segment: Segment, seen: derived.Seen) -> None:
-        parts = self._pairs.setdefault(segment.kind, [])
-        parts.append(derived.pairs(seen, segment))
+    def _keep_pairs(self, kind: str, pairs: pa.Table) -> None:
+        parts = self._pairs.setdefault(kind, [])
+        parts.append(pairs)
         derived.condense(parts, lambda tables: derived.joined_pairs(self.connection, tables))
 
     def _members(self) -> identity.Fold:
@@ -186,7 +196,7 @@ class Settlement:
 
     def _read(self, segment: Segment, *, columns: tuple[str, ...] | None = None) -> pa.Table:
         """Rows of a segment that stand, with their positions."""
-        table = self.workspace.inbox.read(segment, columns=columns)
+        table = self.workspace.inbox.read(segment, columns=columns, codes=True)
         position = np.arange(segment.first_position, segment.last_position + 1)
         table = table.append_column("position", pa.array(position))
         keep = self.plan.liveness.stands(position)
@@ -204,12 +214,13 @@ class Settlement:
             self.files += self.plan.old(kind, "base", "run", "hidden", "known")
             return
         sorter = self._sorter(kind, sum(s.rows for s in segments) + (sum(f.rows for f in old) if rewrite else 0))
-        known = []
-        for segment in segments:
-            rows, seen = self._lake_rows(self._read(segment), segment)
-            known.append(seen)
+        known: list[pa.Table] = []
+        for segment, rows in abreast(self._lake_rows, segments):
+            if rows.pairs is not None:
+                self._keep_pairs(kind, rows.pairs)
+            known.append(rows.known)
             derived.condense(known, lambda tables: derived.joined_known(self.connection, tables))
-            sorter.add(rows)
+            sorter.add(rows.rows)
             self.done += segment.rows
             yield Progress(done=self.done, total=self.total, what=f"settling {kind}")
         if rewrite:
@@ -221,7 +232,8 @@ class Settlement:
         yield from self._arrange(kind, old, new, rewritten=rewrite)
 
     def _sorter(self, kind: str, expected: int) -> Sorter:
-        return Sorter(self.workspace.lake, kind=kind, buckets=self.workspace.buckets, expected=expected)
+        schema, buckets = SETTLED[kind], self.workspace.buckets
+        return Sorter(self.workspace.lake, kind=kind, schema=schema, buckets=buckets, expected=expected)
 
     def _moves(self, kind: str) -> bool:
         """Whether settled rows of a kind are of customers whose identity changed."""
@@ -233,28 +245,25 @@ class Settlement:
         own = table["hash"].to_numpy()[table["rows"].to_numpy() > 0]
         return bool(np.isin(before(own), self.moved).any())
 
-    def _lake_rows(self, table: pa.Table, segment: Segment) -> tuple[pa.Table, pa.Table]:
-        """Rows of a segment as they lie in the lake, and the ids seen in them."""
-        raw = self._raw(table, segment)
-        own, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)
-        seen = derived.known(self.connection, table, raw, own, segment.kind)
+    def _lake_rows(self, segment: Segment) -> tuple[Segment, Prepared]:
+        """Rows of a segment as they lie in the lake, and what they tell; runs beside others in a thread."""
+        table = self._read(segment)
+        with self.connection.cursor() as connection:
+            seen = self._seen.pop(segment.id, None)
+            raw = seen.raw if seen else identity.raw_ids(connection, table)
+            own, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)
+            known = derived.known(connection, table, raw, own, segment.kind)
         received = dt.datetime.fromisoformat(segment.received_at).replace(tzinfo=None)
         made = {
             "batch": pa.repeat(pa.scalar(segment.batch, pa.int32()), table.num_rows),
-            "source": pa.repeat(pa.scalar(segment.source), table.num_rows),
+            "source": _one_text(segment.source, table.num_rows),
             "customer": _hashes(customer),
             "received_at": pa.repeat(pa.scalar(received, pa.timestamp("us")), table.num_rows),
         }
-        return _shaped(table, SETTLED[segment.kind], made), seen
-
-    def _raw(self, table: pa.Table, segment: Segment) -> identity.Raw:
-        """Hashes of a segment's ids; with customers as persons, pairs are gathered on the way."""
-        if segment.id in self._seen:
-            return self._seen.pop(segment.id).raw
-        raw = identity.raw_ids(self.connection, table)
+        pairs = None
         if self.plan.customer == "person" and segment.kind != "merge":
-            self._gather_pairs(segment, derived.Seen(raw, table["position"].to_numpy()))
-        return raw
+            pairs = derived.pairs(derived.Seen(raw, table["position"].to_numpy()), segment)
+        return segment, Prepared(rows=_shaped(table, SETTLED[segment.kind], made), known=known, pairs=pairs)
 
     def _old_rows(self, kind: str) -> Iterator[pa.Table]:
         """Standing rows of a kind's settled files, bucket by bucket."""
@@ -325,15 +334,17 @@ def _hashes(values: np.ndarray[Any, Any]) -> pa.Array:
     return pa.array(values, pa.int64(), mask=values == identity.NOBODY)
 
 
+def _one_text(text: str, rows: int) -> pa.Array:
+    """The same text so many times."""
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([text]))
+
+
 def _shaped(table: pa.Table, schema: pa.Schema, made: dict[str, pa.Array]) -> pa.Table:
-    """A table with exactly the columns of a schema: made ones, its own ones cast, nulls for the rest."""
-    columns = []
+    """The columns of a schema a table has or are made, cast where needed; texts may be coded."""
+    found = {name: table[name] for name in schema.names if name in table.column_names} | made
+    columns = {field.name: found[field.name] for field in schema if field.name in found}
     for field in schema:
-        if field.name in made:
-            columns.append(made[field.name])
-        elif field.name in table.column_names:
-            column = table[field.name]
-            columns.append(column if column.type == field.type else pc.cast(column, field.type))
-        else:
-            columns.append(pa.nulls(table.num_rows, field.type))
-    return pa.Table.from_arrays(columns, schema=schema)
+        column = columns.get(field.name)
+        if column is not None and column.type != field.type and not pa.types.is_dictionary(column.type):
+            columns[field.name] = pc.cast(column, field.type)
+    return pa.table(columns)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import insert, select, update
 
 from regard.errors import BadInput, UnknownName
-from regard.store import disk, ids, log, tables
+from regard.store import coded, disk, ids, log, tables
 from regard.store.log import OUTCOMES, Liveness, Outcome
 from regard.store.state import now_text, write_meta
 
@@ -102,7 +102,7 @@ class Arrival:
 
     def _set_aside(self, held: NDArray[Any]) -> None:
         path = self.inbox.rejects / f"held-{self.batch.id}-{uuid4().hex}.parquet"
-        kept = self.table.take(pa.array(held)).replace_schema_metadata(
+        kept = coded.plain(self.table.take(pa.array(held))).replace_schema_metadata(
             {
                 "regard": json.dumps(
                     {
@@ -140,14 +140,9 @@ class Arrival:
 
 def write_segment(path: Path, table: pa.Table, about: dict[str, Any]) -> disk.Written:
     """Write rows as a segment that describes itself."""
-    table = table.replace_schema_metadata({"regard": json.dumps(about)})
-    plain = {"key", "message_id", "occurred_at", *ID_COLUMNS}
-    coded = [name for name in table.column_names if name not in plain]
-
-    def write(target: Path) -> None:
-        pq.write_table(table, target, compression="zstd", compression_level=1, use_dictionary=coded)
-
-    return disk.publish(path, write)
+    table = coded.coded(table)
+    words = {"regard": json.dumps(about)}
+    return disk.publish(path, lambda target: coded.write(target, [table], row_group=table.num_rows, about=words))
 
 
 def erased_rows(

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import delete, insert, select, update
 
 from regard.errors import BadInput, Busy, Damaged, UnknownName
-from regard.store import disk, ids, log, rows, tables
+from regard.store import coded, disk, ids, log, rows, tables
 from regard.store.arrivals import ID_COLUMNS, Arrival, add_counts, batch_row, check_open, described
 from regard.store.log import OUTCOMES, Outcome, Segment
 from regard.store.state import inserted, now_text, read_meta, write_meta
@@ -128,12 +128,13 @@ class Inbox:
 
     # ------------------------------------------------------------------ reading
 
-    def read(self, segment: Segment, *, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(self, segment: Segment, *, columns: Sequence[str] | None = None, codes: bool = False) -> pa.Table:
         """The rows of a segment as stored, with their ids.
 
         Args:
             segment: Which.
             columns: Only these, as far as they are there.
+            codes: Leave texts that are stored as codes as such.
 
         Raises:
             Damaged: The file is not what was acknowledged.
@@ -142,7 +143,10 @@ class Inbox:
         if not disk.is_as_written(path, size=segment.size, mtime_ns=segment.mtime_ns, digest=segment.checksum):
             raise disk.refuse_damaged(path, SEGMENT_HINT)
         try:
-            with pq.ParquetFile(path, memory_map=True) as file:
+            with pq.ParquetFile(path, memory_map=True) as plain:
+                file = plain
+                if codes and (names := coded.columns_in(plain)):
+                    file = pq.ParquetFile(path, memory_map=True, metadata=plain.metadata, read_dictionary=names)
                 if columns is not None:
                     columns = [c for c in columns if c in file.schema_arrow.names]
                     if not columns:  # Arrow needs a column to know how many rows there are
@@ -221,7 +225,7 @@ class Inbox:
 
     def ids_of(self, segment: Segment) -> ids.Ids:
         """The ids of a segment's rows, sorted."""
-        table = self.read(segment)
+        table = self.read(segment, columns=ID_COLUMNS)
         high, low, check = (table[name].to_numpy() for name in ID_COLUMNS)
         position = np.arange(segment.first_position, segment.last_position + 1)
         return ids.Ids(high, low, position, check).sorted_newest()
@@ -281,7 +285,7 @@ class Batch:
         fitted = rows.fitted(kind, table, self.inbox.schemas[kind])
         total = self._count(Outcome(received=refused + held_back, refused=refused, held_back=held_back))
         for start in range(0, fitted.num_rows, CHUNK):
-            total += self._append(kind, fitted.slice(start, CHUNK))
+            total += self._append(kind, coded.coded(fitted.slice(start, CHUNK)))
         return total
 
     def finish(self) -> Outcome:

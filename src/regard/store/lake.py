@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import pyarrow.parquet as pq
 from sqlalchemy import delete, func, insert, select
 
-from regard.store import disk, tables
+from regard.store import coded, disk, tables
 from regard.store.state import inserted, now_text, read_meta, write_meta
 
 if TYPE_CHECKING:
@@ -81,9 +80,10 @@ class Lake:
 
     def write(self, table: pa.Table, *, kind: str, role: str, bucket: int | None = None) -> LakeFile:
         """Write a table as a file of the lake; it becomes visible when a generation lists it."""
+        table = coded.coded(table)
 
         def fill(target: Path) -> None:
-            pq.write_table(table, target, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+            coded.write(target, [table], row_group=ROW_GROUP)
 
         name = f"{kind}-{role}-{'' if bucket is None else f'{bucket:03d}-'}{uuid4().hex[:12]}.parquet"
         written = disk.publish(self.directory / name, fill)
