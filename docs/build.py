@@ -63,7 +63,7 @@ def signals_page() -> str:
 
 def declarations_page() -> str:
     parts = ["# Declarations: `company.toml`\n"]
-    for name in ("Declarations", "Value", "Base", "Dimension", "Stage", "Moment", "Rate"):
+    for name in ("Declarations", "Value", "CustomerBase", "Dimension", "Stage", "Moment", "Rate"):
         parts.append(f"## {name}\n\n{getattr(declarations, name).__doc__}\n\n" + struct(getattr(declarations, name)))
     return "\n".join(parts)
 

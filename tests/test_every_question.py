@@ -12,7 +12,7 @@ from regard.findings import Finding, field_help, tables
 from regard.questions import find, questions
 from regard.sheets import csv_of
 from regard.signals.ask import answer
-from regard.signals.declarations import Base, Declarations, Value
+from regard.signals.declarations import CustomerBase, Declarations, Value
 from regard.signals.scope import Given
 from regard.simulation import declarations as company_declarations
 from regard.simulation import sample
@@ -59,7 +59,7 @@ def test_the_example_company_is_answered_with_evidence(path, living):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_empty_log_is_refused_or_counted_never_broken(path, view_of):
-    view = view_of(declarations=Declarations(value=Value(kind="recurring"), base=Base(lost="subscription ends")))
+    view = view_of(declarations=Declarations(value=Value(kind="recurring"), base=CustomerBase(lost="subscription ends")))
 
     try:
         finding = ask(path, view)

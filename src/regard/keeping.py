@@ -297,11 +297,11 @@ def report_command(workspace: str | None, out: Path | None, *, as_json: bool, **
     if out is not None:
         if out.suffix.lower() not in {".html", ".json"}:
             raise BadInput(f"A report is written as .html or .json, not {out.suffix or 'no ending'}.", where="--out")
-        text = document.html(state) if out.suffix.lower() == ".html" else document.json(state)
+        text = document.html(state) if out.suffix.lower() == ".html" else document.json(state).decode()
         out.write_text(text, "utf-8")
         click.echo(f"Wrote {out}", err=True)
     if as_json:
-        click.echo(document.json(state))
+        click.echo(document.json(state).decode())
     elif out is None:
         tell(state)
 

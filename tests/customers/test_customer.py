@@ -7,10 +7,10 @@ import pytest
 from regard.errors import BadInput, UnknownName
 from regard.questions import find
 from regard.signals.ask import answer
-from regard.signals.declarations import Base, Declarations, Value
+from regard.signals.declarations import CustomerBase, Declarations, Value
 
 DECLARED = Declarations(
-    customer="account", value=Value(kind="recurring"), base=Base(lost="subscription ends"), currency="EUR"
+    customer="account", value=Value(kind="recurring"), base=CustomerBase(lost="subscription ends"), currency="EUR"
 )
 TABLES = {
     "profile": [

@@ -9,7 +9,7 @@ import pytest
 
 from regard.questions import find
 from regard.signals.ask import answer
-from regard.signals.declarations import Base, Declarations, Dimension, Rate, Value
+from regard.signals.declarations import CustomerBase, Declarations, Dimension, Rate, Value
 from regard.signals.scope import Given
 
 RATES = (
@@ -19,14 +19,14 @@ RATES = (
 )
 CONTRACTS = Declarations(
     value=Value(kind="recurring"),
-    base=Base(lost="subscription ends"),
+    base=CustomerBase(lost="subscription ends"),
     currency="EUR",
     rates=RATES,
     dimensions=(Dimension(name="region"),),
 )
 SHOP = Declarations(
     value=Value(kind="trailing", days=90),
-    base=Base(lost="no order", days=60),
+    base=CustomerBase(lost="no order", days=60),
     currency="EUR",
     rates=RATES,
     dimensions=(Dimension(name="region"),),
@@ -210,7 +210,7 @@ def test_an_empty_log_is_refused_with_what_to_add(view_of):
 
 
 def test_without_a_declared_value_heads_are_counted_and_money_is_left_out(view_of):
-    declared = Declarations(base=Base(lost="no activity", days=30))
+    declared = Declarations(base=CustomerBase(lost="no activity", days=30))
     view = view_of(
         declarations=declared,
         event=[
@@ -411,7 +411,7 @@ def test_random_orders_give_what_a_replay_gives(view_of, seed):
 def test_random_activity_gives_what_a_replay_gives(view_of, seed):
     rng = random.Random(seed)
     days = rng.choice((7, 30, 45))
-    declared = Declarations(base=Base(lost="no activity", days=days))
+    declared = Declarations(base=CustomerBase(lost="no activity", days=days))
     signs = [
         {
             "person": f"p{rng.randrange(20)}",

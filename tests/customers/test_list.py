@@ -7,12 +7,12 @@ import pytest
 from regard.errors import UnknownName
 from regard.questions import find
 from regard.signals.ask import answer
-from regard.signals.declarations import Base, Declarations, Moment, Stage, Value
+from regard.signals.declarations import CustomerBase, Declarations, Moment, Stage, Value
 from regard.signals.scope import Given
 
 DECLARED = Declarations(
     value=Value(kind="recurring"),
-    base=Base(lost="subscription ends"),
+    base=CustomerBase(lost="subscription ends"),
     metric="nps",
     stages=(
         Stage(name="Use", moments=(Moment(name="Report", events=("report*",)), Moment(name="Ask", kinds=("contact",)))),

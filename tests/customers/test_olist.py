@@ -9,14 +9,14 @@ import pytest
 
 from regard.questions import find
 from regard.signals.ask import answer
-from regard.signals.declarations import Base, Declarations, Dimension, Value
+from regard.signals.declarations import CustomerBase, Declarations, Dimension, Value
 from regard.signals.scope import Given
 
 OLIST = Path(__file__).parents[2] / "../shared/data/olist"
 DECLARED = Declarations(
     currency="BRL",
     value=Value(kind="trailing", days=365),
-    base=Base(lost="no order", days=180),
+    base=CustomerBase(lost="no order", days=180),
     time_zone="UTC",
     dimensions=(Dimension(name="state"),),
 )

@@ -11,7 +11,7 @@ import pytest
 from regard.journey.map import dropped
 from regard.questions import find
 from regard.signals.ask import answer
-from regard.signals.declarations import Base, Declarations, Dimension, Moment, Stage, Value
+from regard.signals.declarations import CustomerBase, Declarations, Dimension, Moment, Stage, Value
 from regard.signals.scope import Given
 
 STAGES = (
@@ -29,7 +29,7 @@ DECLARED = Declarations(
     stages=STAGES,
     metric="nps",
     value=Value(kind="recurring"),
-    base=Base(lost="subscription ends"),
+    base=CustomerBase(lost="subscription ends"),
     dimensions=(Dimension(name="region"),),
 )
 Q3 = {"period": "2026-Q3"}

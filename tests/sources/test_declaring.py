@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from regard.signals.declarations import Base, Declarations, Value
+from regard.signals.declarations import CustomerBase, Declarations, Value
 from regard.sources.declaring import propose
 
 START = datetime(2024, 1, 1)
@@ -26,7 +26,7 @@ def test_a_shop_is_declared_by_orders_and_the_gaps_between_them(view_of):
     declared = found.declarations
     assert (declared.customer, declared.currency, declared.metric) == ("person", "EUR", "stars")
     assert declared.value == Value(kind="trailing", days=365)
-    assert declared.base == Base(lost="no order", days=30)
+    assert declared.base == CustomerBase(lost="no order", days=30)
     assert [(d.name, d.of) for d in declared.dimensions] == [("region", "signal")]
     assert [s.name for s in declared.stages] == ["Buy", "Review"]
     assert any("20 customers who came back" in reason for reason in found.reasons)
@@ -38,7 +38,7 @@ def test_customers_who_came_once_leave_loss_open_and_it_is_said(view_of):
 
     found = propose(view_of(order=orders).connection, Declarations())
 
-    assert found.declarations.base == Base(lost="no order", days=365)
+    assert found.declarations.base == CustomerBase(lost="no order", days=365)
     assert any("came only once" in reason for reason in found.reasons)
     assert any("carry none" in reason for reason in found.reasons)
 
@@ -80,7 +80,7 @@ def test_what_a_person_declared_is_kept(view_of):
         {"key": str(n), "person": f"c{n % 5}", "occurred_at": day(n * 9), "amount": 1, "currency": "EUR"}
         for n in range(50)
     ]
-    declared = Declarations(name="Ours", currency="USD", base=Base(lost="no order", days=77), time_zone="Europe/Paris")
+    declared = Declarations(name="Ours", currency="USD", base=CustomerBase(lost="no order", days=77), time_zone="Europe/Paris")
 
     found = propose(view_of(order=orders).connection, declared).declarations
 

@@ -24,7 +24,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     days: Annotated[int, Meta(description="Days looked back for trailing value.", ge=1)] = 365
 
 
-class Base(msgspec.Struct, frozen=True, kw_only=True):
+class CustomerBase(msgspec.Struct, frozen=True, kw_only=True):
     """When somebody is in the customer base."""
 
     lost: Annotated[
@@ -98,7 +98,7 @@ class Declarations(msgspec.Struct, frozen=True, kw_only=True):
     currency: Annotated[str, Meta(description="ISO code of the company's currency.")] = ""
     rates: Annotated[tuple[Rate, ...], Meta(description="Dated exchange rates into it.")] = ()
     value: Annotated[Value, Meta(description="What a customer is worth.")] = Value()
-    base: Annotated[Base, Meta(description="When somebody is in the base.")] = Base()
+    base: Annotated[CustomerBase, Meta(description="When somebody is in the base.")] = CustomerBase()
     metric: Annotated[str, Meta(description="The score shown first: nps, csat, ces, stars.")] = ""
     dimensions: Annotated[tuple[Dimension, ...], Meta(description="What customers are cut by.")] = ()
     stages: Annotated[tuple[Stage, ...], Meta(description="The journey.")] = ()

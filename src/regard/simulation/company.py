@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regard.signals.declarations import Base, Declarations, Dimension, Moment, Rate, Stage, Value
+from regard.signals.declarations import CustomerBase, Declarations, Dimension, Moment, Rate, Stage, Value
 
 NAME = "Proof & Crumb"
 DAYS = 670
@@ -221,7 +221,7 @@ def declarations() -> Declarations:
         currency="EUR",
         rates=tuple(Rate(currency=c, since=s, rate=r) for c, s, r in _RATES),
         value=Value(kind="recurring"),
-        base=Base(lost="subscription ends", active_days=30),
+        base=CustomerBase(lost="subscription ends", active_days=30),
         metric="nps",
         dimensions=(
             Dimension(name="region", title="Region"),

@@ -12,7 +12,7 @@ import duckdb
 import msgspec
 from msgspec import Meta
 
-from regard.signals.declarations import Base, Declarations, Dimension, Value
+from regard.signals.declarations import CustomerBase, Declarations, Dimension, Value
 from regard.sources.journeys import propose_stages
 from regard.wording import number, percent
 
@@ -122,11 +122,11 @@ def _value(log: _Log) -> Value:
     return Value()
 
 
-def _base(log: _Log) -> Base:
+def _base(log: _Log) -> CustomerBase:
     """When a customer is lost: by contract, else after a silence that few of those who came back ever kept."""
     if log.has("subscription"):
         log.reasons.append("Lost: when the last subscription ends.")
-        return Base(lost="subscription ends")
+        return CustomerBase(lost="subscription ends")
     for kind, lost in (("order", "no order"), ("event", "no activity"), ("contact", "no activity")):
         if not log.has(kind):
             continue
@@ -145,8 +145,8 @@ def _base(log: _Log) -> Base:
                 f"Lost: after {days} days without, because 19 of 20 gaps between two visits of the "
                 f"{number(repeat)} customers who came back were shorter."
             )
-        return Base(lost=lost, days=days)  # type: ignore[arg-type]
-    return Base()
+        return CustomerBase(lost=lost, days=days)  # type: ignore[arg-type]
+    return CustomerBase()
 
 
 def _gaps(log: _Log, kind: str) -> tuple[int, int, float | None]:
