@@ -52,20 +52,14 @@ class State:
 
     def _revision(self) -> str | None:
         with self.reading() as connection:
-            there = text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
-            if connection.execute(there).first() is None:
-                return None
-            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return _revision_of(connection)
 
     def _migrate(self) -> None:
-        from alembic import command  # noqa: PLC0415  heavy, and needed once in a database's life
-        from alembic.config import Config  # noqa: PLC0415
-
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self.writing() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if connection.execute(text("SELECT 1 FROM sqlite_master LIMIT 1")).first() is None:
+                _make(connection)
+            else:
+                migrate(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -134,6 +128,36 @@ class State:
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()
+
+
+def _revision_of(connection: Connection) -> str | None:
+    there = text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
+    if connection.execute(there).first() is None:
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _make(connection: Connection) -> None:
+    """The tables of a new database as the newest migration leaves them: a tenth of a second less than all of them."""
+    tables.metadata.create_all(connection)
+    connection.execute(
+        text(
+            "CREATE TABLE alembic_version "
+            "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+        )
+    )
+    connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
+
+
+def migrate(connection: Connection) -> None:
+    """Bring a database, empty or old, to the newest revision."""
+    from alembic import command  # noqa: PLC0415  heavy, and needed once in a database's life
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
