@@ -113,7 +113,7 @@ def test_no_file_names_a_machine_or_a_path_of_it():
     found = []
     for name in result.stdout.split():
         path = ROOT / name
-        if path.is_file() and path.suffix not in {".png", ".svg", ".lock"}:
+        if path.name != "test_house.py" and path.is_file() and path.suffix not in {".png", ".svg", ".lock"}:
             found += [name for _ in words.findall(path.read_text("utf-8", errors="ignore"))]
 
     assert found == []
