@@ -124,9 +124,8 @@ def _pages(company: Path, work: Path, size: str) -> list[Row]:
 
 def _unseen(pages: Pages) -> dict[str, list[float]]:
     pages.get("/customers/ledger.json?period=2026-Q3")  # a worker is up; what follows are scopes it never saw
-    scopes = [
-        f"period=2026-0{month}&where=region%3D{region}" for month, region in product((4, 5, 6), ("Alps", "Iberia"))
-    ]
+    pairs = product((4, 5, 6), ("Alps", "Iberia"))
+    scopes = [f"period=2026-0{month}&where=region%3D{region}" for month, region in pairs]
     return {question: [pages.get(f"/{question}.json?{scope}") for scope in scopes[:4]] for question in QUESTIONS}
 
 

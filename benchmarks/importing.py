@@ -47,7 +47,8 @@ con.execute(f'''COPY (SELECT 'O' || i AS order_id, 'C' || (hash(i) % {n // 8}) A
   'product ' || (hash(i * 3) % 500) AS product, 'seller ' || (hash(i * 5) % 300) AS seller,
   1 + hash(i * 11) % 4 AS quantity, round((hash(i * 13) % 20000) / 100.0, 2) AS amount,
   ['delivered','shipped','canceled'][1 + (hash(i * 17) % 3)::BIGINT] AS status,
-  ['EU','NA','LATAM','APAC'][1 + (hash(i * 19) % 4)::BIGINT] AS region, ['Free','Team','Pro'][1 + (hash(i * 23) % 3)::BIGINT] AS plan
+  ['EU','NA','LATAM','APAC'][1 + (hash(i * 19) % 4)::BIGINT] AS region,
+  ['Free','Team','Pro'][1 + (hash(i * 23) % 3)::BIGINT] AS plan
   FROM range({n}) r(i)) TO '{sys.argv[1]}' (HEADER)''')
 """
 

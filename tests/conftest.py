@@ -23,6 +23,7 @@ ARROW = {
     "time": pa.timestamp("us"),
     "truth": pa.bool_(),
 }
+NOTHING = Declarations()
 HASH = "CAST(md5_number_lower({}) & 9223372036854775807 AS BIGINT)"
 
 
@@ -72,7 +73,7 @@ def view_of():
     """A function: kind name to rows (dicts or an Arrow table), declarations → View, as a settled lake would give it."""
     opened = []
 
-    def make(tables=None, declarations=Declarations(), today=date(2026, 11, 23), **kinds):
+    def make(tables=None, declarations=NOTHING, today=date(2026, 11, 23), **kinds):
         connection = duckdb.connect()
         opened.append(connection)
         connection.execute("SET TimeZone = 'UTC'")

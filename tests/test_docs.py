@@ -11,7 +11,11 @@ from regard.cli import regard
 
 DOCS = Path(__file__).parents[1] / "docs"
 ROOT = DOCS.parent
-PAGES = sorted(p for p in [ROOT / "README.md", *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("*.md")] if "reference" not in p.parts and "decisions" not in p.parts)
+PAGES = sorted(
+    p
+    for p in [ROOT / "README.md", *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    if "reference" not in p.parts and "decisions" not in p.parts
+)
 
 
 def build():
@@ -22,7 +26,11 @@ def build():
 
 
 def test_the_reference_is_what_the_code_says():
-    stale = [name for name, text in build().items() if not (DOCS / "reference" / name).exists() or (DOCS / "reference" / name).read_text("utf-8") != text]
+    stale = [
+        name
+        for name, text in build().items()
+        if not (DOCS / "reference" / name).exists() or (DOCS / "reference" / name).read_text("utf-8") != text
+    ]
 
     assert stale == [], "run: make docs"
 
@@ -54,9 +62,7 @@ def test_every_command_a_page_shows_exists(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(page):
-    broken = []
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
-        if not re.match(r"[a-z]+:", target) and not (page.parent / target).exists():
-            broken.append(target)
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    broken = [t for t in targets if not re.match(r"[a-z]+:", t) and not (page.parent / t).exists()]
 
     assert broken == []

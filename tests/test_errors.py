@@ -3,13 +3,17 @@
 import ast
 from pathlib import Path
 
-from regard.errors import BadInput, Busy, Damaged, MissingDeclaration, NotPermitted, RegardError, Refusal, UnknownName
+from regard.errors import BadInput, Busy, Damaged, MissingDeclaration, NotPermitted, Refusal, RegardError, UnknownName
 
 SOURCE = Path(__file__).parents[1] / "src" / "regard"
 
 
 def test_every_error_has_one_shape():
-    for error in (BadInput("a", where="b", hint="c"), UnknownName("x", "y", ["z"]), MissingDeclaration("value.kind", "w")):
+    for error in (
+        BadInput("a", where="b", hint="c"),
+        UnknownName("x", "y", ["z"]),
+        MissingDeclaration("value.kind", "w"),
+    ):
         told = error.as_json()
 
         assert set(told) == {"error"}
@@ -26,7 +30,14 @@ def test_an_unknown_name_far_from_all_lists_what_is_known():
 
 
 def test_exit_codes_tell_the_outcomes_apart():
-    assert (RegardError.exit_code, BadInput.exit_code, Refusal.exit_code, Damaged.exit_code, NotPermitted.exit_code, Busy.exit_code) == (1, 2, 3, 4, 5, 6)
+    assert (
+        RegardError.exit_code,
+        BadInput.exit_code,
+        Refusal.exit_code,
+        Damaged.exit_code,
+        NotPermitted.exit_code,
+        Busy.exit_code,
+    ) == (1, 2, 3, 4, 5, 6)
 
 
 def test_the_tree_in_the_docstring_is_the_tree_in_the_code():
@@ -41,8 +52,13 @@ def test_every_bad_input_in_the_code_says_where_or_what_next():
     silent = []
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"BadInput", "Refusal", "Damaged", "Busy"}:
-                if not {k.arg for k in node.keywords} & {"where", "hint"}:
-                    silent.append(f"{path.relative_to(SOURCE)}:{node.lineno}")
+            told = isinstance(node, ast.Call) and getattr(node.func, "id", "") in {
+                "BadInput",
+                "Refusal",
+                "Damaged",
+                "Busy",
+            }
+            if told and not {k.arg for k in node.keywords} & {"where", "hint"}:
+                silent.append(f"{path.relative_to(SOURCE)}:{node.lineno}")
 
     assert silent == []

@@ -59,7 +59,9 @@ def test_the_example_company_is_answered_with_evidence(path, living):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_empty_log_is_refused_or_counted_never_broken(path, view_of):
-    view = view_of(declarations=Declarations(value=Value(kind="recurring"), base=CustomerBase(lost="subscription ends")))
+    view = view_of(
+        declarations=Declarations(value=Value(kind="recurring"), base=CustomerBase(lost="subscription ends"))
+    )
 
     try:
         finding = ask(path, view)
@@ -96,8 +98,8 @@ def test_shuffled_rows_give_the_same_answer(path, living, view_of, company):
     import numpy as np
 
     generator = np.random.default_rng(3)
-    shuffled = {k: t.take(generator.permutation(len(t))) for k, t in company.items() if k not in {"merge"}}
-    straight = {k: t for k, t in company.items() if k not in {"merge"}}
+    shuffled = {k: t.take(generator.permutation(len(t))) for k, t in company.items() if k != "merge"}
+    straight = {k: t for k, t in company.items() if k != "merge"}
     first = ask(path, view_of(straight, declarations=company_declarations()))
     second = ask(path, view_of(shuffled, declarations=company_declarations()))
 

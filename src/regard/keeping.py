@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 import msgspec
@@ -15,6 +15,7 @@ from regard.wording import count, number
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from regard.report.state import State
     from regard.signals.workspace import Workspace
 
 WORKSPACE = click.option(
@@ -291,12 +292,12 @@ def report_command(workspace: str | None, out: Path | None, *, as_json: bool, **
     from regard.report import document
     from regard.terminal import tell
 
+    if out is not None and out.suffix.lower() not in {".html", ".json"}:
+        raise BadInput(f"A report is written as .html or .json, not {out.suffix or 'no ending'}.", where="--out")
     with Company(opened(workspace)) as company:
         bring_up_to_date(company.workspace, quiet=as_json)
-        state = company.ask("report/state", **scope)
+        state = cast("State", company.ask("report/state", **scope))
     if out is not None:
-        if out.suffix.lower() not in {".html", ".json"}:
-            raise BadInput(f"A report is written as .html or .json, not {out.suffix or 'no ending'}.", where="--out")
         text = document.html(state) if out.suffix.lower() == ".html" else document.json(state).decode()
         out.write_text(text, "utf-8")
         click.echo(f"Wrote {out}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from regard.errors import BadInput
 
@@ -43,9 +44,10 @@ def settings(**given: object) -> Settings:
         name = f"REGARD_{item.name.upper()}"
         raw = os.environ.get(name)
         if raw is not None and raw != "":
-            kind = type(item.default)
+            default: Any = item.default
             try:
-                values[item.name] = Path(raw) if isinstance(item.default, Path) else kind(raw)  # type: ignore[call-arg]
+                values[item.name] = Path(raw) if isinstance(default, Path) else type(default)(raw)
             except ValueError as error:
-                raise BadInput(f"{name} must be of type {kind.__name__}, not {raw!r}.", where=name) from error
+                kind = type(default).__name__
+                raise BadInput(f"{name} must be of type {kind}, not {raw!r}.", where=name) from error
     return Settings(**values)  # type: ignore[arg-type]
