@@ -96,10 +96,9 @@ def _pages(company: Path, work: Path, size: str) -> list[Row]:
     try:
         time.sleep(5)
         idle = tree_mb(pages.process.pid)
-        importing = subprocess.Popen(
-            [*REGARD, "import", str(csv_of(10_000_000, work)), "-w", str(company), "--mapping", str(work / "orders.toml"),
-             "--yes", "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        source, mapping = str(csv_of(10_000_000, work)), str(work / "orders.toml")
+        command = [*REGARD, "import", source, "-w", str(company), "--mapping", mapping, "--yes", "--json"]
+        importing = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         new = _unseen(pages)
         old = [pages.get(f"/{q}.json?period=2026-Q3") for _ in range(40) for q in QUESTIONS[:1] + QUESTIONS[3:4]]
         still = importing.poll() is None
