@@ -38,7 +38,8 @@ class Answers:
         value: What it adds to the mean: see rules.values.
         group: -1 low, 0 middle, 1 high.
         weight: How many it stands for.
-        customer: Who gave it; answers of nobody known have negative numbers of their own.
+        customer: Who gave it; answers of nobody known have numbers of their own.
+        known: Whether who gave it is known: numbers of customers have any sign, so they do not tell.
         period: now, before, earlier or later.
         slice: Value of the chosen dimension.
         survey: Which survey.
@@ -55,6 +56,7 @@ class Answers:
     group: NDArray[np.float64]
     weight: NDArray[np.float64]
     customer: NDArray[np.int64]
+    known: NDArray[np.bool_]
     period: NDArray[np.str_]
     slice: NDArray[np.str_]
     survey: NDArray[np.str_]
@@ -69,8 +71,13 @@ class Answers:
 
     @cached_property
     def customers(self) -> int:
-        """Distinct customers."""
+        """Distinct givers: customers, and every answer of nobody known as one of its own."""
         return len(np.unique(self.customer))
+
+    @cached_property
+    def known_customers(self) -> int:
+        """Distinct customers whose name the log knows."""
+        return len(np.unique(self.customer[self.known]))
 
     @cached_property
     def weighted(self) -> bool:
@@ -79,7 +86,7 @@ class Answers:
 
     def at(self, mask: NDArray[np.bool_]) -> Answers:
         """The answers at a mask."""
-        names = ("score", "value", "group", "weight", "customer", "period", "slice", "survey", "day", "week", "month")
+        names = ("score", "value", "group", "weight", "customer", "known", "period", "slice", "survey", "day", "week", "month")
         return Answers(rule=self.rule, scale=self.scale, **{name: getattr(self, name)[mask] for name in names})
 
     def of(self, period: str) -> Answers:
@@ -144,7 +151,8 @@ def read(ask: Ask, *, metric: str, survey: str = "", part: str = "", first: date
         keep = np.isfinite(group)
     every = Answers(
         rule=rule, score=score, value=values(rule, score, group), group=group, weight=_floats(table, "weight"),
-        customer=table.column("customer").to_numpy(), period=texts(table, "period"), slice=texts(table, "slice"),
+        customer=table.column("customer").to_numpy(),
+        known=table.column("known").to_numpy(zero_copy_only=False), period=texts(table, "period"), slice=texts(table, "slice"),
         survey=texts(table, "survey"), day=_days(table, "day"), week=_days(table, "week"),
         month=_days(table, "month"), scale=scale,
     )  # fmt: skip

@@ -111,6 +111,10 @@ class _Read:
     def people(self) -> int:
         return len(np.unique(self.customer))
 
+    @property
+    def known_people(self) -> int:
+        return len(np.unique(self.customer[self.asked.known]))
+
 
 @question(title="Drivers", needs=("answer|review",))
 def drivers(
@@ -162,7 +166,8 @@ def _read(ask: Ask, metric: str, survey: str, days: int) -> _Read:
     low, high = floats(table, "scale_min"), floats(table, "scale_max")
     keep = np.isfinite(classes(rule, score, low, high))
     ids, customer = table.column("id").to_numpy(), table.column("customer").to_numpy()
-    asked = Asked(ids=ids, known=customer >= 0, parameters=parameters, days=days)
+    known = table.column("known").to_numpy(zero_copy_only=False).astype(bool)
+    asked = Asked(ids=ids, known=known, parameters=parameters, days=days)
     # Facts are read for every answer; those off the scale count as missing outcome and are dropped by their score.
     return _Read(
         rule=rule, score=np.where(keep, score, np.nan), weight=floats(table, "weight"), customer=customer,
@@ -238,7 +243,7 @@ def _finding(ask: Ask, read: _Read, families: dict[str, Family], rows: tuple[Dri
         loses=loses.title if loses else "", wins=wins.title if wins else "", rows=rows, left_out=tuple(left),
         cautions=_cautions(ask, read, rows),
         evidence=ask.evidence(
-            n=int(np.isfinite(read.score).sum()), customers=int((np.unique(read.customer) >= 0).sum()),
+            n=int(np.isfinite(read.score).sum()), customers=read.known_people,
             kind="estimated", method=_METHOD,
         ),
     )  # fmt: skip

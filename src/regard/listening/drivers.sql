@@ -15,7 +15,7 @@ WITH said AS (
 picked AS (
     SELECT * FROM said WHERE (period = 'now' OR $both) AND id % 1000003 * 7919 % 1000003 < $keep
 )
-SELECT id, coalesce(customer, -id) AS customer, at, period, weight, score, scale_min, scale_max, survey,
+SELECT id, coalesce(customer, -id) AS customer, customer IS NOT NULL AS known, at, period, weight, score, scale_min, scale_max, survey,
        (about IS NOT NULL AND about <> '') AS about
 FROM picked
 ORDER BY id

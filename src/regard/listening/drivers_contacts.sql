@@ -1,4 +1,4 @@
--- What asking for help was like: the contact the answer is about, and those of the days before it.
+-- What asking for help was like: the contact the answer is about, and others of the days before it.
 WITH said AS (
     SELECT position * 2 AS id, customer, occurred_at AS at, period, about, response, weight, score, scale_min,
            scale_max, coalesce(survey, '') AS survey, slice
@@ -22,7 +22,7 @@ helped AS (
     UNION ALL
     SELECT p.id, p.at, 'recent', c.occurred_at, c.answered_at, c.solved_at, c.reopened, c.handovers
     FROM picked AS p JOIN contacts_whole AS c ON c.customer = p.customer
-    WHERE c.occurred_at >= p.at - to_days($days) AND c.occurred_at < p.at
+    WHERE c.occurred_at >= p.at - to_days($days) AND c.occurred_at < p.at AND (p.about IS NULL OR c.key IS DISTINCT FROM p.about)
 )
 SELECT
     id, reach,

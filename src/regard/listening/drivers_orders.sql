@@ -1,4 +1,4 @@
--- Orders: the one the answer is about, and those of the days before it.
+-- Orders: the one the answer is about, and others of the days before it.
 WITH said AS (
     SELECT position * 2 AS id, customer, occurred_at AS at, period, about, response, weight, score, scale_min,
            scale_max, coalesce(survey, '') AS survey, slice
@@ -23,6 +23,7 @@ bought AS (
     SELECT p.id, 'recent', o.amount * o.rate, o.refunded, o.category
     FROM picked AS p JOIN orders_whole AS o ON o.customer = p.customer
     WHERE o.occurred_at >= p.at - to_days($days) AND o.occurred_at < p.at
+      AND (p.about IS NULL OR coalesce(o.order_id, o.key) IS DISTINCT FROM p.about)
 )
 SELECT id, reach, count(*) AS lines, sum(amount) AS amount, count(*) FILTER (WHERE refunded > 0) AS refunds
 FROM bought

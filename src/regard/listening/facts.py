@@ -323,6 +323,7 @@ def orders(ask: Ask, asked: Asked) -> Iterator[Fact]:
     """What was paid, and given back."""
     table = ask.table("drivers_orders.sql", **asked.parameters)
     reach = texts(table, "reach")
+    of_order = _any(asked, asked.place(table.filter(reach == "this")))
     for which, when in (("this", ""), ("recent", asked.when)):
         part = table.filter(reach == which)
         lines, paid = asked.spread(part, "lines", 0.0), asked.spread(part, "amount")
@@ -337,7 +338,7 @@ def orders(ask: Ask, asked: Asked) -> Iterator[Fact]:
             yield amount("lines:this", "Articles in one order", words, lines, none, more="")
         else:
             words = ("no order", "an order")
-            bought = yes_or_no("ordered", "Ordered", words, lines > 0, ~asked.known, when=when, more="better")
+            bought = yes_or_no("ordered", "Ordered", words, lines > 0, ~asked.known | of_order, when=when, more="better")
             yield replace(bought, tier=1)
 
 

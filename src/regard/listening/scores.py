@@ -39,7 +39,7 @@ class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
     low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
     high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
     n: Annotated[int, Meta(description="Answers in the period.")] = 0
-    customers: Annotated[int, Meta(description="Customers who gave them.")] = 0
+    customers: Annotated[int, Meta(description="Known customers who gave them.")] = 0
     before: Annotated[float | None, Meta(description="The score in the period compared with.")] = None
     before_n: Annotated[int, Meta(description="Answers in the period compared with.")] = 0
     change: Annotated[float | None, Meta(description="Score now less score before.")] = None
@@ -197,7 +197,7 @@ def _told(reading: Reading) -> Scores:
     before = None if change is None else score_of(reading.before)
     mix = None if parts is None or parts.mix.refused else parts.mix.times(rule.factor)
     rate = None if parts is None or parts.rate.refused else parts.rate.times(rule.factor)
-    customers = int((np.unique(reading.now.customer) >= 0).sum())
+    customers = reading.now.known_customers
     return Scores(
         answer="", metric=rule.metric, name=rule.name, rule=rule.text, unit=rule.unit,
         score=score.value, interval=_interval(score), n=len(reading.now), effective=score.effective,
@@ -266,7 +266,7 @@ def _slice_row(cut: compared.Slice, reading: Reading) -> ScoreRow:
     change = cut.change if not cut.change.refused else None
     return ScoreRow(
         slice=cut.name, score=_value(cut.score), low=_finite(cut.score.low), high=_finite(cut.score.high),
-        n=len(cut.now), customers=cut.now.customers, before=_value(cut.earlier), before_n=len(cut.before),
+        n=len(cut.now), customers=cut.now.known_customers, before=_value(cut.earlier), before_n=len(cut.before),
         change=_value(change), change_low=change.low if change else None, change_high=change.high if change else None,
         q=_finite(cut.q), verdict=verdict, shrunk=_finite(cut.shrunk), share_low=low, share_high=high,
     )  # fmt: skip
@@ -346,7 +346,7 @@ def _too_few(ask: Ask, answers: Answers, why: str) -> Scores:
     return Scores(
         answer=text, refused=text, next_step=step, metric=rule.metric, name=rule.name, rule=rule.text, unit=rule.unit,
         n=len(now), surveys=_surveys(now), verdict="nothing to compare",
-        evidence=ask.evidence(n=len(now), customers=now.customers, kind="refused"),
+        evidence=ask.evidence(n=len(now), customers=now.known_customers, kind="refused"),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ WITH given AS (
     WHERE score IS NOT NULL AND $part = ''
 )
 SELECT
-    coalesce(customer, -position) AS customer,
+    coalesce(customer, -position) AS customer, customer IS NOT NULL AS known,
     slice, period, day, week, month, weight, score, scale_min, scale_max, survey
 FROM given
 WHERE metric = $metric
