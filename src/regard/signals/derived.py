@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from regard.signals.identity import NOBODY, TEXTS, Membership, Raw, coded_hashes
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 LATE, EARLY = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 """Stand for no moment, where the first or the last is looked for."""
+
+SORTED = 16_000_000
+"""Hashes sorted in memory; the engine groups more."""
 
 CONDENSED = 500_000
 """Rows gathered before equal ones are joined."""
@@ -133,17 +137,25 @@ def _times(own: NDArray[np.int64], moment: pa.Array) -> tuple[NDArray[np.int64],
     return hashes[edges], first, last, rows
 
 
-def joined_known(connection: duckdb.DuckDBPyConnection, parts: list[pa.Table]) -> pa.Table:
-    """Known ids of several chunks, once each."""
-    connection.register("every", pa.concat_tables(parts))
-    text = (
-        "SELECT hash, any_value(space) AS space, any_value(id) AS id, min(first_at) AS first_at, "
-        "max(last_at) AS last_at, sum(rows)::BIGINT AS rows, any_value(kind) AS kind "
-        "FROM every GROUP BY hash ORDER BY hash"
-    )
-    found = connection.sql(text).to_arrow_table().cast(KNOWN)
-    connection.unregister("every")
-    return found
+def joined_known(parts: list[pa.Table]) -> pa.Table:
+    """Known ids of several chunks of one kind, once each, by hash."""
+    every = pa.concat_tables(parts)
+    order = np.argsort(every["hash"].to_numpy(), kind="stable")
+    hashes = every["hash"].to_numpy()[order]
+    edges = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]])) if len(hashes) else order
+    texts = every.select(["hash", "space", "id", "kind"]).combine_chunks().take(pa.array(order[edges]))
+
+    def folded(name: str, fold: np.ufunc, missing: int) -> pa.Array:
+        values = pc.fill_null(every[name].cast(pa.int64()), missing).to_numpy()[order]
+        found = fold.reduceat(values, edges) if len(edges) else values
+        return pa.array(found, mask=found == missing).cast(KNOWN.field(name).type)
+
+    made = {
+        "first_at": folded("first_at", np.minimum, LATE),
+        "last_at": folded("last_at", np.maximum, EARLY),
+        "rows": folded("rows", np.add, -1),
+    }
+    return pa.table({f.name: made[f.name] if f.name in made else texts[f.name] for f in KNOWN}).cast(KNOWN)
 
 
 def superseded(
@@ -162,7 +174,7 @@ def superseded(
     every = read(lake, [*old, *new], SETTLED[kind])
     again = "" if old else "HAVING count(*) > 1"
     concerned = f"SELECT source, key FROM ({fresh}) WHERE key IS NOT NULL GROUP BY source, key {again}"
-    if not old and not _any_twice(connection, fresh):
+    if not old and not _any_twice(connection, fresh, sum(f.rows for f in new)):
         return hidden
     text = f"""
         WITH concerned AS MATERIALIZED ({concerned})
@@ -179,10 +191,13 @@ def superseded(
     return [lake.write(pa.table({"position": positions}), kind=kind, role="hidden")]
 
 
-def _any_twice(connection: duckdb.DuckDBPyConnection, rows: str) -> bool:
+def _any_twice(connection: duckdb.DuckDBPyConnection, rows: str, number: int) -> bool:
     """Whether any two rows may share a key: a look at hashes, several times cheaper than at the keys."""
     hashed = f"SELECT hash(source, key) AS h FROM ({rows}) WHERE key IS NOT NULL"
-    return bool(connection.sql(f"SELECT 1 FROM ({hashed}) GROUP BY h HAVING count(*) > 1 LIMIT 1").fetchall())
+    if number > SORTED:
+        return bool(connection.sql(f"SELECT 1 FROM ({hashed}) GROUP BY h HAVING count(*) > 1 LIMIT 1").fetchall())
+    hashes = np.sort(np.asarray(connection.execute(hashed).fetchnumpy()["h"]))
+    return bool(np.any(hashes[1:] == hashes[:-1]))
 
 
 def _column(settlement: Settlement, file: LakeFile, name: str) -> NDArray[np.int64]:

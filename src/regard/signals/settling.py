@@ -41,7 +41,7 @@ OUTGROWN = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A segment on its way: rows as they lie in the lake, ids known, pairs of person and account (None: read before)."""
+    """A segment on its way: rows as they lie in the lake, ids known, pairs of person and account (None: known)."""
 
     rows: pa.Table
     known: pa.Table
@@ -219,7 +219,7 @@ class Settlement:
             if rows.pairs is not None:
                 self._keep_pairs(kind, rows.pairs)
             known.append(rows.known)
-            derived.condense(known, lambda tables: derived.joined_known(self.connection, tables))
+            derived.condense(known, derived.joined_known)
             sorter.add(rows.rows)
             self.done += segment.rows
             yield Progress(done=self.done, total=self.total, what=f"settling {kind}")
@@ -289,7 +289,7 @@ class Settlement:
             self.files += old
             return
         parts = [pq.read_table(self.workspace.lake.path(f)) for f in old]
-        table = derived.joined_known(self.connection, [*parts, *new])
+        table = derived.joined_known([*parts, *new])
         if table.num_rows:
             self._keep(table, kind=kind, role="known")
 

@@ -63,7 +63,7 @@ class Arrival:
         return outcome
 
     def _classified(self, connection: Connection) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]:
-        """Rows to store (ascending), positions repeated (ascending), rows held back, number of rows erased."""
+        """Rows to store (by id), positions repeated (ascending), rows held back, number of rows erased."""
         erased = self._erased(connection)
         identity = self.identity
         order = ids.order_of(identity.high, identity.low)
@@ -80,7 +80,7 @@ class Arrival:
         new = first & ~known
         own = self._own_positions(connection, position)
         repeated = np.unique(position[known & ~held & ~own])
-        return np.sort(order[new]), repeated, np.sort(order[held]), int(erased.sum())
+        return order[new], repeated, np.sort(order[held]), int(erased.sum())
 
     def _own_positions(self, connection: Connection, position: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which positions this very batch stored: repeating oneself needs no remembering."""
@@ -116,9 +116,11 @@ class Arrival:
         )
         disk.publish(path, lambda target: pq.write_table(kept, target, compression="zstd", compression_level=1))
 
-    def _write(self, connection: Connection, new: NDArray[Any]) -> list[str]:
+    def _write(self, connection: Connection, by_id: NDArray[Any]) -> list[str]:
+        """Write new rows, given in the order of their ids, as a segment in the order they came."""
         first = log.position(connection)
-        every = len(new) == self.table.num_rows
+        every = len(by_id) == self.table.num_rows
+        new = np.arange(len(by_id)) if every else np.sort(by_id)
         chosen = self.table if every else self.table.take(pa.array(new))
         identity = self.identity
         columns = [identity.high[new], identity.low[new], identity.check[new]]
@@ -133,8 +135,8 @@ class Arrival:
         row |= {"rows": len(new), "first_position": first, "last_position": first + len(new) - 1}
         connection.execute(insert(tables.segments).values(**row, received_at=received, **described(written)))
         write_meta(connection, "position", str(first + len(new)))
-        position = np.arange(first, first + len(new))
-        fresh = ids.Ids(columns[0], columns[1], position, columns[2]).sorted_newest()
+        position = first + (by_id if every else np.searchsorted(new, by_id))
+        fresh = ids.Ids(identity.high[by_id], identity.low[by_id], position, identity.check[by_id])
         return self.inbox.remember(connection, fresh, until=first + len(new))
 
 

@@ -96,10 +96,13 @@ def _packed(customer: NDArray[np.int64], moment: NDArray[np.int64]) -> NDArray[n
     there = moment != missing
     first = int(moment[there].min()) if there.any() else 0
     reach = (int(moment[there].max()) - first + 2).bit_length() if there.any() else 1
-    every = np.unique(customer)
-    if reach + len(every).bit_length() > 64:
+    order = np.argsort(customer)
+    ordered = customer[order]
+    ranks = np.concatenate([[0], np.cumsum(ordered[1:] != ordered[:-1])]).astype(np.uint64)
+    if reach + int(ranks[-1]).bit_length() > 64:
         return None
-    rank = np.searchsorted(every, customer).astype(np.uint64)
+    rank = np.empty(len(order), np.uint64)
+    rank[order] = ranks
     since = np.where(there, moment - np.where(there, first, moment), (1 << (reach - 1)) * 2 - 1).astype(np.uint64)
     packed: NDArray[np.uint64] = (rank << np.uint64(reach)) | since
     return packed
