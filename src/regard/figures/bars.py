@@ -128,7 +128,7 @@ def _drivers_wide(
         y = 44 + 32 * i
         tip = _driver_tip(bar, write)
         sheet.line(0, y + 16, sheet.width, y + 16, "rule")
-        sheet.open_mark(bar.link, tip)
+        sheet.open_mark(bar.link, tip, key=bar.label)
         sheet.hit(0, y - 14, sheet.width, 28)
         sheet.text(0, y + 4.5, fitted(bar.label, labels - 6, 13.5), "row")
         _pair(sheet, bar, x, y, 15)
@@ -152,7 +152,7 @@ def _drivers_narrow(
     for bar in bars:
         y += 26
         room = text_width(bar.column, 13) + 10 if column else 0
-        sheet.open_mark(bar.link, _driver_tip(bar, write))
+        sheet.open_mark(bar.link, _driver_tip(bar, write), key=bar.label)
         sheet.hit(0, y - 14, sheet.width, 36)
         sheet.text(0, y, fitted(bar.label, sheet.width - room, 13.5), "row")
         if column:
@@ -253,7 +253,8 @@ def _group_frame(  # noqa: PLR0917 - one place calls it
 def _group(sheet: Sheet, bar: GroupBar, x: Scale, top: float, write: Callable[[float], str], *, narrow: bool) -> None:
     y = top + (33 if narrow else 14)
     words = bar.text or (write(bar.value) if bar.value is not None else "")
-    sheet.open_mark(bar.link, bar.tip or ", ".join(w for w in (f"{bar.label}: {words or 'no number'}", bar.note) if w))
+    told = bar.tip or ", ".join(w for w in (f"{bar.label}: {words or 'no number'}", bar.note) if w)
+    sheet.open_mark(bar.link, told, key=bar.label)
     sheet.hit(0, top + 1, sheet.width, 44 if narrow else 28)
     room = sheet.width if narrow else x.start - 14
     note = fitted(bar.note, 190, 12)

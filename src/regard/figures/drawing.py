@@ -161,15 +161,23 @@ class Sheet:
         for x in (start, end):
             self.line(x, y - tick, x, y + tick, "whisker")
 
-    def open_mark(self, link: str, tip: str, *, label: str = "") -> None:
-        """Begin a mark: a link when it leads somewhere, with its words for pointer and screen reader."""
+    def open_mark(self, link: str, tip: str, *, label: str = "", key: str = "") -> None:
+        """Begin a mark: a link when it leads somewhere, with its words for pointer and screen reader.
+
+        Args:
+            link: Where it leads, within the site.
+            tip: What the pointer is told.
+            label: What a screen reader is told; empty repeats the tip.
+            key: What it stands for, by which a page may let it lead somewhere later.
+        """
         words = f"<title>{escape(clean(tip), quote=False)}</title>" if tip else ""
         if safe_link(link):
             self.linked = True
             name = escape(clean(label or tip), quote=True)
             self.parts.append(f'<a href="{escape(link, quote=True)}" class="fig-mark" aria-label="{name}">{words}')
         else:
-            self.parts.append(f'<g class="fig-mark">{words}')
+            known = f' data-key="{escape(clean(key), quote=True)}"' if key else ""
+            self.parts.append(f'<g class="fig-mark"{known}>{words}')
 
     def close_mark(self, link: str) -> None:
         """End a mark begun with the same link."""

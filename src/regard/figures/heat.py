@@ -85,7 +85,7 @@ def _table(
         sheet.text(0, y + 19, fitted(rows[i], labels - 8, 13.5), "row")
         for j, cell in enumerate(row):
             x = labels + pitch * j
-            sheet.open_mark(cell.link, cell.tip or _told(rows[i], columns[j], cell))
+            sheet.open_mark(cell.link, cell.tip or _told(rows[i], columns[j], cell), key=f"{rows[i]} · {columns[j]}")
             sheet.rect(x, y, pitch - 3, tall - 3, "washed", round_=3)
             if cell.value:
                 sheet.rect(x, y, pitch - 3, tall - 3, "bad", round_=3, strength=_strength(cell.value, most))
@@ -107,7 +107,7 @@ def _listed(
     shown, y = named[:10], 4.0
     for row, column, cell in shown:
         words = _spoken(cell)
-        sheet.open_mark(cell.link, cell.tip or _told(row, column, cell))
+        sheet.open_mark(cell.link, cell.tip or _told(row, column, cell), key=f"{row} · {column}")
         sheet.hit(0, y, sheet.width, 38)
         label = fitted(f"{row} · {column}", sheet.width - text_width(words, 13, strong=True) - 14, 13.5)
         sheet.text(0, y + 15, label, "row")

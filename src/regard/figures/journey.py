@@ -106,7 +106,7 @@ def _across(sheet: Sheet, stages: Sequence[StageMark]) -> None:
     foot = top + max(h + (_TURN if s.drop > 0 else 0) for h, s in zip(heights, stages, strict=True))
     for i, stage in enumerate(stages):
         x = pitch * i
-        sheet.open_mark(stage.link, stage.told)
+        sheet.open_mark(stage.link, stage.told, key=stage.label)
         sheet.hit(x, 0, pitch - gap, foot + 66)
         sheet.text(x, 14, fitted(stage.label, pitch - 12, 13.5, strong=True), "strong row")
         _segment(sheet, stage, (x, x + pitch - gap), top, heights[i])
@@ -179,7 +179,7 @@ def _downwards(sheet: Sheet, stages: Sequence[StageMark]) -> None:
         top = pitch * i
         size = max((sheet.width - 4) * stage.volume / most, 6.0)
         on = size * (1 - min(max(stage.drop, 0.0), 1.0))
-        sheet.open_mark(stage.link, stage.told)
+        sheet.open_mark(stage.link, stage.told, key=stage.label)
         sheet.hit(0, top, sheet.width, pitch - 6)
         score = stage.score_text or "no score"
         words = f"{stage.word}\u2002" if stage.word and stage.score_text else ""

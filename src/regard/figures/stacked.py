@@ -91,7 +91,7 @@ def _bar(
     left, right = place
     total = sum(bar.parts)
     words = ", ".join(f"{level} {percent(v / total)}" for level, v in zip(levels, bar.parts, strict=False))
-    sheet.open_mark(bar.link, bar.tip or f"{bar.label}: {words}")
+    sheet.open_mark(bar.link, bar.tip or f"{bar.label}: {words}", key=bar.label)
     sheet.hit(0, y, sheet.width, 30)
     if narrow:
         note = fitted(bar.note, 150, 12)

@@ -136,7 +136,7 @@ def _stand(sheet: Sheet, panel: Panel, at: dict[str, float], size: float, place:
         if i + 1 < len(bars):
             sheet.line(x + size, y(bar.end), at[bars[i + 1].step.label], y(bar.end), "bridge")
         upper, lower = y(bar.high), y(max(bar.low, low))
-        sheet.open_mark(step.link, step.tip or f"{step.label}: {step.words}")
+        sheet.open_mark(step.link, step.tip or f"{step.label}: {step.words}", key=step.label)
         sheet.hit(x, upper, size, lower - upper)
         sheet.rect(x, upper, size, max(lower - upper, 1.5), _tone(step), round_=1.5)
         if cut and step.total:
@@ -164,7 +164,7 @@ def _lying(sheet: Sheet, panels: Sequence[Panel]) -> None:
 
 def _lie(sheet: Sheet, bar: _Bar, x: Scale, y: float, *, cut: bool) -> None:
     step, start, end = bar.step, x(max(bar.low, x.low)), x(bar.high)
-    sheet.open_mark(step.link, step.tip or f"{step.label}: {step.words}")
+    sheet.open_mark(step.link, step.tip or f"{step.label}: {step.words}", key=step.label)
     sheet.hit(0, y, sheet.width, 24)
     sheet.text(0, y + 15, fitted(step.label, 90), "soft")
     sheet.rect(start, y + 2, max(end - start, 1.5), 17, _tone(step), round_=1.5)

@@ -12,7 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from regard.errors import UnknownName
 from regard.web import slices
 from regard.web.frame import ROOM_WORDS, ROOMS, house, page, part, question_of
+from regard.web.marks import linked
 from regard.web.refusals import not_found
+from regard.web.trails import INVITES, marks
 from regard.web.workers import Failed
 
 if TYPE_CHECKING:
@@ -145,12 +147,20 @@ async def _view(question: Told, kept: Kept, speaker: Speaker, seen: Slice) -> di
     await asyncio.sleep(0)
     return {
         "finding": finding,
-        "figure": said["figure"],
+        "figure": _led(said["figure"], question.path, marks(question.path, finding, seen)),
         "numbers": speaker.numbers(finding, question),
         "remarks": speaker.remarks(finding, question),
         "tables": speaker.tables(finding, question, seen),
         "age": kept.age,
     }
+
+
+def _led(figure: dict[str, str] | None, path: str, ways: dict[str, str]) -> dict[str, str] | None:
+    """The figure with its marks leading to the customers behind them."""
+    if figure is None or not ways:
+        return figure
+    invite = INVITES.get(path, "show the customers")
+    return figure | {place: linked(figure[place], ways, invite=invite) for place in ("wide", "narrow")}
 
 
 async def _twin(request: Request, question: Told, twin: str) -> Response:

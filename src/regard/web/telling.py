@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from regard import wording
-from regard.web.trails import FIRST_TABLES, SHEET_ONLY, trails
+from regard.web.columns import chance, columns_of, is_filled, places, unit_of, with_units
+from regard.web.trails import FIRST_TABLES, trails
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from regard.web.catalogue import Field, Told
+    from regard.web.columns import Column
     from regard.web.slices import Slice
 
 SHOWN_ROWS = 200
+SHORT = 15
+"""Characters up to which a cell of words is kept on one line."""
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _DATE = rf"\d{{1,2}}(?: – \d{{1,2}})? (?:{_MONTHS})\w*(?: \d{{4}})?|(?:{_MONTHS})\w* \d{{4}}|\d{{4}}-\d\d(?:-\d\d)?"
 _MARK = r"(?:[+−-]\s?)?(?:[A-Z]{0,3}[$€£¥₹]\u00a0?|[A-Z]{3}\u00a0)?"
 _NUMBERS = re.compile(
     rf"(?P<date>{_DATE})|(?<![\w.,])(?P<number>{_MARK}\d(?:[\d,.]*\d)?(?:\u00a0(?:%|[kMBT]\b))?)(?![\w])", re.IGNORECASE
 )
-_SHARE = re.compile(r"^(the )?share\b|\bshare of (one|1)\b|\bas a share\b|\bbetween 0 and 1\b", re.IGNORECASE)
-_MONEY = re.compile(r"\bcurrency\b|\bmoney\b", re.IGNORECASE)
-_SECONDS = re.compile(r"\bin seconds\b|\bseconds\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,18 @@ class Cell:
     text: str
     number: bool = False
     href: str = ""
+    spread: str = ""
+    look: str = ""
+    deep: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """One column's heading: its words, its help, and how it is set."""
+
+    words: str
+    help: str = ""
+    look: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +61,15 @@ class Table:
     name: str
     title: str
     help: str
-    columns: Sequence[tuple[str, str, bool]]
+    columns: Sequence[Head]
     rows: Sequence[Sequence[Cell]]
     left: int
     quotes: Sequence[Mapping[str, str]]
+
+    @property
+    def folded(self) -> int:
+        """How many columns are shown only when all are asked for."""
+        return sum("more" in c.look for c in self.columns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +86,20 @@ class Speaker:
         named = row.get("currency") or row.get("unit")
         return Speaker(currency=named if isinstance(named, str) else "", zone=self.zone)
 
-    def cell(self, value: Any, field: Field, href: str = "") -> Cell:
-        """One value as its field means it."""
-        return Cell(text=self.say(value, field), number=field.shape in {"number", "whole", "interval"}, href=href)
+    def cell(self, row: Mapping[str, Any], column: Column, way: Mapping[str, str]) -> Cell:
+        """One cell: the value as its field means it, its interval beside it, and where it leads."""
+        field, ends = column.field, column.ends(row)
+        part = row.get(column.deeper) if column.deeper else None
+        value = part or row.get(field.name)
+        text, spread = self.say(value, field), ""
+        if ends and isinstance(value, int | float):
+            digits = places(*ends)
+            text = self._number(value, field, digits)
+            spread = " to ".join(self._number(end, field, digits) for end in ends) if ends[0] != ends[1] else ""
+        href = way.get(column.deeper if part else field.name, "")
+        short = "" if column.is_number or column.long or len(text) > SHORT else "k"
+        look = " ".join(word for word in (column.look, short) if word)
+        return Cell(text=text, number=column.is_number, href=href, spread=spread, look=look, deep=bool(part))
 
     def say(self, value: Any, field: Field) -> str:
         """One value in words."""
@@ -98,7 +127,7 @@ class Speaker:
             return text
         return text
 
-    def _number(self, value: float, field: Field) -> str:
+    def _number(self, value: float, field: Field, digits: int | None = None) -> str:
         unit = unit_of(field)
         if isinstance(value, float) and not math.isfinite(value):
             return wording.DASH
@@ -111,7 +140,9 @@ class Speaker:
             return wording.duration(value)
         if unit == "points":
             return wording.signed(value, 1)
-        return str(value) if unit == "plain" else wording.number(value)
+        if unit == "chance":
+            return chance(value)
+        return str(value) if unit == "plain" else wording.number(value, digits)
 
     def tables(self, finding: Mapping[str, Any], question: Told, seen: Slice) -> list[Table]:
         """The finding's tables that hold rows, in the order people read them."""
@@ -120,21 +151,15 @@ class Speaker:
         return [self._table(finding[f.name], f, question, seen) for f in fields if finding.get(f.name)]
 
     def _table(self, rows: Sequence[Mapping[str, Any]], field: Field, question: Told, seen: Slice) -> Table:
-        columns = [c for c in field.columns if any(_filled(r.get(c.name)) for r in rows)]
-        if any(c.name == "name" for c in columns) and question.path != "customers/list":
-            columns = [c for c in columns if c.name != "customer"]
-        columns = [c for c in columns if c.name not in SHEET_ONLY.get(question.path, ())]
+        columns = columns_of(field.columns, rows, question.path)
         shown = rows[:SHOWN_ROWS]
         led = [trails(question.path, r, seen) for r in shown]
         return Table(
             name=field.name,
             title="" if field.name in {"rows", "table"} else wording.title(field.name),
             help=field.help,
-            columns=[(heading(c), c.help, c.shape in {"number", "whole", "interval"}) for c in columns],
-            rows=[
-                [self.beside(r).cell(r.get(c.name), c, way.get(c.name, "")) for c in columns]
-                for r, way in zip(shown, led, strict=True)
-            ],
+            columns=[Head(words=heading(c.field), help=c.field.help, look=c.look) for c in columns],
+            rows=[[self.beside(r).cell(r, c, way) for c in columns] for r, way in zip(shown, led, strict=True)],
             left=len(rows) - len(shown),
             quotes=self._quotes(shown, field, led),
         )
@@ -163,7 +188,7 @@ class Speaker:
         """The finding's single numbers: heading, words, its interval in words, help; what is empty is left out."""
         fields = {f.name: f for f in question.fields}
         found = []
-        for field in question.fields:
+        for field in with_units(question.fields):
             if field.shape not in {"number", "whole"} or finding.get(field.name) is None:
                 continue
             names = (f"{field.name}_interval", "interval" if field.name in {"score", question.name} else "")
@@ -178,29 +203,12 @@ class Speaker:
     def remarks(self, finding: Mapping[str, Any], question: Told) -> list[tuple[str, str]]:
         """The finding's short texts, for the evidence."""
         texts = [f for f in question.fields if f.shape in {"text", "truth", "day", "time"}]
-        return [(heading(f), self.say(finding[f.name], f)) for f in texts if _filled(finding.get(f.name))]
-
-
-def unit_of(field: Field) -> str:
-    """What a number counts: as declared on the field, else as its help says."""
-    if field.unit:
-        return field.unit
-    if field.shape == "whole":
-        return "year" if field.name == "year" else "count"
-    if _SHARE.search(field.help) or field.name.endswith(("_rate", "_share")) or field.name == "share":
-        return "share"
-    if _MONEY.search(field.help) or field.name.endswith(("value", "amount")):
-        return "money"
-    return "seconds" if _SECONDS.search(field.help) else "number"
+        return [(heading(f), self.say(finding[f.name], f)) for f in texts if is_filled(finding.get(f.name))]
 
 
 def heading(field: Field) -> str:
     """A column's heading."""
     return {"n": "n", "q": "Words" if field.shape == "text" else "q"}.get(field.name, wording.title(field.name))
-
-
-def _filled(value: Any) -> bool:
-    return value not in (None, "", [], {})
 
 
 def emphasised(text: str) -> Markup:

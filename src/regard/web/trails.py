@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from regard.wording import sentence
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -33,6 +35,24 @@ def trails(path: str, row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
         found["slice"] = seen.with_arguments(f"/{path}", by="", where=[*seen.scope.get("where", []), f"{by}={value}"])
     if rule := _RULES.get(path):
         found |= rule(row, seen)
+    return found
+
+
+def marks(path: str, finding: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """What a mark of a question's figure stands for to the customers behind it.
+
+    Args:
+        path: The question.
+        finding: Its answer; the same rows that the figure draws.
+        seen: The scope in view; every address keeps it.
+    """
+    key, column = _MARKS.get(path, ("slice", "slice"))
+    found: dict[str, str] = {}
+    for row in finding.get("rows") or ():
+        way = trails(path, row, seen).get(column, "")
+        names = [str(row.get(part) or "") for part in key.split(" · ")]
+        if way and not row.get("moment") and row.get("slice", "all") in {"all", names[0]}:
+            found.setdefault(sentence(" · ".join(names)) if path == "customers/ledger" else " · ".join(names), way)
     return found
 
 
@@ -62,12 +82,8 @@ def _stage(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
 def _contacts(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     if not row.get("area") or row["area"] == "all" or "verbatim" in row:
         return {}
-    issue = row.get("issue") or ""
-    where = [*seen.scope.get("where", []), f"area={row['area']}", *([f"issue={issue}"] if issue else [])]
-    return {
-        "customers": seen.link(LIST, {"who": "contacted"}, where=where),
-        "area": seen.link(VERBATIMS, {"kind": "contact", "area": row["area"], "issue": issue}),
-    }
+    said = seen.link(VERBATIMS, {"kind": "contact", "area": row["area"], "issue": row.get("issue") or ""})
+    return {"customers": said, "area": said}
 
 
 def _promises(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
@@ -81,7 +97,44 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "journey/promises": _promises,
     "listening/contacts": _contacts,
 }
+_MARKS = {
+    "customers/ledger": ("line", "customers"),
+    "journey/map": ("stage", "customers"),
+    "listening/contacts": ("area · issue", "customers"),
+}
+"""The fields that make a mark's key, and the column whose address it takes; elsewhere a mark is a slice."""
+INVITES = {"listening/contacts": "show what they said", "customers/losses": "this slice alone"}
+"""What following a mark does, where it is not showing the customers."""
 FIRST_TABLES = {"customers/customer": ("waiting", "people", "contracts", "rows")}
 """Tables shown before the others, where the order of a finding's fields is not the order people read in."""
 SHEET_ONLY = {"customers/customer": {"key", "instant", "until", "unit", "currency"}}
 """Columns that only machines read, or that are said with the amount beside them: in the CSV, not on the page."""
+STEPS = {"journey/map": {"stage": "moment"}}
+"""A column and the one that names a part of it: they share a place, the part set in."""
+LEADING = {
+    "journey/map": ("stage", "customers", "score", "gone", "troubled_share", "contacts", "days_to_next", "value"),
+    "listening/drivers": ("title", "penalty", "reward", "share", "customers", "value", "contrast"),
+    "listening/contacts": ("area", "issue", "n", "customers", "rate", "before", "ratio", "direction"),
+    "listening/scores": ("slice", "score", "n", "before", "change", "verdict"),
+    "journey/promises": (
+        "promise",
+        "slice",
+        "due",
+        "kept",
+        "late",
+        "never",
+        "broken_share",
+        "broken_before",
+        "at_risk",
+    ),
+    "customers/losses": (
+        "slice",
+        "low_value",
+        "low_share",
+        "shrunk_rate",
+        "beyond_chance",
+        "rated_orders",
+        "customers",
+    ),
+}
+"""The columns people read first where a table has more than they can take in; the others fold."""
