@@ -248,7 +248,7 @@ def test_olist_orders_delivered_late_score_two_against_four(view_of, olist):
     assert late.key
     assert overdue.key
     assert late.value > 0
-    assert {"unweighted"} <= {c.code for c in found.cautions}
+    assert {"weighted"} <= {c.code for c in found.cautions}
 
 
 @pytest.mark.slow

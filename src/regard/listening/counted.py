@@ -86,7 +86,20 @@ class Answers:
 
     def at(self, mask: NDArray[np.bool_]) -> Answers:
         """The answers at a mask."""
-        names = ("score", "value", "group", "weight", "customer", "known", "period", "slice", "survey", "day", "week", "month")
+        names = (
+            "score",
+            "value",
+            "group",
+            "weight",
+            "customer",
+            "known",
+            "period",
+            "slice",
+            "survey",
+            "day",
+            "week",
+            "month",
+        )
         return Answers(rule=self.rule, scale=self.scale, **{name: getattr(self, name)[mask] for name in names})
 
     def of(self, period: str) -> Answers:

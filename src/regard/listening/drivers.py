@@ -112,6 +112,10 @@ class _Read:
         return len(np.unique(self.customer))
 
     @property
+    def weighted(self) -> bool:
+        return len(self.weight) > 0 and bool(np.ptp(self.weight) > 0)
+
+    @property
     def known_people(self) -> int:
         return len(np.unique(self.customer[self.asked.known]))
 
@@ -133,7 +137,13 @@ def drivers(
         )
     facts = list(collected(ask, read.asked))
     families = {
-        family: weigh([f for f in facts if f.family == family], read.score, read.customer, seed=ask.seed)
+        family: weigh(
+            [f for f in facts if f.family == family],
+            read.score,
+            read.customer,
+            seed=ask.seed,
+            weights=read.weight if read.weighted else None,
+        )  # fmt: skip
         for family in ("experience", "part")
     }
     weighed = [w for family in families.values() for w in family.weighed]
@@ -317,8 +327,8 @@ def _cautions(ask: Ask, read: _Read, rows: tuple[DriverRow, ...]) -> tuple[Cauti
         "sampled": read.total > MOST
         and f"A fixed sample of {number(MOST)} of {number(read.total)} answers is weighed.",
         "moves_together": blurred and f"Hard to tell from others that move with them: {listed(blurred, most=3)}.",
-        "unweighted": bool(np.ptp(read.weight) > 0)
-        and "Means are weighted; shares and effects count every answer once.",
+        "weighted": read.weighted
+        and "Answers are weighted to stand for everybody, in effects and shares, too; bad_plain and good_plain are not.",
         "no_value": not ask.declarations.value.kind
         and "What a customer is worth is not declared (value.kind): money is of the orders answers are about, if any.",
     }

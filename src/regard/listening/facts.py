@@ -338,7 +338,9 @@ def orders(ask: Ask, asked: Asked) -> Iterator[Fact]:
             yield amount("lines:this", "Articles in one order", words, lines, none, more="")
         else:
             words = ("no order", "an order")
-            bought = yes_or_no("ordered", "Ordered", words, lines > 0, ~asked.known | of_order, when=when, more="better")
+            bought = yes_or_no(
+                "ordered", "Ordered", words, lines > 0, ~asked.known | of_order, when=when, more="better"
+            )
             yield replace(bought, tier=1)
 
 

@@ -72,7 +72,14 @@ class Family:
     left_out: tuple[tuple[str, str], ...]
 
 
-def weigh(facts: list[Fact], score: NDArray[np.float64], customer: NDArray[np.int64], *, seed: int) -> Family:
+def weigh(
+    facts: list[Fact],
+    score: NDArray[np.float64],
+    customer: NDArray[np.int64],
+    *,
+    seed: int,
+    weights: NDArray[np.float64] | None = None,
+) -> Family:
     """Weigh the facts of one family against each other.
 
     Args:
@@ -80,6 +87,7 @@ def weigh(facts: list[Fact], score: NDArray[np.float64], customer: NDArray[np.in
         score: What was given.
         customer: Who gave it: answers of one customer depend on each other.
         seed: Seed of the bootstrap.
+        weights: How many each answer stands for; None counts each once.
     """
     people = len(np.unique(customer))
     usable, left = _varying(facts, customer)
@@ -95,14 +103,19 @@ def weigh(facts: list[Fact], score: NDArray[np.float64], customer: NDArray[np.in
     names = (*(f.name for f in usable), *(f"applied:{i}" for i in range(len(applied))))
     found = key_drivers(
         np.column_stack([*(_filled(f) for f in usable), *applied]), score, names, clusters=customer,
-        replicates=REPLICATES, fillings_made=3, least_per_driver=8, seed=seed,
+        weights=weights, replicates=REPLICATES, fillings_made=3, least_per_driver=8, seed=seed,
     )  # fmt: skip
     if found.refused:
         return Family(weighed=(), explained=found.explained, left_out=tuple(left))
     sides = {
         s.name: s
         for s in penalty_reward(
-            np.column_stack([_levels(usable), *applied]), score, names, clusters=customer, least=LEAST_SIDE
+            np.column_stack([_levels(usable), *applied]),
+            score,
+            names,
+            clusters=customer,
+            weights=weights,
+            least=LEAST_SIDE,
         )
     }
     return _family(usable, found, sides, twins, left)
@@ -158,12 +171,14 @@ def _effect(fact: Fact, driver: Driver, sides: Asymmetry) -> Estimate:
 def _levels(facts: list[Fact]) -> NDArray[np.float64]:
     """-1 bad, 1 good, 0 between; what did not apply is 0, too, and told apart by a column of its own; NaN is missing.
 
-    Yes-or-no facts have one side: what went wrong can lose, what was done can win.
+    Yes-or-no facts have one side: what went wrong can lose, what was done can win. So have those with next to nothing
+    between their sides (one article or several): a penalty and a reward against an empty middle would mean nothing.
     """
     columns = []
     for fact in facts:
         level = np.where(fact.bad, -1.0, np.where(fact.good, 1.0, 0.0))
-        if fact.plain:
+        between = np.isfinite(fact.value) & ~fact.away & ~fact.bad & ~fact.good
+        if fact.plain or int(between.sum()) < LEAST_SIDE:
             level = np.where(fact.good, 1.0, 0.0) if fact.more == "better" else np.where(fact.bad, -1.0, 0.0)
         columns.append(np.where(np.isfinite(fact.value) | fact.away, level, np.nan))
     return np.column_stack(columns)

@@ -46,6 +46,7 @@ def penalty_reward(
     names: tuple[str, ...],
     *,
     clusters: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     level: float = LEVEL,
     claimed: float = 0.05,
     least: int = 8,
@@ -63,6 +64,7 @@ def penalty_reward(
         y: Shape (rows,).
         names: Names of the drivers.
         clusters: Who each row belongs to.
+        weights: Sampling weights, one per row.
         level: Confidence.
         claimed: False discovery rate held over all sides.
         least: Rows a side needs.
@@ -72,11 +74,12 @@ def penalty_reward(
     sides = np.asarray(levels, float).reshape(len(outcome), -1)[keep]
     outcome = outcome[keep]
     who = None if clusters is None else codes(np.asarray(clusters)[keep])[0]
+    w = None if weights is None else np.asarray(weights, float)[keep]
     columns, at = _indicators(sides, least)
     n, k = len(outcome), len(columns)
     if n < k + 20 or k == 0 or (who is not None and int(who.max()) < k + 10):
         return tuple(_nothing(name, n, level) for name in names)
-    fit = least_squares(np.column_stack(columns), outcome, who)
+    fit = least_squares(np.column_stack(columns), outcome, who, w)
     found = [_sides(name, at[j], fit, sides[:, j], level) for j, name in enumerate(names)]
     q = benjamini_hochberg([side.p for a in found for side in (a.penalty, a.reward)]).reshape(-1, 2)
     return tuple(_judged(a, q[j], claimed) for j, a in enumerate(found))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regard.statistics.comparisons import benjamini_hochberg, holm
-from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, around, codes, refusal
+from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, around, codes, quantile, refusal
 from regard.statistics.missing import fillings, pooled
 from regard.statistics.regression import least_squares, wald
 from regard.statistics.resampling import blocks, draws, percentiles
@@ -34,7 +34,8 @@ class Driver:
 
     Attributes:
         name: Its name.
-        share: Share of the outcome's variance that goes with it (association); adds up to `Importance.explained`.
+        share: Share of the outcome's variance that goes with it (association), what noise alone explains taken off;
+            adds up to `Importance.explained`.
         rank: 1 for the largest share.
         first: Chance, over bootstrap replicates, that it is the largest.
         ranks: Chance of each rank, the first first.
@@ -71,7 +72,7 @@ class Importance:
 
     Attributes:
         drivers: In the order given; empty when refused.
-        explained: R² with its interval.
+        explained: R² without what noise alone explains, with its interval.
         groups: Names of drivers that move together (correlation .7 or more), only groups of two or more.
         group_shares: Share of each of these groups.
         n: Rows.
@@ -98,6 +99,7 @@ def key_drivers(
     names: tuple[str, ...],
     *,
     clusters: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     not_applicable: ArrayLike | None = None,
     replicates: int = 400,
     fillings_made: int = 10,
@@ -108,9 +110,11 @@ def key_drivers(
 ) -> Importance:
     """Shares, effects and ranks of drivers of one outcome.
 
-    Shares: all subsets up to 14 drivers (`shares.lmg`), Johnson's weights above; percentile intervals by cluster
-    bootstrap, which do not hold for a share of true zero (a share is never negative): judge by `key`, not by them.
-    Effects: least squares with HC3 or cluster-robust errors. Assumes a linear mean and independent clusters.
+    Shares: all subsets up to 14 drivers (`shares.lmg`), Johnson's weights above. On any sample they are too large, for
+    noise explains something, too: the sum is brought down by what the robust covariance says it does (with equal
+    variances the adjusted R² of Wherry 1931), each share by its own excess over bootstrap samples (Efron and Tibshirani
+    1993, ch. 10). Intervals by cluster bootstrap on Fisher's scale; they do not hold for a share of true zero (a share is
+    never negative): judge by `key`, not by them. Effects: least squares with HC3 or cluster-robust errors. Assumes a linear mean and independent clusters.
     Thin evidence: fewer than `least_per_driver` customers per driver plus 20, refused; drivers that do not vary or are
     answered in less than a tenth of the rows are left out and named.
 
@@ -119,6 +123,7 @@ def key_drivers(
         y: Shape (rows,), the outcome; rows without it are left out.
         names: Names of the drivers.
         clusters: Who each row belongs to.
+        weights: Sampling weights, one per row: shares and effects then stand for whom the rows stand for.
         not_applicable: Shape of x: True where the driver did not apply (rather than was not answered).
         replicates: Bootstrap replicates.
         fillings_made: Fillings of missing values, when there are any.
@@ -127,13 +132,14 @@ def key_drivers(
         claimed: False discovery rate held for `key`.
         least_per_driver: Customers needed per driver.
     """
-    table = _table(x, y, names, clusters, not_applicable)
+    table = _table(x, y, names, clusters, not_applicable, weights)
     thin = _thin(table, least_per_driver, level)
     if thin:
         return thin
     filled = _filled(table, fillings_made, seed)
-    effects, deviations = _effects(filled, table, own=clusters is not None)
-    observed, replicated = _shares(filled, table, replicates, seed)
+    effects, deviations, chance = _effects(filled, table, own=clusters is not None)
+    raw, replicated = _shares(filled, table, replicates, seed)
+    observed = _freed(raw, replicated, chance)
     inflation, group = _neighbours(filled, table)
     p_values = np.array([e.p for e in effects])
     q, h = benjamini_hochberg(p_values), holm(p_values)
@@ -214,6 +220,7 @@ class _Table:
     names: tuple[str, ...]
     seen: Whole
     left_out: tuple[tuple[str, str], ...]
+    weights: Floats | None = None
 
     @property
     def customers(self) -> int:
@@ -242,8 +249,13 @@ class _Effect:
         )
 
 
-def _table(
-    x: ArrayLike, y: ArrayLike, names: tuple[str, ...], clusters: ArrayLike | None, not_applicable: ArrayLike | None
+def _table(  # noqa: PLR0917 - key_drivers' own arguments, in their order
+    x: ArrayLike,
+    y: ArrayLike,
+    names: tuple[str, ...],
+    clusters: ArrayLike | None,
+    not_applicable: ArrayLike | None,
+    weights: ArrayLike | None,
 ) -> _Table:
     values, outcome = np.asarray(x, float).reshape(len(np.asarray(y)), -1), np.asarray(y, float)
     away = np.zeros(values.shape, bool) if not_applicable is None else np.asarray(not_applicable, bool)
@@ -266,7 +278,8 @@ def _table(
         kept.append(name)
         seen.append(int(answered.sum()))
     stacked = np.column_stack(columns) if columns else np.empty((len(outcome), 0))
-    return _Table(stacked, tuple(sizes), outcome, who, tuple(kept), np.array(seen, np.int64), tuple(left))
+    weighed = None if weights is None else np.asarray(weights, float)[keep]
+    return _Table(stacked, tuple(sizes), outcome, who, tuple(kept), np.array(seen, np.int64), tuple(left), weighed)
 
 
 def _unfit(answered: Floats, n: int) -> str:
@@ -283,8 +296,9 @@ def _filled(table: _Table, times: int, seed: int) -> list[Floats]:
     return list(fillings(z, table.who, times=times, seed=seed))
 
 
-def _effects(filled: list[Floats], table: _Table, *, own: bool) -> tuple[list[_Effect], Floats]:
-    fits = [least_squares(z[:, :-1], z[:, -1], table.who if own else None) for z in filled]
+def _effects(filled: list[Floats], table: _Table, *, own: bool) -> tuple[list[_Effect], Floats, float]:
+    """Each driver's effect, standard deviations in units of the outcome's, and the R² that noise alone explains."""
+    fits = [least_squares(z[:, :-1], z[:, -1], table.who if own else None, table.weights) for z in filled]
     values, variance, freedom = pooled(
         np.array([f.beta[1:] for f in fits]), np.array([np.diag(f.covariance)[1:] for f in fits])
     )
@@ -299,7 +313,7 @@ def _effects(filled: list[Floats], table: _Table, *, own: bool) -> tuple[list[_E
         found.append(_Effect(float(values[at]), float(variance[at]), float(freedom[at]), p))
         deviations.append(float(spread[at]))
         at += size
-    return found, np.array(deviations)
+    return found, np.array(deviations), float(np.mean([f.chance for f in fits]))
 
 
 def _shares(filled: list[Floats], table: _Table, replicates: int, seed: int) -> tuple[Floats, Floats]:
@@ -307,33 +321,54 @@ def _shares(filled: list[Floats], table: _Table, replicates: int, seed: int) -> 
     rng = np.random.default_rng(seed)
     block = blocks(table.who, len(table.y), rng)
     k = int(block.max()) + 1
-    size = np.bincount(block).astype(float)
+    w = np.ones(len(table.y)) if table.weights is None else table.weights
+    size = np.bincount(block, w)
     observed, replicated = [], []
     for z in filled:
-        away = z - z.mean(axis=0)
-        sums = np.column_stack([np.bincount(block, away[:, j], minlength=k) for j in range(z.shape[1])])
-        cross = np.array([np.bincount(block, a * b, minlength=k) for a in away.T for b in away.T]).T
+        away = z - np.average(z, axis=0, weights=w)
+        sums = np.column_stack([np.bincount(block, w * away[:, j], minlength=k) for j in range(z.shape[1])])
+        cross = np.array([np.bincount(block, w * a * b, minlength=k) for a in away.T for b in away.T]).T
         times = draws(k, -(-replicates // len(filled)), rng)
         counts = (times @ size)[:, None]
         middle = times @ sums / counts
         covariance = (times @ cross / counts).reshape(-1, z.shape[1], z.shape[1])
         covariance -= middle[:, :, None] * middle[:, None, :]
-        observed.append(shares(as_correlation(np.cov(away.T)), table.sizes))
+        observed.append(shares(as_correlation((away * w[:, None]).T @ away), table.sizes))
         replicated.append(shares(as_correlation(covariance), table.sizes))
     return np.mean(observed, axis=0), np.concatenate(replicated)
 
 
-def _estimates(observed: Floats, replicated: Floats, table: _Table, level: float) -> list[Estimate]:
-    """The share of every driver, and last their sum (R²), with percentile intervals."""
-    found = []
-    values = [*observed, observed.sum()]
+def _freed(observed: Floats, replicated: Floats, chance: float) -> Floats:
+    """Shares without what noise alone explains.
+
+    A bootstrap sample explains too much twice over: once as any sample does, once more as a sample of the sample. Its
+    excess over the observed share tells how much is too much, driver by driver; the whole is told by `chance`.
+    """
+    whole = max(float(observed.sum()) - chance, 0.0)
+    freed = np.maximum(2 * observed - replicated.mean(axis=0), 0.0)
+    total = float(freed.sum())
+    return freed * (whole / total) if total > 0 else observed * 0.0
+
+
+def _estimates(freed: Floats, replicated: Floats, table: _Table, level: float) -> list[Estimate]:
+    """The share of every driver, and last their sum (R²), with their intervals.
+
+    On Fisher's scale, the inverse hyperbolic tangent of the root, the spread of R² hardly depends on R²: so that of
+    the bootstrap, whose R² is too large, can be laid about the share without its bias. Fitted columns use up freedom.
+    Near zero that scale is too steep for a share: the percentiles, moved to the share, take over where they are wider.
+    """
     columns = np.column_stack([replicated, replicated.sum(axis=1)])
-    for value, drawn in zip(values, columns.T, strict=True):
-        low, high = percentiles(drawn, level)
+    free = max(table.customers - sum(table.sizes) - 1, 1)
+    spread = _fisher(columns).std(axis=0, ddof=1) * math.sqrt(table.customers / free)
+    half = quantile(level, free) * spread
+    found = []
+    for value, away, drawn in zip([*freed, freed.sum()], half, columns.T, strict=True):
+        middle = float(_fisher(np.array(value)))
+        below, above = percentiles(drawn - drawn.mean() + value, level)
         estimate = Estimate(
             value=float(value),
-            low=max(0.0, min(low, float(value))),
-            high=min(1.0, max(high, float(value))),
+            low=max(0.0, min(below, math.tanh(max(middle - away, 0.0)) ** 2)),
+            high=min(1.0, max(above, math.tanh(middle + away) ** 2)),
             error=float(drawn.std(ddof=1)),
             centre=float(value),
             n=len(table.y),
@@ -342,6 +377,11 @@ def _estimates(observed: Floats, replicated: Floats, table: _Table, level: float
             method=f"{table.method}, cluster bootstrap",
         )
         found.append(estimate)
+    return found
+
+
+def _fisher(share: Floats) -> Floats:
+    found: Floats = np.arctanh(np.sqrt(np.clip(share, 0.0, 1 - 1e-9)))
     return found
 
 
