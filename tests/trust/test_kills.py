@@ -1,0 +1,155 @@
+"""kill -9 at seeded moments of import, settling, undo and erasure: nothing lost, nothing twice, nothing left over."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from shop import CANARY, SECRETS
+from stranger import kill_after, mentions
+
+ACTS = ("import", "update", "settle", "undo", "erase")
+POINTS = {"import": 14, "update": 10, "settle": 6, "undo": 8, "erase": 12}
+SHORT = {"import": 3, "update": 1, "settle": 1, "undo": 1, "erase": 2}
+EARLIEST = 0.3
+"""Before this share of a command's time it only starts up and has touched nothing."""
+
+
+@dataclass
+class Act:
+    """A command that will be killed: where it starts from, rows stored by then, its time, and what it comes to."""
+
+    words: tuple
+    before: object
+    asked_before: dict
+    first: int
+    seconds: float
+    ledger: dict
+    answers: dict
+
+
+@pytest.fixture(scope="session")
+def acts(tmp_path_factory, exports, empty, filled, answers):
+    """Each act with what it comes to when nobody kills it: the ruler."""
+    home = tmp_path_factory.mktemp("acts")
+    updated, erased = filled.copy(home / "updated"), home / "erased"
+    once = updated.run(*exports.update)
+    assert once.code == 0, once.said
+    later, counts = updated.answers(), updated.ledger()
+    assert later != answers
+    erased = updated.copy(erased)
+    forgot = erased.run("erase", CANARY, "--yes")
+    assert forgot.code == 0, forgot.said
+    told = exports.told
+    return {
+        "import": Act(exports.bring, empty, {}, 0, 1.5 * once.seconds, told, answers),
+        "update": Act(exports.update, filled, answers, told["stored"], once.seconds, counts, later),
+        "settle": Act(("rebuild",), updated, later, counts["stored"], once.seconds, counts, later),
+        "undo": Act(("import", "--undo", "2"), updated, later, counts["stored"], once.seconds, told, answers),
+        "erase": Act(("erase", CANARY, "--yes"), updated, later, 0, forgot.seconds, erased.ledger(), erased.answers()),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.promise("kills")
+def test_killed_at_seeded_moments_nothing_is_lost_or_counted_twice(tmp_path, acts, full, record_property):
+    points = [(name, n) for name in ACTS for n in range((POINTS if full else SHORT)[name])]
+
+    def tried(point):
+        name, n = point
+        try:
+            return CHECKS[name](tmp_path / f"{name}-{n}", acts[name], random.Random(f"{name} {n}"))
+        except Exception as error:
+            raise AssertionError(f"seed {name!r} {n}: {error}") from error
+
+    with ThreadPoolExecutor(2) as pool:
+        when = Counter(pool.map(tried, points))
+    killed = sum(when.values()) - when["after its end"]
+    told = ", ".join(f"{number} {name}" for name, number in sorted(when.items()))
+    record_property("found", f"{killed} kills ({told}): 0 rows lost, 0 counted twice, 0 files left over")
+    assert killed >= 0.9 * len(points)
+
+
+def _killed(root, act, chance):
+    """A copy on which the act was killed; what it had acknowledged; whether it was killed at all."""
+    share = chance.uniform(EARLIEST, 1.0)
+    for _ in range(4):
+        shop = act.before.copy(root)
+        process = shop.start(*act.words)
+        killed, seen = kill_after(process, act.seconds * share, shop.acknowledged)
+        if killed:
+            return shop, seen, True
+        share *= 0.7  # the machine was quicker this time
+    return shop, seen, False
+
+
+def _check_import(root, act, chance):
+    """What was acknowledged stands; the same command again adds exactly what is missing."""
+    shop, seen, killed = _killed(root, act, chance)
+    stands = shop.ledger()
+    assert seen <= stands["stored"] <= act.ledger["stored"], (seen, stands)
+    shop.done(*act.words)
+    ledger = shop.ledger()
+    assert ledger["stored"] == act.ledger["stored"], ledger
+    assert ledger["held_back"] == act.ledger["held_back"]
+    assert shop.answers() == act.answers
+    assert shop.left_over() == []
+    if not killed:
+        return "after its end"
+    if stands["stored"] == act.first:
+        return "before the first row"
+    return "while rows came in" if stands["stored"] < act.ledger["stored"] else "after the last row"
+
+
+def _check_settle(root, act, chance):
+    """The answers are the same at once, and the lake is clean once it was made again."""
+    shop, _, killed = _killed(root, act, chance)
+    assert shop.ledger() == act.ledger
+    assert shop.answers() == act.answers
+    shop.done("rebuild")
+    assert shop.answers() == act.answers
+    assert shop.left_over() == []
+    return "while settling" if killed else "after its end"
+
+
+def _check_undo(root, act, chance):
+    """The batch stands or it does not, nothing in between; undone again, it is undone."""
+    shop, _, killed = _killed(root, act, chance)
+    undone = bool(shop.read("SELECT undone FROM batches WHERE id = 2")[0][0])
+    assert shop.answers() == (act.answers if undone else act.asked_before)
+    again = shop.run(*act.words)
+    assert again.code == (2 if undone else 0), again.said
+    assert shop.answers() == act.answers
+    assert shop.ledger() == act.ledger
+    assert shop.left_over() == []
+    if not killed:
+        return "after its end"
+    return "after the batch was undone" if undone else "before the batch was undone"
+
+
+def _check_erase(root, act, chance):
+    """Erased by running it again, wherever it was interrupted: nothing of them is left in the directory."""
+    shop, _, killed = _killed(root, act, chance)
+    begun = bool(shop.erasures())
+    again = shop.run(*act.words)
+    assert again.code in ({0, 2} if begun else {0}), again.said
+    assert again.code == 0 or not again.unforeseen()
+    assert mentions(shop.root, SECRETS) == []
+    assert shop.answers() == act.answers
+    assert shop.ledger() == act.ledger
+    assert shop.left_over() == []
+    if not killed:
+        return "after its end"
+    return "while erasing" if begun else "before erasing"
+
+
+CHECKS = {
+    "import": _check_import,
+    "update": _check_import,
+    "settle": _check_settle,
+    "undo": _check_undo,
+    "erase": _check_erase,
+}
