@@ -34,14 +34,20 @@ async def settings(request: Request) -> Response:
 
 
 async def declare(request: Request) -> Response:
-    """Confirm declarations; text that does not fit comes back with what is wrong with it."""
+    """Confirm declarations, from fields or as text; what does not fit comes back with what is wrong with it."""
     form = await form_of(request)
     here = house(request)
     text = form.get("toml", "").replace("\r\n", "\n")
+    answers = {k.removeprefix("set."): v for k, v in form.items() if k.startswith("set.")}
     try:
+        if answers:
+            given = {"toml": text, "answers": answers}
+            text = msgspec.json.decode(await here.workers.call("filled", given), type=str)
         await here.workers.call("checked", {"toml": text})
     except RegardError as error:
         told = msgspec.json.decode(await here.workers.call("declared")) | {"toml": text}
+        for field in told["fields"]:
+            field["value"] = answers.get(field["name"], field["value"])
         return await page(
             request, "settings.html", title="Settings", room="settings", told=told, error=error, status=422
         )

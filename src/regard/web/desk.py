@@ -17,6 +17,7 @@ from regard.report import document
 from regard.report.chapters import PLANS
 from regard.sheets import csv_of
 from regard.signals.ask import View, answer
+from regard.signals.readiness import readiness
 from regard.signals.scope import Given, groupings
 from regard.web import intake
 from regard.web.catalogue import Catalogue, Planned, code_version, told
@@ -111,6 +112,20 @@ class Desk:
             "last": view.last_day().isoformat(),
             "dimensions": [{"name": d.name, "title": d.title or d.name.replace("_", " ")} for d in known.dimensions],
             "groupings": groupings(known),
+            **self._brought(),
+        }
+
+    def _brought(self) -> dict[str, Any]:
+        """What is here, from where, and what is still to be said about it."""
+        counts, known = self.workspace.counts(), self.view().declarations
+        gaps = [] if known.name else ["the company's name"]
+        if not known.currency and counts.get("order", 0) + counts.get("subscription", 0):
+            gaps.append("its currency")
+        return {
+            "counts": {kind: n for kind, n in sorted(counts.items(), key=lambda item: -item[1]) if n},
+            "sources": [str(r["source"]) for r in self.workspace.ledger()[:-1]],
+            "gaps": gaps,
+            "lacking": intake.lacking(readiness(counts=counts, declarations=known)),
         }
 
     def ask(

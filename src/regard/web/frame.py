@@ -50,6 +50,7 @@ ROOM_WORDS = {
     "reliability": "Whether the service works, as customers meet it.",
     "leadership": "What we do about it, and whether it works.",
 }
+MOST_KINDS = 4
 LOOKS = {"theme": ("light", "dark"), "density": ("calm", "dense")}
 ASSETS = ("regard.css", "figures.css", "regard.js", "icon.svg", "speculation.json")
 TYPES = {
@@ -73,11 +74,22 @@ class Company(msgspec.Struct, kw_only=True):
     last: str = ""
     dimensions: list[dict[str, str]] = []
     groupings: list[str] = []
+    counts: dict[str, int] = {}
+    sources: list[str] = []
+    gaps: list[str] = []
+    lacking: dict[str, dict[str, str]] = {}
 
     @property
     def last_day(self) -> date:
         """The last day the data speaks about."""
         return date.fromisoformat(self.last) if self.last else datetime.now(UTC).date()
+
+    @property
+    def brought(self) -> str:
+        """What is here, in words: 8,365 orders, 8,225 reviews and 2 more kinds."""
+        said = [wording.count(n, kind) for kind, n in self.counts.items()]
+        left = len(said) - MOST_KINDS
+        return wording.listed([*said[:MOST_KINDS], wording.count(left, "more kind")] if left > 1 else said)
 
     @property
     def speaker(self) -> Speaker:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from regard import wording
 from regard.errors import BadInput, Busy
 from regard.signals.declarations import Declarations
 from regard.signals.kinds import BY_NAME
-from regard.signals.readiness import readiness, sentence
+from regard.signals.readiness import Readiness, readiness, sentence
 from regard.signals.toml import written
 from regard.sources.mapping import Expression, Mapping, Signal, read_mapping
 from regard.sources.reading import Detected, detect
 from regard.sources.writing import write_mapping
+from regard.web.fields import ENTRIES, fields_of, filled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,6 +44,7 @@ def operations(desk: Desk) -> dict[str, Callable[..., Any]]:
         "readiness",
         "declared",
         "checked",
+        "filled",
         "declare",
         "erase",
         "export",
@@ -161,6 +164,8 @@ class Intake:
             "version": version,
             "proposed": "",
             "reasons": [],
+            "fields": [],
+            "lacking": lacking(rows),
         }
         if any(counts.values()):
             told |= self._proposed(declared)
@@ -174,7 +179,8 @@ class Intake:
         if proposal.declarations == declared:
             return {}
         text = written(msgspec.to_builtins(proposal.declarations))
-        return {"proposed": text, "reasons": [str(r) for r in proposal.reasons]}
+        fields = fields_of(proposal.declarations)
+        return {"proposed": text, "reasons": [str(r) for r in proposal.reasons], "fields": fields}
 
     def declared(self, at: str = "") -> dict[str, Any]:
         """The declarations in force, as TOML."""
@@ -182,7 +188,13 @@ class Intake:
         version, declared = self._desk.workspace.declarations()
         path = self._desk.workspace.root / "company.toml"
         text = path.read_text("utf-8") if path.exists() else written(msgspec.to_builtins(declared))
-        return {"version": version, "toml": text, "help": _declaration_help()}
+        return {"version": version, "toml": text, "help": _declaration_help(), "fields": fields_of(declared)}
+
+    def filled(self, toml: str, answers: dict[str, str]) -> str:
+        """Declarations with fields of the form filled in, as TOML still to be checked."""
+        from regard.signals.workspace import parse_declarations
+
+        return written(filled(parse_declarations(toml, where="company.toml"), answers))
 
     def checked(self, toml: str) -> bool:
         """Whether declarations can be read.
@@ -214,6 +226,20 @@ class Intake:
     def export(self, customer: str) -> Any:
         """Everything known of one customer."""
         return self._desk.workspace.export_customer(customer)
+
+
+def lacking(rows: tuple[Readiness, ...]) -> dict[str, dict[str, str]]:
+    """What each question that cannot be answered lacks, and the address where it is given."""
+    found = {}
+    for row in rows:
+        if row.ready:
+            continue
+        declared = row.missing.startswith("declare ")
+        where = f"/sources/readiness#set-{row.add.replace('.', '-')}" if declared else "/sources#drop"
+        field = next((f.label for f in ENTRIES if f.name == row.add), f"the {row.add.replace('.', ' ')}")
+        words = f"Say: {field[0].lower()}{field[1:]} …" if declared else wording.sentence(f"{row.missing}")
+        found[row.path] = {"missing": row.missing, "where": where, "words": words}
+    return found
 
 
 def _skeleton(found: Detected) -> str:

@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 async def sources(request: Request) -> Response:
     """Bring files in, and what was brought so far."""
     here = house(request)
+    uploads.sweep(here.workspace)
     batches = msgspec.json.decode(await here.workers.call("batches"))
     kept = {batch: upload.id for upload in uploads.all_of(here.workspace) for batch in upload.batches}
     for batch in batches:
         batch["upload"] = kept.get(batch["id"], "")
         batch["rejects"] = (here.workspace / "rejects" / f"import-{batch['id']}.csv").exists()
-    waiting = [u for u in uploads.all_of(here.workspace) if not u.batches][:5]
+    waiting = [u for u in uploads.all_of(here.workspace) if u.is_here and not u.batches][:5]
     running = [j for j in here.jobs.values() if not j.done]
     return await page(
         request, "sources.html", title="Sources", room="sources", batches=batches, waiting=waiting, running=running,
-        most=uploads.LARGEST,
+        most=uploads.LARGEST, days=uploads.KEPT_DAYS,
     )  # fmt: skip
 
 
@@ -82,8 +83,16 @@ def _noted(found: uploads.Upload) -> Any:
     def note(result: dict[str, Any]) -> None:
         if result.get("imported"):
             found.note(int(result["imported"]["batch"]))
+            found.drop()
 
     return note
+
+
+async def mapping(request: Request) -> Response:
+    """The mapping files were imported with, to be kept and run again."""
+    text = uploads.mapping(house(request).workspace, request.path_params["upload"])
+    headers = {"content-disposition": 'attachment; filename="mapping.toml"'}
+    return Response(text, media_type="application/toml", headers=headers)
 
 
 async def undo(request: Request) -> Response:
@@ -147,6 +156,7 @@ ROUTES: list[tuple[str, Any, list[str]]] = [
     ("/sources/upload", upload, POST),
     ("/sources/files/{upload}", files, GET),
     ("/sources/files/{upload}", edit, POST),
+    ("/sources/files/{upload}/mapping.toml", mapping, GET),
     ("/sources/batches/{batch:int}/undo", undo, POST),
     ("/sources/batches/{batch:int}/rejects.csv", rejects, GET),
     ("/sources/work/{job}", work, GET),

@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 import shutil
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MOST_FILES = 40
 LARGEST = 20 * 1024**3
 KEEP_FREE = 1024**3
+KEPT_DAYS = 7
 _NAME = re.compile(r"^[a-z0-9]{24}$")
 
 
@@ -45,6 +47,11 @@ class Upload:
         return sorted(p for p in (self.directory / "files").iterdir() if p.is_file())
 
     @property
+    def is_here(self) -> bool:
+        """Whether the files themselves are still kept."""
+        return (self.directory / "files").is_dir()
+
+    @property
     def toml(self) -> str:
         """The mapping as edited here, or nothing while the proposal stands."""
         path = self.directory / "mapping.toml"
@@ -57,6 +64,10 @@ class Upload:
     def note(self, batch: int) -> None:
         """Remember that a batch was made of these files."""
         (self.directory / "batches.json").write_text(json.dumps([*self.batches, batch]), "utf-8")
+
+    def drop(self) -> None:
+        """Remove the files: what they held is in the log now. The mapping stays, it names columns and no customers."""
+        shutil.rmtree(self.directory / "files", ignore_errors=True)
 
     @property
     def batches(self) -> list[int]:
@@ -73,7 +84,7 @@ def find(workspace: Path, name: str) -> Upload:
         Failed: There is none.
     """
     directory = workspace / "uploads" / name
-    if not _NAME.match(name) or not (directory / "files").is_dir():
+    if not _NAME.match(name) or not Upload(directory).is_here:
         raise Failed(
             "These files are not here any more.",
             kind="UnknownName",
@@ -84,12 +95,35 @@ def find(workspace: Path, name: str) -> Upload:
 
 
 def all_of(workspace: Path) -> list[Upload]:
-    """Every upload that is kept, newest first."""
+    """Every upload that is known, newest first; of those imported only the mapping is kept."""
     root = workspace / "uploads"
     if not root.is_dir():
         return []
-    found = [p for p in root.iterdir() if _NAME.match(p.name) and (p / "files").is_dir()]
+    found = [p for p in root.iterdir() if _NAME.match(p.name) and p.is_dir()]
     return [Upload(p) for p in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)]
+
+
+def sweep(workspace: Path) -> None:
+    """Remove files that were dropped days ago and never imported."""
+    oldest = time.time() - KEPT_DAYS * 86400
+    for upload in all_of(workspace):
+        with suppress(OSError):
+            if upload.directory.stat().st_mtime < oldest:
+                upload.drop()
+                if not upload.batches:
+                    shutil.rmtree(upload.directory, ignore_errors=True)
+
+
+def mapping(workspace: Path, name: str) -> str:
+    """The mapping an upload was imported with.
+
+    Raises:
+        Failed: There is none.
+    """
+    text = Upload(workspace / "uploads" / name).toml if _NAME.match(name) else ""
+    if not text:
+        raise Failed("This mapping is not here any more.", kind="UnknownName", status=404, hint="Drop the files again.")
+    return text
 
 
 def forget(workspace: Path) -> None:
