@@ -333,14 +333,20 @@ def _local(column: str, scope: Scope, *, ever: bool) -> str:
 
 
 def _joins(dimensions: list[Dimension]) -> str:
+    """Joins to who a row's customer was or is. Labels are read out of their JSON here, once per customer, not per row."""
+
+    def read(when: str) -> str:
+        chosen = {d.name: d for d in dimensions if d.when == when}
+        return ", ".join(f"{label('labels', d)} AS {_quoted_name(name)}" for name, d in chosen.items())
+
     text = ""
-    if any(d.when == "then" for d in dimensions):
+    if then := read("then"):
         text += (
-            " LEFT JOIN lake_standing AS s ON s.customer = r.customer"
+            f" LEFT JOIN (SELECT customer, since, until, {then} FROM lake_standing) AS s ON s.customer = r.customer"
             " AND s.since <= r.occurred_at AND r.occurred_at < s.until"
         )
-    if any(d.when == "now" for d in dimensions):
-        text += " LEFT JOIN lake_customer AS c ON c.customer = r.customer"
+    if now := read("now"):
+        text += f" LEFT JOIN (SELECT customer, {now} FROM lake_customer) AS c ON c.customer = r.customer"
     return text
 
 
@@ -348,7 +354,7 @@ def _value(kind: Kind, name: str, declarations: Declarations) -> str:
     dimension = declarations.dimension(name)
     if dimension is None:
         return f"'{kind.name}'" if name == "kind" else f"CAST(r.{_quoted_name(name)} AS VARCHAR)"
-    standing = label(f"{'s' if dimension.when == 'then' else 'c'}.labels", dimension)
+    standing = f"{'s' if dimension.when == 'then' else 'c'}.{_quoted_name(name)}"
     if dimension.of == "customer":
         return standing
     own = label("r.labels", dimension)
