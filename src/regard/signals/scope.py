@@ -333,7 +333,7 @@ def _local(column: str, scope: Scope, *, ever: bool) -> str:
 
 
 def _joins(dimensions: list[Dimension]) -> str:
-    """Joins to who a row's customer was or is. Labels are read out of their JSON here, once per customer, not per row."""
+    """Joins to who a row's customer was or is. Labels are read out of their JSON here, once per customer."""
 
     def read(when: str) -> str:
         chosen = {d.name: d for d in dimensions if d.when == when}
