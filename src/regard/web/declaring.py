@@ -52,7 +52,10 @@ async def declare(request: Request) -> Response:
             request, "settings.html", title="Settings", room="settings", told=told, error=error, status=422
         )
     back = "/sources/readiness" if form.get("from") == "readiness" else "/settings"
-    job = jobs.start(here, "Confirming what the company declares", "declare", {"toml": text, "by": "pages"}, back=back)
+    job = jobs.start(
+        here, "Confirming what the company declares", "declare", {"toml": text, "by": "pages"}, back=back,
+        finished=lambda _: here.findings.forget(),
+    )  # fmt: skip
     return RedirectResponse(f"/sources/work/{job.id}", 303)
 
 

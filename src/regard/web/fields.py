@@ -29,6 +29,7 @@ class Entry:
         options: Value and words of each choice; none where it is written freely.
         suggestions: What is offered while it is written.
         whole: Whether it is a whole number.
+        beside: The field it completes, and stands next to.
         hint: What to know before filling it in.
     """
 
@@ -37,6 +38,7 @@ class Entry:
     options: tuple[tuple[str, str], ...] = ()
     suggestions: tuple[str, ...] = ()
     whole: bool = False
+    beside: str = ""
     hint: str = ""
 
 
@@ -62,10 +64,10 @@ ENTRIES = (
     Entry(name="called", label="We call one a", hint="customer, member, student"),
     Entry(name="called_many", label="and several"),
     Entry(name="base.lost", label="A customer is lost when", options=LOST, hint="Opens the customer base."),
-    Entry(name="base.days", label="so many days", whole=True),
+    Entry(name="base.days", label="days", whole=True, beside="base.lost"),
     Entry(name="value.kind", label="A customer is worth", options=WORTH, hint="Puts value beside every count."),
-    Entry(name="value.days", label="so many days", whole=True),
-    Entry(name="base.active_days", label="Active if seen within days", whole=True),
+    Entry(name="value.days", label="days", whole=True, beside="value.kind"),
+    Entry(name="base.active_days", label="Active if seen within so many days", whole=True),
     Entry(name="metric", label="The score shown first", options=tuple(METRICS.items())),
     Entry(name="time_zone", label="Days are counted in", suggestions=ZONES, hint="A zone such as Europe/Berlin."),
     Entry(name="week_start", label="A week starts on", options=DAYS),

@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, Response
 from regard import wording
 from regard.web import slices
 from regard.web.catalogue import Catalogue, Told, code_version
+from regard.web.findings import PATIENCE
 from regard.web.telling import Speaker, command, emphasised, heading
 from regard.web.workers import Failed
 
@@ -51,6 +52,7 @@ ROOM_WORDS = {
     "leadership": "What we do about it, and whether it works.",
 }
 MOST_KINDS = 4
+FIRST = 8.0
 LOOKS = {"theme": ("light", "dark"), "density": ("calm", "dense")}
 ASSETS = ("regard.css", "figures.css", "regard.js", "icon.svg", "speculation.json")
 TYPES = {
@@ -159,7 +161,8 @@ class House:
 
     async def company(self) -> Company:
         """The company's words; the last known while they are read again."""
-        answered = await self.findings.get("company", {})
+        # The first page after a start rather waits than names days and words that are not the company's.
+        answered = await self.findings.get("company", {}, patience=FIRST if not self._company.last else PATIENCE)
         if answered.kept is not None:
             self._company = msgspec.json.decode(answered.kept.body, type=Company)
         return self._company

@@ -6,6 +6,7 @@ Long operations are iterators: each step is told to the person who waits, the la
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +80,14 @@ class Intake:
         }
         if not toml:
             try:
-                proposal = propose(found, name=stem(found[0]) if len(found) > 1 else "")
+                proposal = propose(found)
             except BadInput as error:
                 return told | {"toml": _skeleton(found[0]), "signals": [], "error": error.as_json()["error"]}
-            toml = write_mapping(proposal.mapping, reasons=proposal.comments)
+            mapping = proposal.mapping
+            if len(found) > 1 and mapping.name == Path(found[0].path).parent.name:
+                # Files dropped together have no directory of their own that says what they are: the first signal does.
+                mapping = msgspec.structs.replace(mapping, name=mapping.signal[0].from_ or stem(found[0]))
+            toml = write_mapping(mapping, reasons=proposal.comments)
             whys = {f"{c.file}/{c.column}": {"why": c.why, "sure": c.confidence} for c in proposal.choices}
             told |= {"reasons": proposal.reasons, "notes": proposal.notes, "whys": whys, "shape": proposal.shape}
         told["toml"] = toml
@@ -90,22 +95,25 @@ class Intake:
             mapping = read_mapping(toml)
         except BadInput as error:
             return told | {"signals": [], "error": error.as_json()["error"]}
+        told["name"] = mapping.name
         return told | {"signals": [_signal(i, s, mapping, found) for i, s in enumerate(mapping.signal)]}
 
-    def remap(self, toml: str, changes: dict[str, str]) -> str:
+    def remap(self, toml: str, changes: dict[str, str], name: str = "") -> str:
         """The mapping with columns sent elsewhere.
 
         Args:
             toml: The mapping as it is.
             changes: ``NUMBER.COLUMN`` to the signal's column it becomes, ``label``, or nothing to leave it out.
+            name: What the source is called from now on; empty leaves its name.
         """
         mapping = read_mapping(toml)
         signals = list(mapping.signal)
-        for name, target in changes.items():
-            number, _, column = name.partition(".")
+        for place, target in changes.items():
+            number, _, column = place.partition(".")
             if number.isdigit() and int(number) < len(signals):
                 signals[int(number)] = _sent(signals[int(number)], column, target)
-        return write_mapping(msgspec.structs.replace(mapping, signal=tuple(signals)))
+        called = re.sub(r"[^\w-]+", "-", name).strip("-") or mapping.name
+        return write_mapping(msgspec.structs.replace(mapping, name=called, signal=tuple(signals)))
 
     def bring(self, files: list[str], toml: str) -> Iterator[Any]:
         """Import files, then settle; yields progress, last what it did."""
@@ -237,7 +245,7 @@ def lacking(rows: tuple[Readiness, ...]) -> dict[str, dict[str, str]]:
         declared = row.missing.startswith("declare ")
         where = f"/sources/readiness#set-{row.add.replace('.', '-')}" if declared else "/sources#drop"
         field = next((f.label for f in ENTRIES if f.name == row.add), f"the {row.add.replace('.', ' ')}")
-        words = f"Say: {field[0].lower()}{field[1:]} …" if declared else wording.sentence(f"{row.missing}")
+        words = f"Say it: {field[0].lower()}{field[1:]} …" if declared else wording.sentence(f"{row.missing}")
         found[row.path] = {"missing": row.missing, "where": where, "words": words}
     return found
 

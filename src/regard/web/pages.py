@@ -32,6 +32,8 @@ VOICES = ("In their own words", "listening/verbatims", "All they said")
 """The closing chapter of the page: no finding to count, but nobody should leave without having heard a customer."""
 FIRST_LOOK, GLANCE = 0.7, 0.15
 """Seconds a page waits for answers before it is sent without them; they come as parts."""
+OLD = 5.0
+"""Seconds from which a chapter or card rather waits for the newer answer than shows what held before."""
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """A figure that stands alone carries its own style sheet; nothing else in it may do anything."""
 
@@ -39,11 +41,11 @@ SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 async def state(request: Request) -> Response:
     """The State of the Customer, live: chapters as letters have them, each arriving when it is ready."""
     catalogue = await house(request).catalogue()
-    if not house(request).findings.pulse().received:
+    pulse, company = house(request).findings.pulse(), await house(request).company()
+    if not pulse.received or not (company.counts or pulse.unsettled):
         return RedirectResponse("/sources", 303)
     seen = slices.read(request.query_params)
     planned = [*((c.heading, c.path, c.door) for c in catalogue.chapters), VOICES]
-    company = await house(request).company()
     words = {"customer": company.called, "customers": company.called_many}
     chapters = [(h.format(**words), door, q) for h, path, door in planned if (q := catalogue.find(path)) is not None]
     ready = await _ready(request, [q for _, _, q in chapters], seen, FIRST_LOOK)
@@ -129,7 +131,9 @@ async def _shown(request: Request, question: Told, *, template: str, title: str)
 
 async def _piece(request: Request, question: Told, seen: Slice, answered: Answered | None, piece: str) -> Response:
     """A part of a page that a script swaps in: 202 while there is nothing newer than what it shows."""
-    if answered is None or answered.kept is None or (answered.computing and piece == "answer"):
+    if answered is None or answered.kept is None:
+        return Response(status_code=202)
+    if answered.computing and (piece == "answer" or answered.kept.age > OLD):
         return Response(status_code=202)
     company = await house(request).company()
     found = await _view(question, answered.kept, company.speaker, seen)

@@ -12,6 +12,7 @@ from regard.web.forms import form_of
 from regard.web.frame import House, house, page, part
 from regard.web.jobs import Job
 from regard.web.workers import Failed
+from regard.wording import listed
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -65,8 +66,9 @@ async def edit(request: Request) -> Response:
     found = uploads.find(here.workspace, request.path_params["upload"])
     toml = form.get("toml", "")
     changes = {k.removeprefix("to."): v for k, v in form.items() if k.startswith("to.")}
-    if changes:
-        toml = msgspec.json.decode(await here.workers.call("remap", {"toml": toml, "changes": changes}), type=str)
+    if changes or form.get("source"):
+        given = {"toml": toml, "changes": changes, "name": form.get("source", "")}
+        toml = msgspec.json.decode(await here.workers.call("remap", given), type=str)
     paths = [str(p) for p in found.files]
     told = msgspec.json.decode(await here.workers.call("recognise", {"files": paths, "toml": toml}))
     if told["error"]:
@@ -74,7 +76,7 @@ async def edit(request: Request) -> Response:
     found.keep(toml)
     if form.get("do") != "import":
         return RedirectResponse(f"/sources/files/{found.id}#signals", 303)
-    title = f"Importing {', '.join(p.name for p in found.files)}"
+    title = f"Importing {listed([p.name for p in found.files], most=3)}"
     job = jobs.start(here, title, "bring", {"files": paths, "toml": toml}, back="/", finished=_noted(found))
     return RedirectResponse(f"/sources/work/{job.id}", 303)
 
@@ -98,8 +100,11 @@ async def mapping(request: Request) -> Response:
 async def undo(request: Request) -> Response:
     """Take a batch back everywhere."""
     await form_of(request)
-    batch = int(request.path_params["batch"])
-    job = jobs.start(house(request), f"Taking batch {batch} back", "undo", {"batch": batch}, back="/sources")
+    batch, here = int(request.path_params["batch"]), house(request)
+    job = jobs.start(
+        here, f"Taking batch {batch} back", "undo", {"batch": batch}, back="/sources",
+        finished=lambda _: here.findings.forget(),
+    )  # fmt: skip
     return RedirectResponse(f"/sources/work/{job.id}", 303)
 
 

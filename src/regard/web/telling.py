@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from regard.web.slices import Slice
 
 SHOWN_ROWS = 200
-SHORT = 15
+SHORT = 20
 """Characters up to which a cell of words is kept on one line."""
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _DATE = rf"\d{{1,2}}(?: – \d{{1,2}})? (?:{_MONTHS})\w*(?: \d{{4}})?|(?:{_MONTHS})\w* \d{{4}}|\d{{4}}-\d\d(?:-\d\d)?"
@@ -31,6 +31,7 @@ _MARK = r"(?:[+−-]\s?)?(?:[A-Z]{0,3}[$€£¥₹]\u00a0?|[A-Z]{3}\u00a0)?"
 _NUMBERS = re.compile(
     rf"(?P<date>{_DATE})|(?<![\w.,])(?P<number>{_MARK}\d(?:[\d,.]*\d)?(?:\u00a0(?:%|[kMBT]\b))?)(?![\w])", re.IGNORECASE
 )
+_ID = re.compile(r"(?<![\w-])(?=[0-9a-f-]*\d)[0-9a-f][0-9a-f-]{22,}[0-9a-f](?![\w-])")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,17 +172,18 @@ class Speaker:
         columns = {c.name: c for c in field.columns}
         if "verbatim" not in columns:
             return []
+        seen: set[tuple[str, str]] = set()
         return [
             {
                 "words": r["verbatim"],
-                "name": r.get("name") or r.get("customer") or "",
+                "name": shortened(str(r.get("name") or r.get("customer") or "")),
                 "href": way.get("name", ""),
                 "about": ", ".join(
                     self.say(r[n], columns[n]) for n in ("group", "place", "part", "area", "issue", "at") if r.get(n)
                 ),
             }
             for r, way in zip(rows, led, strict=True)
-            if r.get("verbatim")
+            if r.get("verbatim") and _is_new(seen, r)
         ]
 
     def numbers(self, finding: Mapping[str, Any], question: Told) -> list[tuple[str, str, str, str]]:
@@ -211,10 +213,23 @@ def heading(field: Field) -> str:
     return {"n": "n", "q": "Words" if field.shape == "text" else "q"}.get(field.name, wording.title(field.name))
 
 
+def _is_new(seen: set[tuple[str, str]], row: Mapping[str, Any]) -> bool:
+    """Whether these words of this customer were not there yet; one review of several orders is said once."""
+    key = (str(row["verbatim"]), str(row.get("customer") or row.get("name") or ""))
+    known = key in seen
+    seen.add(key)
+    return not known
+
+
+def shortened(text: str) -> str:
+    """The text with ids that are only letters and digits by the dozen cut to what tells them apart."""
+    return _ID.sub(lambda found: f"{found[0][:8]}…", text)
+
+
 def emphasised(text: str) -> Markup:
     """An answer with its numbers set off, so that the eye finds them."""
     parts: list[str] = []
-    end = 0
+    end, text = 0, shortened(text)
     for match in _NUMBERS.finditer(text):
         if match["number"]:
             parts += [str(escape(text[end : match.start()])), f"<b>{escape(match[0])}</b>"]

@@ -22,6 +22,8 @@ async function fill(place) {
       place.removeAttribute("data-part");
       place.removeAttribute("aria-busy");
       if (document.startViewTransition && place.id === "answer" && !matchMedia("(prefers-reduced-motion: reduce)").matches) document.startViewTransition(swap); else swap();
+      const name = $("[data-name]", place);
+      if (name) $("h1").textContent = name.dataset.name;
       if (place.id === "answer") say("The answer has arrived.");
       return;
     }
@@ -37,7 +39,7 @@ function next() {
 }
 function wire(root) {
   for (const place of $$("[data-part]", root)) queue.push(place);
-  for (const button of $$("[data-copy],[data-copy-link],[data-print]", root)) button.hidden = false;
+  for (const button of $$("[data-copy],[data-copy-link],[data-copy-text],[data-print]", root)) button.hidden = false;
   next();
 }
 
@@ -141,15 +143,21 @@ document.addEventListener("keydown", (event) => {
 });
 
 // ---- copying, printing, dialogs, looks
+function told(button) {
+  if (button.dataset.copy) return $(`#${button.dataset.copy}`).textContent;
+  if ("copyLink" in button.dataset) return location.href;
+  const place = button.closest(".finding") || document;
+  const lines = $$(".say, .facts li, .cautions li", place).map((e) => e.innerText.replace(/\s+/g, " ").trim());
+  return [...lines, $("#command").textContent, location.href].join("\n");
+}
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  if (button.dataset.copy || "copyLink" in button.dataset) {
-    const what = button.dataset.copy ? $(`#${button.dataset.copy}`).textContent : location.href;
-    await navigator.clipboard.writeText(what).catch(() => {});
-    const words = button.textContent;
-    button.textContent = "Copied";
-    say("Copied.");
+  if (button.dataset.copy || "copyLink" in button.dataset || "copyText" in button.dataset) {
+    const words = button.dataset.words || (button.dataset.words = button.textContent);
+    const done = await navigator.clipboard.writeText(told(button)).then(() => true, () => false);
+    button.textContent = done ? "Copied" : "Not copied";
+    say(done ? "Copied." : "This browser did not let the page copy.");
     setTimeout(() => { button.textContent = words; }, 1500);
   }
   if ("print" in button.dataset) window.print();
