@@ -49,6 +49,7 @@ def test_rates_are_contacts_over_active_customers_and_months(view_of):
 def test_a_cell_that_tripled_is_rising_with_its_ratio_and_words(view_of):
     """p from scipy's exact binomial test: 60 of 80 at the exposures' share 91/183."""
     rows = tickets(20, month="2026-07") + tickets(60) + tickets(40, area="login", month="2026-07") + tickets(40, area="login")
+    rows += tickets(1, area="login", month="2026-04")
 
     found = ask(view_of(contact=rows, event=users()))
 
@@ -60,6 +61,24 @@ def test_a_cell_that_tripled_is_rising_with_its_ratio_and_words(view_of):
     assert "billing · bug 3 times as often" in found.answer
     assert {s.area for s in found.said} == {"billing"}
     assert next(r for r in found.rows if r.area == "login").direction == ""
+
+
+def test_months_before_contacts_were_recorded_do_not_make_everything_rise(view_of):
+    """Tickets come at one rate from August on, users from May: August alone is what now is compared with."""
+    rows = [r for m in ("2026-08", "2026-09", "2026-10", "2026-11") for r in tickets(90, month=m)]
+
+    found = ask(view_of(contact=[r | {"key": f"t{i}"} for i, r in enumerate(rows)], event=users()))
+
+    assert "short_log" in {c.code for c in found.cautions}
+    assert found.rows[0].direction == ""
+    assert 0.7 < found.rows[0].ratio < 1.4
+
+
+def test_where_nobody_recorded_contacts_before_nothing_is_said_to_rise(view_of):
+    found = ask(view_of(contact=tickets(60), event=users()))
+
+    assert not [r for r in found.rows if r.direction]
+    assert "nothing in" in found.answer
 
 
 def test_one_customer_asking_forty_times_is_not_a_rising_cell(view_of):

@@ -84,7 +84,8 @@ def told(ask: Ask, facts: Facts, total: dict[str, Line], reasons: list[tuple[str
         rest = sum(n for _, n in reasons[4:])
         parts += [f"{wording.number(rest)} for other reasons"] if rest else []
         gone = "left" if declared.base.lost == "subscription ends" else "have gone silent"
-        found.append(f"{wording.number(lost.customers)} {gone}{amount}: {wording.listed(parts)}.")
+        why = wording.listed(parts) if any(reason != "unknown" for reason, _ in reasons) else "why is not known"
+        found.append(f"{wording.number(lost.customers)} {gone}{amount}: {why}.")
     came = total["new"].customers, total["returned"].customers
     if any(came):
         found.append(f"{wording.number(came[0])} came for the first time and {wording.number(came[1])} came back.")

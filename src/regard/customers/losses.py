@@ -46,7 +46,7 @@ class LossRow(msgspec.Struct, frozen=True, kw_only=True):
     shrunk_rate: Annotated[
         float | None, Meta(description="That share drawn towards the whole's by how little the slice tells.")
     ]
-    shrunk_interval: Annotated[Interval | None, Meta(description="Interval of the shrunk share.")]
+    shrunk_interval: Annotated[Interval | None, Meta(description="Interval of the shrunk rate, as a share.")]
     q: Annotated[float | None, Meta(description="p-value with all slices accounted for; none under 5 scored orders.")]
     low_orders: Annotated[int, Meta(description="Orders scored low.")]
     rated_orders: Annotated[int, Meta(description="Orders with a score.")]
@@ -63,7 +63,9 @@ class Losses(Finding, frozen=True, kw_only=True):
         float | None, Meta(description="The same without weights, where weights differ.")
     ] = None
     low_share: Annotated[float | None, Meta(description="Of the value of scored orders, the share scored low.")] = None
-    low_share_before: Annotated[float | None, Meta(description="That share in the period compared with.")] = None
+    low_share_before: Annotated[
+        float | None, Meta(description="Share of that value scored low in the period compared with.")
+    ] = None
     rated_share: Annotated[
         float | None, Meta(description="Of the value of all orders, the share that carries a score.")
     ] = None
@@ -187,14 +189,23 @@ def _sentence(ask: Ask, now: dict[str, Any], rows: list[LossRow], rank: str) -> 
     share = wording.percent(_share(now["low_value"], now["rated_value"]))
     text = f"{wording.money(now['low_value'] or 0.0, currency)} went with a low score, {share} of what was scored"
     if rank == "excess" and rows and rows[0].beyond_chance:
-        return f"{text}; {rows[0].slice} has {wording.money(rows[0].excess_value, currency)} more than its share."
+        more = wording.money(rows[0].excess_value, currency)
+        return f"{text}; {_named(ask, rows[0])} has {more} more than its share."
     if rank == "value" and rows and rows[0].low_value > 0:
-        return f"{text}; most of it with {rows[0].slice}: {wording.money(rows[0].low_value, currency)}."
+        return f"{text}; the most with {_named(ask, rows[0])}: {wording.money(rows[0].low_value, currency)}."
     return f"{text}."
 
 
+def _named(ask: Ask, row: LossRow) -> str:
+    """The slice with its dimension before it: an id alone says nothing."""
+    dimension = ask.declarations.dimension(ask.scope.by)
+    return f"{(dimension.title if dimension and dimension.title else wording.title(ask.scope.by)).lower()} {row.slice}"
+
+
 def _facts(ask: Ask, now: dict[str, Any], rows: list[LossRow]) -> tuple[str, ...]:
-    found = [f"{wording.number(now['low'])} of {wording.count(now['rated'], 'scored order')} were scored low."]
+    rows_only = " in rows of the sample" if now["weighted"] else ""
+    scored = wording.count(now["rated"], "scored order")
+    found = [f"{wording.number(now['low'])} of {scored} were scored low{rows_only}."]
     if rows:
         worse = sorted((r for r in rows if r.beyond_chance), key=lambda r: -(r.excess_value or 0.0))
         names = wording.listed([r.slice for r in worse], most=3)

@@ -41,11 +41,24 @@ class MapRow(msgspec.Struct, frozen=True, kw_only=True):
     moment: Annotated[str, Meta(description="The moment; empty for the stage as a whole.")]
     slice: Annotated[str, Meta(description="The slice; all for the total.")]
     customers: Annotated[int, Meta(description="Customers seen there in the period.")]
-    customers_before: Annotated[int, Meta(description="The same in the period compared with.")]
+    score: Annotated[float | None, Meta(description="Score: NPS and CSAT in points, others as a mean.")] = None
+    score_interval: Annotated[Interval | None, Meta(description="Interval of the score.")] = None
+    score_before: Annotated[float | None, Meta(description="The score in the period compared with.")] = None
+    gone: Annotated[
+        float | None,
+        Meta(
+            description="Share of first arrivals with enough time who got no further and were not seen again after "
+            "half of those days."
+        ),
+    ] = None
+    gone_interval: Annotated[Interval | None, Meta(description="Interval of those gone, as a share.")] = None
+    gone_before: Annotated[float | None, Meta(description="Share in the period compared with.")] = None
+    judged: Annotated[int | None, Meta(description="First arrivals with enough time to be judged.")] = None
+    troubled_share: Annotated[float | None, Meta(description="Of the customers there, the share that met an error.")]
+    troubled_before: Annotated[float | None, Meta(description="Share that met an error in the period compared with.")]
     signals: Annotated[int, Meta(description="Signals there in the period.")]
     errors: Annotated[int, Meta(description="Events there that met an error.")]
-    troubled_share: Annotated[float | None, Meta(description="Of the customers there, the share that met an error.")]
-    troubled_before: Annotated[float | None, Meta(description="The same in the period compared with.")]
+    customers_before: Annotated[int, Meta(description="Customers seen there in the period compared with.")]
     contacts: Annotated[int, Meta(description="Contacts that belong there.")]
     error_rate: Annotated[float | None, Meta(description="Errors per signal there.")]
     error_spread: Annotated[float, Meta(description="How far errors come in bunches by customer: 1 is one at a time.")]
@@ -60,18 +73,8 @@ class MapRow(msgspec.Struct, frozen=True, kw_only=True):
         float | None,
         Meta(description="Share of first arrivals with enough time who did not get further within the days given."),
     ] = None
-    drop_off_interval: Annotated[Interval | None, Meta(description="Interval of the drop-off.")] = None
-    drop_off_before: Annotated[float | None, Meta(description="The same in the period compared with.")] = None
-    gone: Annotated[
-        float | None,
-        Meta(description="Share of the same who got no further and were not seen again after half of those days."),
-    ] = None
-    gone_interval: Annotated[Interval | None, Meta(description="Interval of that share.")] = None
-    gone_before: Annotated[float | None, Meta(description="The same in the period compared with.")] = None
-    judged: Annotated[int | None, Meta(description="First arrivals with enough time to be judged.")] = None
-    score: Annotated[float | None, Meta(description="Score: NPS and CSAT in points, others as a mean.")] = None
-    score_interval: Annotated[Interval | None, Meta(description="Interval of the score.")] = None
-    score_before: Annotated[float | None, Meta(description="The score in the period compared with.")] = None
+    drop_off_interval: Annotated[Interval | None, Meta(description="Interval of the drop-off, as a share.")] = None
+    drop_off_before: Annotated[float | None, Meta(description="Share in the period compared with.")] = None
     score_from: Annotated[
         str,
         Meta(description="asked: answers to surveys of this place; seen: answers of customers who had been there."),
@@ -390,8 +393,10 @@ def _finding(ask: Ask, read: _Read, rows: list[MapRow]) -> JourneyMap:
             kind="estimated",
             method="One pass over the log; drop-off with Wilson's interval over first arrivals with enough time, "
             "median time by Kaplan and Meier, scores clustered by customer; the worst at 5 % false discoveries.",
-            complete=f"{wording.percent(placed / n) if n else 'none'} of the period's events belong to a moment, "
-            f"{wording.percent(1 - unknown / n) if n else 'none'} carry a known customer",
+            complete=f"{wording.percent(placed / n)} of the period's events belong to a moment, "
+            f"{wording.percent(1 - unknown / n)} carry a known customer"
+            if n
+            else "no events in the period: stages are counted from other signals",
         ),
     )
 
@@ -412,12 +417,13 @@ def _facts(total: list[MapRow]) -> tuple[str, ...]:
         slow = max(timed, key=lambda r: r.days_to_next or 0.0)
         ends = slow.days_interval or Interval(0.0, 0.0)
         found.append(
-            f"Median {wording.duration((slow.days_to_next or 0) * DAY)} from {slow.stage} onwards, "
-            f"{wording.between(ends.low, ends.high, lambda d: wording.duration(d * DAY))}.",
+            f"Slowest to get further from is {slow.stage}: "
+            f"half do within {wording.duration((slow.days_to_next or 0) * DAY)} "
+            f"({wording.between(ends.low, ends.high, lambda d: wording.duration(d * DAY))}).",
         )
-    asking = max((r for r in total if not r.moment), key=lambda r: r.contacts)
-    if asking.contacts:
-        found.append(f"Most ask for help at {asking.stage}: {wording.count(asking.contacts, 'contact')}.")
+    asking = sorted((r for r in total if not r.moment and r.contacts), key=lambda r: -r.contacts)
+    if len(asking) > 1:
+        found.append(f"Most ask for help at {asking[0].stage}: {wording.count(asking[0].contacts, 'contact')}.")
     return tuple(found)
 
 
@@ -462,7 +468,7 @@ def _mark(finding: JourneyMap, row: MapRow) -> StageMark:
         label=row.stage,
         volume=row.customers,
         drop=row.gone or 0.0,
-        drop_text="" if row.gone is None else f"{wording.percent(row.gone)} leave here",
+        drop_text="" if row.gone is None else f"{wording.percent(row.gone)} of {wording.number(row.judged)} leave here",
         score_text=score,
         word="worst" if worst else "",
         tone="bad" if worst else _tone(row),

@@ -39,6 +39,9 @@ class PromiseRow(msgspec.Struct, frozen=True, kw_only=True):
 
     promise: Annotated[str, Meta(description="What was promised.")]
     slice: Annotated[str, Meta(description="The slice; all when not cut.")]
+    broken_share: Annotated[
+        float | None, Meta(description="Late and never of those due; weighted where the log is a weighted sample.")
+    ]
     due: Annotated[int, Meta(description="Promises that fell due in the period and were not called off in time.")]
     kept: Annotated[int, Meta(description="Kept in time.")]
     late: Annotated[int, Meta(description="Broken: kept, but late.")]
@@ -46,11 +49,8 @@ class PromiseRow(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn: Annotated[int, Meta(description="Called off before they fell due.")]
     at_risk: Annotated[int, Meta(description="Not kept yet, due within the days ahead.")]
     open: Annotated[int, Meta(description="Not kept yet, due later than that.")]
-    broken_share: Annotated[
-        float | None, Meta(description="Late and never of those due; weighted where the log is a weighted sample.")
-    ]
     broken_interval: Annotated[
-        Interval | None, Meta(description="Wilson's interval of the share, as if promises were independent.")
+        Interval | None, Meta(description="Wilson's interval, as a share and as if promises were independent.")
     ]
     broken_unweighted: Annotated[float | None, Meta(description="The share without weights.")]
     broken_before: Annotated[float | None, Meta(description="The share in the period compared with.")]
@@ -297,7 +297,10 @@ def _sentence(total: PromiseRow, asked: _Asked, gap: Estimate | None) -> str:
     if gap is None:
         return f"{text}."
     late, kept = (wording.number(by[NAMES[o]], 2) for o in ("late", "kept"))
-    return f"{text}; kept late, customers give {late}, kept in time {kept}."
+    if asked.metric == "stars":
+        return f"{text}; customers give {late} stars where kept late, {kept} where in time."
+    name = asked.metric.upper() if len(asked.metric) <= 4 else asked.metric
+    return f"{text}; the mean {name} answer is {late} where kept late, {kept} where in time."
 
 
 def _facts(total: PromiseRow, asked: _Asked) -> tuple[str, ...]:
@@ -309,7 +312,8 @@ def _facts(total: PromiseRow, asked: _Asked) -> tuple[str, ...]:
             f"{wording.count(missing.answers, 'answer')}."
         )
     if total.never:
-        found.append(f"{wording.number(total.never)} were never kept, as far as the log knows.")
+        rows = " (rows of the sample)" if total.broken_unweighted != total.broken_share else ""
+        found.append(f"{wording.number(total.never)} were not kept at all{rows}, as far as the log knows.")
     if total.at_risk:
         found.append(f"{wording.count(total.at_risk, 'open promise')} at risk: due in the next days and not kept yet.")
     return tuple(found[:3])

@@ -38,17 +38,17 @@ class ContactRow(msgspec.Struct, frozen=True, kw_only=True):
     area: Annotated[str, Meta(description="What it is about.")]
     issue: Annotated[str, Meta(description="Type of issue.")] = ""
     n: Annotated[int, Meta(description="Contacts in the period.")] = 0
-    customers: Annotated[int, Meta(description="Customers who asked.")] = 0
-    before_n: Annotated[int, Meta(description="Contacts in the period compared with.")] = 0
     rate: Annotated[float | None, Meta(description="Per 1,000 active customers and month.")] = None
-    low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
-    high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
     before: Annotated[float | None, Meta(description="The rate in the period compared with.")] = None
     ratio: Annotated[float | None, Meta(description="Rate now over rate before; empty where there was none.")] = None
+    direction: Annotated[str, Meta(description="rising or falling beyond chance, else empty.")] = ""
+    customers: Annotated[int, Meta(description="Customers who asked.")] = 0
+    before_n: Annotated[int, Meta(description="Contacts in the period compared with.")] = 0
+    low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
+    high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
     ratio_low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
     ratio_high: Annotated[float | None, Meta(description="Upper end of its 95 % interval; empty where open.")] = None
     q: Annotated[float | None, Meta(description="p of no change, all cells accounted for (false discovery).")] = None
-    direction: Annotated[str, Meta(description="rising or falling beyond chance, else empty.")] = ""
     year_ratio: Annotated[float | None, Meta(description="Rate now over that of the same days a year earlier.")] = None
     season: Annotated[bool, Meta(description="Rising, but no more than a year ago: perhaps the season.")] = False
     waited: Annotated[float | None, Meta(description="Median hours to the first answer, of those answered.")] = None
@@ -315,7 +315,7 @@ def _sentence(read: _Read, rows: tuple[ContactRow, ...]) -> str:
         return f"{people} ask for help with {_cell(worst)} {how}{more}."
     top = max(rows, key=lambda r: r.n)
     told = f"{people} ask for help most with {_cell(top)}, {percent(top.n / max(sum(r.n for r in rows), 1))} of it"
-    if not read.cells.before.sum():
+    if not read.cells.before.sum() or not read.active.months[1]:
         return f"{told}; nothing in {read.when} to compare with."
     return f"{told}; nothing is rising beyond chance against {read.when}."
 
@@ -347,6 +347,10 @@ def _cautions(read: _Read, rows: tuple[ContactRow, ...]) -> tuple[Caution, ...]:
         "active_unknown": read.active.how == "known"
         and f"Nothing says who is active: rates are per 1,000 {read.words.several} known by then.",
         "no_customers": not read.active.known and "Contacts carry no customers: counts are compared, not rates.",
+        "short_log": read.active.begins is not None
+        and read.active.begins > read.ask.scope.before_since
+        and f"Contacts are known from {wording.day(read.active.begins, read.ask.scope.zone)} on: rates of "
+        f"{read.when} are of the days since.",
         "season": season and f"Rising, but no more than a year ago, perhaps the season: {listed(season, most=3)}.",
         "unsorted": unknown and f"{count(unknown, 'contact')} carry neither area nor issue.",
     }

@@ -165,7 +165,8 @@ def read(ask: Ask, *, metric: str, survey: str = "", part: str = "", first: date
     every = Answers(
         rule=rule, score=score, value=values(rule, score, group), group=group, weight=_floats(table, "weight"),
         customer=table.column("customer").to_numpy(),
-        known=table.column("known").to_numpy(zero_copy_only=False), period=texts(table, "period"), slice=texts(table, "slice"),
+        known=table.column("known").to_numpy(zero_copy_only=False),
+        period=texts(table, "period"), slice=texts(table, "slice"),
         survey=texts(table, "survey"), day=_days(table, "day"), week=_days(table, "week"),
         month=_days(table, "month"), scale=scale,
     )  # fmt: skip

@@ -34,11 +34,18 @@ class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
     """One driver of the score."""
 
     title: Annotated[str, Meta(description="What it is.")]
-    family: Annotated[str, Meta(description="experience: read from the log; part: scored in the same survey.")] = ""
     key: Annotated[bool, Meta(description="Its effect stands after all are accounted for (Holm, 95 %).")] = False
     effect: Annotated[float | None, Meta(description="Score on its bad side less good side, others held still.")] = None
     low: Annotated[float | None, Meta(description="Lower end of the effect's 95 % interval.")] = None
     high: Annotated[float | None, Meta(description="Upper end of the effect's 95 % interval.")] = None
+    share: Annotated[
+        float, Meta(description="Share of the score's variance that goes with it, what noise explains taken off.")
+    ] = 0.0
+    customers: Annotated[int, Meta(description="Customers on its bad side, of those who answered.")] = 0
+    value: Annotated[float | None, Meta(description="What these customers are worth, in the company's currency.")] = (
+        None
+    )
+    family: Annotated[str, Meta(description="experience: read from the log; part: scored in the same survey.")] = ""
     q: Annotated[float | None, Meta(description="p of no effect, all drivers accounted for (false discovery).")] = None
     penalty: Annotated[float | None, Meta(description="What the bad side loses against the middle.")] = None
     penalty_low: Annotated[float | None, Meta(description="Lower end of its interval.")] = None
@@ -47,10 +54,9 @@ class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
     reward_low: Annotated[float | None, Meta(description="Lower end of its interval.")] = None
     reward_high: Annotated[float | None, Meta(description="Upper end of its interval.")] = None
     kind: Annotated[str, Meta(description="basic: only loses; excitement: only wins; performance: both; none.")] = ""
-    share: Annotated[float, Meta(description="Share of the score's variance that goes with it (association).")] = 0.0
-    share_low: Annotated[float, Meta(description="Lower end of its 95 % interval.")] = 0.0
-    share_high: Annotated[float, Meta(description="Upper end of its 95 % interval.")] = 0.0
-    first: Annotated[float, Meta(description="Chance that its share is the largest of its family.")] = 0.0
+    share_low: Annotated[float, Meta(description="Share at the lower end of its 95 % interval.")] = 0.0
+    share_high: Annotated[float, Meta(description="Share at the upper end of its 95 % interval.")] = 0.0
+    first: Annotated[float, Meta(description="Share of resamples in which it comes first in its family.")] = 0.0
     bad_mean: Annotated[float | None, Meta(description="Mean score on its bad side, weighted, nothing held still.")] = (
         None
     )
@@ -59,10 +65,6 @@ class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
     good_plain: Annotated[float | None, Meta(description="Mean score on its good side, unweighted.")] = None
     bad_n: Annotated[int, Meta(description="Answers on its bad side.")] = 0
     good_n: Annotated[int, Meta(description="Answers on its good side.")] = 0
-    customers: Annotated[int, Meta(description="Customers on its bad side, of those who answered.")] = 0
-    value: Annotated[float | None, Meta(description="What these customers are worth, in the company's currency.")] = (
-        None
-    )
     together: Annotated[str, Meta(description="Drivers that move with it: read them together.")] = ""
     name: Annotated[str, Meta(description="Its stable name.")] = ""
     contrast: Annotated[str, Meta(description="Its bad side against its good side.")] = ""
@@ -85,7 +87,7 @@ class Drivers(Finding, frozen=True, kw_only=True):
     n: Annotated[int, Meta(description="Answers weighed.")] = 0
     days: Annotated[int, Meta(description="Days before an answer in which facts count.")] = 90
     explained: Annotated[float | None, Meta(description="Share of the score's variance all facts explain.")] = None
-    explained_interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
+    explained_interval: Annotated[Interval | None, Meta(description="Its 95 % interval, as a share.")] = None
     parts_explained: Annotated[float | None, Meta(description="Share all parts of the survey explain.")] = None
     currency: Annotated[str, Meta(description="Currency of the values.")] = ""
     value_is: Annotated[str, Meta(description="What value means here: a year, orders, or the order itself.")] = ""
@@ -143,7 +145,7 @@ def drivers(
             read.customer,
             seed=ask.seed,
             weights=read.weight if read.weighted else None,
-        )  # fmt: skip
+        )
         for family in ("experience", "part")
     }
     weighed = [w for family in families.values() for w in family.weighed]
@@ -311,10 +313,10 @@ def _facts(finding: Drivers, rows: tuple[DriverRow, ...], ask: Ask) -> tuple[str
     if finding.explained is not None and finding.explained_interval is not None:
         low, high = (percent(x, 0) for x in (finding.explained_interval.low, finding.explained_interval.high))
         share = f"{percent(finding.explained, 0)} ({low} to {high})"
-        found.append(f"Together, what was lived through explains {share} of the score")
+        found.append(f"Together, what was lived through explains {share} of the differences between scores")
     weak = [r.title for r in rows if not r.key and (r.share_high >= 0.02 or len(rows) < 6)]
     if weak:
-        found.append(f"May not matter at all: {listed(weak, most=3)}")
+        found.append(f"Cannot be told from no effect: {listed(weak, most=3)}")
     return tuple(found[:3])
 
 
@@ -328,7 +330,7 @@ def _cautions(ask: Ask, read: _Read, rows: tuple[DriverRow, ...]) -> tuple[Cauti
         and f"A fixed sample of {number(MOST)} of {number(read.total)} answers is weighed.",
         "moves_together": blurred and f"Hard to tell from others that move with them: {listed(blurred, most=3)}.",
         "weighted": read.weighted
-        and "Answers are weighted to stand for everybody, in effects and shares, too; bad_plain and good_plain are not.",
+        and "Answers are weighted to stand for everybody, in effects and shares, too; plain means are beside them.",
         "no_value": not ask.declarations.value.kind
         and "What a customer is worth is not declared (value.kind): money is of the orders answers are about, if any.",
     }

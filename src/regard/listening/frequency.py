@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from regard.signals.ask import Ask
 
 MONTH = 30.4375
+UNSEEN = 20
+"""Contacts expected before the first one from which their absence means that nobody recorded them."""
 PERIODS = ("now", "before", "year")
 
 
@@ -32,9 +34,10 @@ class Active:
         now: On average over the period.
         before: In the period compared with.
         year: A year earlier.
-        months: Months of now, before and a year earlier.
+        months: Months of now, before and a year earlier in which contacts were being recorded.
         how: active (declared activity), known (customers known by then), or nothing.
         slices: The same by slice.
+        begins: When contacts began to be recorded.
     """
 
     now: float | NDArray[np.float64]
@@ -43,6 +46,7 @@ class Active:
     months: tuple[float, float, float]
     how: str
     slices: dict[str, tuple[float, float, float]]
+    begins: datetime | None = None
 
     @property
     def known(self) -> bool:
@@ -123,8 +127,10 @@ def active(ask: Ask) -> Active:
     scope = ask.scope
     year = _year(ask)
     spans = ((scope.since, scope.until), (scope.before_since, scope.before_until), year)
-    months = tuple((until - since).total_seconds() / 86400 / MONTH for since, until in spans)
-    shaped = (months[0], months[1], months[2])
+    begins, compared = _begins(ask)
+    # Days nobody watched are no exposure: counted as such they would make everything seem to rise.
+    months = [max((u - max(s, begins or s)).total_seconds(), 0.0) / 86400 / MONTH for s, u in spans]
+    shaped = (months[0], months[1] if compared else 0.0, months[2])
     if ask.count("event") or ask.count("order") or ask.count("telemetry"):
         days = ask.declarations.base.active_days
         points = {
@@ -137,12 +143,32 @@ def active(ask: Ask) -> Active:
         slices = {r["slice"]: (r["now"], r["before"], r["year"]) for r in rows}
         now, before, last = (float(sum(v[k] for v in slices.values())) for k in range(3))
         if now and before:
-            return Active(now=now, before=before, year=last, months=shaped, how="active", slices=slices)
+            return Active(
+                now=now, before=before, year=last, months=shaped, how="active", slices=slices, begins=begins
+            )  # fmt: skip
     row = reaching(ask).rows("contacts_known.sql", year_until=year[1])[0]
     if row["now"] and row["before"]:
         found = (float(row["now"]), float(row["before"]), float(row["year"]))
-        return Active(now=found[0], before=found[1], year=found[2], months=shaped, how="known", slices={})
-    return Active(now=1.0, before=1.0, year=1.0, months=shaped, how="nothing", slices={})
+        return Active(
+            now=found[0], before=found[1], year=found[2], months=shaped, how="known", slices={}, begins=begins
+        )
+    return Active(now=1.0, before=1.0, year=1.0, months=shaped, how="nothing", slices={}, begins=begins)
+
+
+def _begins(ask: Ask) -> tuple[datetime | None, int]:
+    """When contacts began to be recorded, and how many there were in the period compared with.
+
+    That is when the log begins; but when the first contact came if, at the rate that followed, `UNSEEN` or more would
+    have been expected by then: nobody recorded them.
+    """
+    row = reaching(ask, by=False).rows("contacts_begins.sql")[0]
+    first, before, end = row["contacts"], int(row["before"]), ask.scope.before_until
+    log = min((t for t in (row["log"], first) if t), default=None)
+    if first is None or log is None or not before or first <= ask.scope.before_since or first >= end:
+        return log, before
+    silent = (first - max(log, ask.scope.before_since)).total_seconds()
+    expected = before * silent / (end - first).total_seconds()
+    return (first if expected >= UNSEEN else log), before
 
 
 def _dispersion(cells: Counts) -> NDArray[np.float64]:

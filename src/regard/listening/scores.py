@@ -39,16 +39,16 @@ class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
     low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
     high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
     n: Annotated[int, Meta(description="Answers in the period.")] = 0
-    customers: Annotated[int, Meta(description="Known customers who gave them.")] = 0
     before: Annotated[float | None, Meta(description="The score in the period compared with.")] = None
-    before_n: Annotated[int, Meta(description="Answers in the period compared with.")] = 0
     change: Annotated[float | None, Meta(description="Score now less score before.")] = None
     change_low: Annotated[float | None, Meta(description="Lower end of the change's 95 % interval.")] = None
     change_high: Annotated[float | None, Meta(description="Upper end of the change's 95 % interval.")] = None
+    verdict: Annotated[str, Meta(description="better, worse, about the same, cannot tell, or nothing to compare.")] = ""
+    customers: Annotated[int, Meta(description="Known customers who gave them.")] = 0
+    before_n: Annotated[int, Meta(description="Answers in the period compared with.")] = 0
     q: Annotated[float | None, Meta(description="p of no change, all slices accounted for (false discovery rate).")] = (
         None
     )
-    verdict: Annotated[str, Meta(description="better, worse, about the same, cannot tell, or nothing to compare.")] = ""
     shrunk: Annotated[
         float | None,
         Meta(description="The score drawn to the mean by how little the slice tells: rank by it."),
@@ -86,8 +86,8 @@ class SplitRow(msgspec.Struct, frozen=True, kw_only=True):
     """One group's part in the change of the score."""
 
     group: Annotated[str, Meta(description="Value of the dimension the change is split by.")]
-    share_before: Annotated[float, Meta(description="Its share of the answers before.")] = 0.0
-    share_now: Annotated[float, Meta(description="Its share of the answers now.")] = 0.0
+    share_before: Annotated[float, Meta(description="Share of the answers before that are its.")] = 0.0
+    share_now: Annotated[float, Meta(description="Share of the answers now that are its.")] = 0.0
     score_before: Annotated[float | None, Meta(description="Its score before.")] = None
     score_now: Annotated[float | None, Meta(description="Its score now.")] = None
     mix: Annotated[float, Meta(description="What its changed share did to the score.")] = 0.0

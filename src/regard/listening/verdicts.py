@@ -9,7 +9,7 @@ import numpy as np
 
 from regard import wording
 from regard.findings import Caution
-from regard.wording import Words, between, count, listed, number, percent
+from regard.wording import Words, between, count, listed, number, percent, signed
 
 if TYPE_CHECKING:
     from regard.listening.compared import Slice
@@ -70,7 +70,10 @@ def verdict(change: Estimate | None, rule: Rule, scale: tuple[float, float]) -> 
 def sentence(reading: Reading) -> str:
     """The answer, as a person would say it."""
     rule, score = reading.rule, reading.score
-    told = f"{rule.name} {rule.write(score.value)}, {between(score.low, score.high, rule.write)}"
+    ends = between(score.low, score.high, rule.write)
+    told = f"{rule.name} {rule.write(score.value)}, {ends}"
+    if rule.metric == "stars":
+        told = f"{rule.write(score.value)} stars, {ends}"
     people = wording.sentence(reading.words.several)
     if reading.verdict in {"better", "worse"} and reading.change:
         return f"{people} feel {_size(reading)}{reading.verdict} than in {reading.when}: {told}."
@@ -78,7 +81,8 @@ def sentence(reading: Reading) -> str:
         return f"{people} feel about as they did in {reading.when}: {told}."
     if reading.verdict == "cannot tell":
         return f"Whether {reading.words.several} feel better or worse than in {reading.when} cannot be told: {told}."
-    return f"{people} give {told}; too few answered in {reading.when} to compare."
+    few = f"too few answered in {reading.when} to compare"
+    return f"{people} give {told}; {few}." if rule.metric == "stars" else f"{told}; {few}."
 
 
 def _size(reading: Reading) -> str:
@@ -96,16 +100,26 @@ def facts(reading: Reading, finding: Scores) -> tuple[str, ...]:
         and finding.mix is not None
         and finding.rate is not None
     ):
-        write = reading.rule.write_change
-        how = f"The change of {write(finding.change)}" if finding.change else "No change"
-        found.append(
-            f"{how}: {write(finding.rate)} from what they answered, {write(finding.mix)} from who answered"
-            f" (by {reading.split_by})"
-        )
+        found.append(_split_fact(reading, finding.change or 0.0, finding.rate, finding.mix))
     if not reading.same.refused:
         found.append(_same_fact(reading))
     found.append(_heard_fact(reading, finding))
     return tuple(found[:3])
+
+
+def _split_fact(reading: Reading, change: float, rate: float, mix: float) -> str:
+    """The change with its interval and its two parts, with as many digits as it takes for them to add up."""
+    write, whole = reading.rule.write_change, reading.rule.kind == "net"
+    if whole and round(rate) + round(mix) != round(change):
+        write = _tenths
+    told = f"The change of {write(change)}"
+    if reading.change and reading.verdict in {"cannot tell", "about the same"}:
+        told += f" ({between(reading.change.low, reading.change.high, reading.rule.write_change)})"
+    return f"{told}: {write(rate)} from what they answered, {write(mix)} from who answered (by {reading.split_by})"
+
+
+def _tenths(value: float | None) -> str:
+    return signed(value, 1)
 
 
 def _same_fact(reading: Reading) -> str:
@@ -120,6 +134,11 @@ def _same_fact(reading: Reading) -> str:
 def _heard_fact(reading: Reading, finding: Scores) -> str:
     who = finding.evidence.customers or 0
     told = f"{count(finding.n, 'answer')} from {reading.words.count(who)}" if who else count(finding.n, "answer")
+    nobody = int((~reading.now.known).sum())
+    if who and nobody:
+        told = (
+            f"{count(finding.n - nobody, 'answer')} from {reading.words.count(who)}, {number(nobody)} from nobody known"
+        )
     if finding.asked and finding.answered is not None:
         told += f"; {percent(finding.answered / finding.asked)} of the {number(finding.asked)} asked have answered"
     return told

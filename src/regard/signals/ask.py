@@ -51,6 +51,7 @@ class View:
     position: int = 0
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
     _last: date | None = None
+    _in_force: Declarations | None = None
     _counts: dict[str, int] = field(default_factory=dict)
 
     def count(self, kind: str) -> int:
@@ -65,6 +66,28 @@ class View:
             rows = self.connection.execute(f"SELECT count(*) FROM lake_{kind}").fetchall()
             self._counts[kind] = int(rows[0][0])
         return self._counts[kind]
+
+    @property
+    def in_force(self) -> Declarations:
+        """The declarations, with the log's own currency where none is declared: the only one, or the one most used.
+
+        Amounts in any other currency then have no rate, and are left out and said, not added to what they are not.
+        """
+        if self._in_force is None:
+            currency = self.declarations.currency or self._most_used_currency()
+            self._in_force = msgspec.structs.replace(self.declarations, currency=currency)
+        return self._in_force
+
+    def _most_used_currency(self) -> str:
+        kinds = [k for k in ("order", "subscription") if self.count(k)]
+        if not kinds:
+            return ""
+        union = " UNION ALL ".join(f"SELECT currency, count(*) AS n FROM lake_{k} GROUP BY currency" for k in kinds)
+        row = self.connection.execute(
+            f"SELECT currency FROM ({union}) WHERE currency <> '' "
+            "GROUP BY currency ORDER BY sum(n) DESC, currency LIMIT 1"
+        ).fetchone()
+        return str(row[0]) if row else ""
 
     def last_day(self) -> date:
         """The last day the data speaks about: where a default period ends.
@@ -107,7 +130,7 @@ class Ask:
     @property
     def declarations(self) -> Declarations:
         """The declarations in force."""
-        return self.view.declarations
+        return self.view.in_force
 
     def count(self, kind: str) -> int:
         """Current signals of a kind, whatever the scope."""

@@ -1,0 +1,6 @@
+-- Since when the log knows anything, since when contacts, and how many of them are of the period compared with.
+SELECT
+    (SELECT min(first_at) FROM customers) AS log,
+    min(occurred_at) AS contacts,
+    count(*) FILTER (WHERE occurred_at >= $before_since AND occurred_at < $before_until) AS before
+FROM contacts_whole
