@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -158,7 +159,7 @@ def verify_command(workspace: str | None, *, as_json: bool) -> None:
         problems = [str(p) for p in company.verify()]
     say({"problems": problems}, "\n".join(problems) or "Every file is what was written.", as_json=as_json)
     if problems:
-        raise click.exceptions.Exit(4)
+        sys.exit(4)
 
 
 @click.command("backup")

@@ -88,6 +88,7 @@ def settle_held(workspace: Workspace) -> Iterator[Progress]:
 def rebuild(workspace: Workspace) -> Iterator[Progress]:
     """Make the whole lake again from the inbox."""
     workspace.lake.remember("format", "")
+    workspace.lake.remember("seal", "")  # whatever the list of files says, nothing of it is used
     yield from settle(workspace)
 
 

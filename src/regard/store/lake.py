@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import xxhash
 from sqlalchemy import delete, func, insert, select
 
+from regard.errors import Damaged
 from regard.store import coded, disk, tables
 from regard.store.state import inserted, now_text, read_meta, write_meta
 
@@ -97,7 +99,11 @@ class Lake:
         return self.directory / file.file
 
     def newest(self, connection: Connection | None = None) -> Generation | None:
-        """The newest generation, or None before the first."""
+        """The newest generation, or None before the first.
+
+        Raises:
+            Damaged: Its list of files is not what was written.
+        """
         if connection is None:
             with self.state.reading() as mine:
                 return self.newest(mine)
@@ -105,13 +111,13 @@ class Lake:
         found = row.mappings().first()
         if found is None:
             return None
-        return Generation(
-            id=found["id"],
-            position=found["position"],
-            declarations=found["declarations"],
-            published=found["published"],
-            files=_files(connection, found["id"]),
-        )
+        generation = Generation(**found, files=_files(connection, found["id"]))
+        if read_meta(connection, "lake.seal") not in {"", _seal(generation)}:
+            raise Damaged(
+                "The list of the lake's files is not what was written.",
+                where=str(self.state.path), hint="Make the lake again from the inbox: regard rebuild",
+            )  # fmt: skip
+        return generation
 
     def publish(
         self, *, position: int, declarations: int, files: Iterable[LakeFile], words: Mapping[str, str]
@@ -126,7 +132,10 @@ class Lake:
             if listed:
                 rows = [{"generation": new, "lake_file": key} for key in listed]
                 connection.execute(insert(tables.generation_files), rows)
+            write_meta(connection, "lake.seal", "")
             published = self.newest(connection)
+            if published:
+                write_meta(connection, "lake.seal", _seal(published))
         assert published is not None  # noqa: S101  it was published above
         return published
 
@@ -197,6 +206,11 @@ class Lake:
         """A remembered word, or nothing."""
         with self.state.reading() as connection:
             return read_meta(connection, f"lake.{name}")
+
+
+def _seal(generation: Generation) -> str:
+    """A checksum of a generation's list, so that a list that lost a file is not read as a smaller company."""
+    return xxhash.xxh3_128_hexdigest(repr(generation).encode())
 
 
 def _insert(connection: Connection, file: LakeFile) -> int:

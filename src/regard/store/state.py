@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, insert, select, text, update
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
-from regard.errors import Busy, Damaged
+from regard.errors import Busy, Damaged, RegardError
 from regard.store import tables
 
 if TYPE_CHECKING:
@@ -42,17 +42,20 @@ class State:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._engine = _engine(path)
-        try:
-            if self._revision() != REVISION:
-                self._migrate()
-        except DatabaseError as error:
-            raise Damaged(
-                f"The state of this workspace cannot be read: {error.orig}.", where=str(path), hint=HINT
-            ) from error
+        if self._revision() != REVISION:
+            self._migrate()
+        self._check()
 
     def _revision(self) -> str | None:
         with self.reading() as connection:
             return _revision_of(connection)
+
+    def _check(self) -> None:
+        """Read every page once: what is damaged is named now, not where it is met (a megabyte takes milliseconds)."""
+        with self.reading() as connection:
+            found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
+        if found != "ok":
+            raise Damaged(f"The state of this workspace is damaged: {found}.", where=str(self.path), hint=HINT)
 
     def _migrate(self) -> None:
         with self.writing() as connection:
@@ -63,27 +66,31 @@ class State:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one consistent state."""
-        with self._engine.connect() as connection:
-            yield connection
+        """A connection that sees one consistent state.
+
+        Raises:
+            RegardError: The database is busy, damaged, or has no room; see `_told`.
+        """
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DatabaseError as error:
+            raise _told(error, self.path) from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its start and commits, durably, at its end.
 
         Raises:
-            Busy: Somebody else kept the database for half a minute.
+            RegardError: The database is busy (for half a minute), damaged, or cannot be written; see `_told`.
         """
-        connection = self._engine.connect().execution_options(immediate=True)
         try:
-            with connection.begin():
-                yield connection
-        except OperationalError as error:
-            if "locked" in str(error.orig):
-                raise Busy("The state of this workspace is busy.", where=str(self.path), hint="Try again.") from error
-            raise
-        finally:
-            connection.close()
+            with self._engine.connect() as plain:
+                connection = plain.execution_options(immediate=True)
+                with connection.begin():
+                    yield connection
+        except DatabaseError as error:
+            raise _told(error, self.path) from error
 
     def get(self, name: str, default: str = "") -> str:
         """A remembered word, or the default."""
@@ -128,6 +135,21 @@ class State:
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()
+
+
+def _told(error: DatabaseError, path: Path) -> Exception:
+    """What a person is told when SQLite fails; mistakes in our own statements stay what they are."""
+    what, where = str(error.orig), str(path)
+    if "locked" in what:
+        return Busy("The state of this workspace is busy.", where=where, hint="Try again.")
+    if "readonly" in what or "unable to open" in what:
+        return RegardError(f"The state cannot be written: {what}.", where=where, hint="Check who may write there.")
+    if "full" in what or "disk I/O" in what:
+        hint = "Free some space and run it again: what was acknowledged is kept."
+        return RegardError(f"The state cannot be written: {what}.", where=where, hint=hint)
+    if type(error) is DatabaseError or "malformed" in what:
+        return Damaged(f"The state of this workspace cannot be read: {what}.", where=where, hint=HINT)
+    return error
 
 
 def _revision_of(connection: Connection) -> str | None:
