@@ -22,7 +22,7 @@ from regard.signals.shapes import FOLD, SETTLED
 from regard.signals.views import connect, standing_rows
 from regard.store import disk, ids, log
 from regard.store.arrivals import ERASED, ID_COLUMNS
-from regard.store.buckets import IN_MEMORY, Sorter, bounds
+from regard.store.buckets import IN_MEMORY, PIECE, Sorter, bounds
 from regard.store.pace import abreast
 
 if TYPE_CHECKING:
@@ -267,12 +267,23 @@ class Settlement:
         return segment, Prepared(rows=_shaped(table, SETTLED[segment.kind], made), known=known, pairs=pairs)
 
     def _old_rows(self, kind: str) -> Iterator[pa.Table]:
-        """Standing rows of a kind's settled files, bucket by bucket."""
-        sql = self._standing(kind, self.plan.old(kind, "base", "run"))
-        for bucket in range(self.workspace.buckets):
-            low, high = bounds(bucket, self.workspace.buckets)
-            yield self.connection.sql(f"{sql} WHERE customer BETWEEN {low} AND {high}").to_arrow_table()
-        yield self.connection.sql(f"{sql} WHERE customer IS NULL").to_arrow_table()
+        """Standing rows of a kind's settled files, a bounded share at a time."""
+        old = self.plan.old(kind, "base", "run")
+        sql = self._standing(kind, old)
+        for _, where in self._shares(old):
+            yield self.connection.sql(f"{sql} WHERE {where}").to_arrow_table()
+
+    def _shares(self, files: list[LakeFile]) -> Iterator[tuple[int, str]]:
+        """Shares of the rows of files, as bucket and condition: ranges of customers, or of positions without any."""
+        buckets, rows = self.workspace.buckets, sum(f.rows for f in files)
+        parts = 1 << (max(rows // (buckets * PIECE), 1) - 1).bit_length()
+        for share in range(buckets * parts):
+            low, high = bounds(share, buckets * parts)
+            yield share // parts, f"customer BETWEEN {low} AND {high}"
+        count = -(-rows // PIECE)  # how many of them nobody sent is not known
+        step = -(-max(self.plan.position, 1) // max(count, 1))
+        for first in range(0, max(self.plan.position, 1), step):
+            yield buckets, f"customer IS NULL AND position >= {first} AND position < {first + step}"
 
     def _standing(self, kind: str, files: list[LakeFile]) -> str:
         hidden = [f for f in self.files if f.kind == kind and f.role == "hidden"] or self.plan.old(kind, "hidden")
@@ -315,9 +326,7 @@ class Settlement:
         """Runs and bases as new bases, bucket by bucket, without the rows that no longer stand."""
         sql = self._standing(kind, files)
         order = "ORDER BY customer NULLS LAST, occurred_at NULLS LAST, position"
-        for bucket in range(self.workspace.buckets + 1):
-            low, high = bounds(bucket, self.workspace.buckets)
-            where = f"customer BETWEEN {low} AND {high}" if bucket < self.workspace.buckets else "customer IS NULL"
+        for bucket, where in self._shares(files):
             table = self.connection.sql(f"{sql} WHERE {where} {order}").to_arrow_table()
             if table.num_rows:
                 yield self.workspace.lake.write(table, kind=kind, role="base", bucket=bucket)
