@@ -214,8 +214,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        where = str(error.filename or "")
-        say_error(RegardError(f"{error.strerror or error}.", where=where, hint=_hint(error)), as_json=as_json)
+        where, what = str(error.filename or ""), str(error.strerror or error).rstrip(".")
+        say_error(RegardError(f"{what}.", where=where, hint=_hint(error)), as_json=as_json)
         sys.exit(1)
     except Exception as error:
         if os.environ.get("REGARD_DEBUG"):
@@ -229,7 +229,12 @@ def _hint(error: OSError) -> str:
         return "Check the path."
     if isinstance(error, PermissionError):
         return "Choose a place this user may write to."
-    return "Free some space and run it again: what was acknowledged is kept." if error.errno == errno.ENOSPC else ""
+    if isinstance(error, NotADirectoryError):
+        return "A file stands where a directory is needed: name another place."
+    room = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+    if error.errno in room or any(f"[errno {n}]" in str(error) for n in room):  # Arrow says it in its words only
+        return "Free some space and run it again: what was acknowledged is kept."
+    return "Run it again; if it stays so, look at the disk."
 
 
 def _unforeseen(error: Exception) -> RegardError:

@@ -62,10 +62,10 @@ def environment(**given):
     return {**kept, "REGARD_MEMORY": "400MB", "REGARD_THREADS": "1", **given}
 
 
-def start(*words, **given):
-    """Start a command as the leader of a group of processes of its own."""
+def start(*words, before=(), **given):
+    """Start a command as the leader of a group of processes of its own; ``before`` are words that stand before it."""
     return subprocess.Popen(
-        [REGARD, *map(str, words)], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        [*before, REGARD, *map(str, words)], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, start_new_session=True, **given,
     )  # fmt: skip
 
@@ -156,9 +156,19 @@ class Shop:
             assert row["received"] == row["stored"] + row["duplicate"] + row["held_back"] + row["refused"], rows
         return rows[0]
 
+    @property
+    def question(self):
+        """The words of the question asked."""
+        return ("report",) if self.thorough else ("journey", "map")
+
     def answers(self):
-        """What questions answer, without what differs from one asking to the next."""
-        return settled(self.done(*(("report",) if self.thorough else ("journey", "map"))))
+        """What it answers, without what differs from one asking to the next."""
+        return settled(self.done(*self.question))
+
+    @staticmethod
+    def settled(ran):
+        """The same of a command that ran."""
+        return settled(ran.json)
 
     def read(self, sql):
         """Rows of the workspace's database, as any other process can read them this moment."""

@@ -131,6 +131,8 @@ def _forget(workspace: Workspace) -> Iterator[Progress]:
         for done, total in scrub.segments(inbox):
             yield Progress(done=done, total=total, what="erasing from the inbox")
     yield from settling.settle_held(workspace)
+    for aside in workspace.lake.directory.glob("*.damaged"):
+        aside.unlink()  # nobody can say whom a damaged file names
     with inbox.appending():
         inbox.sweep()
     scrub.done(inbox)

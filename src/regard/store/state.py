@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import create_engine, event, insert, select, text, update
 from sqlalchemy.exc import DatabaseError
 
-from regard.errors import Busy, Damaged, RegardError
+from regard.errors import BadInput, Busy, Damaged, RegardError
 from regard.store import tables
 
 if TYPE_CHECKING:
@@ -172,14 +172,24 @@ def _make(connection: Connection) -> None:
 
 
 def migrate(connection: Connection) -> None:
-    """Bring a database, empty or old, to the newest revision."""
+    """Bring a database, empty or old, to the newest revision.
+
+    Raises:
+        BadInput: A newer version made it.
+    """
     from alembic import command  # noqa: PLC0415  heavy, and needed once in a database's life
     from alembic.config import Config  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:  # it knows every revision but those of the future
+        where = str(connection.engine.url.database)
+        hint = "Install that version or a newer one; this one leaves it alone."
+        raise BadInput("This workspace was made by a newer version of Regard.", where=where, hint=hint) from error
 
 
 def inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
