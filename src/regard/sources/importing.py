@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -195,7 +196,7 @@ def run_import(
     check(mapping)
     with ExitStack() as stack:
         temporary.mkdir(parents=True, exist_ok=True)
-        directory = Path(stack.enter_context(TemporaryDirectory(dir=temporary)))
+        directory = Path(stack.enter_context(TemporaryDirectory(dir=temporary, prefix=f"{os.getpid()}-")))
         run = _Run(
             intake, paths, mapping, rejects=rejects, directory=directory, memory=memory, threads=threads, limits=limits
         )
