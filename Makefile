@@ -46,6 +46,10 @@ lint: dev  ## ruff, mypy and the layers
 bench: dev  ## re-measure every published figure
 	@$(BIN)/python -m benchmarks
 
+trust: dev  ## every promise of RELIABILITY.md, checked in full
+	@REGARD_TRUST=full REGARD_TRUST_RESULTS=tests/trust/results.json $(BIN)/python -m pytest tests/trust; code=$$?; \
+	  $(BIN)/python tests/trust/told.py tests/trust/results.json && exit $$code
+
 docs: dev  ## write the reference from the code
 	@$(BIN)/python -m docs.build
 

@@ -1,0 +1,120 @@
+"""RELIABILITY.md, written from what the checks found: ``python tests/trust/told.py RESULTS.json``; `make trust` runs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TESTS = "tests/trust"
+
+PROMISES = {
+    "kills": (
+        "Nothing acknowledged is lost and nothing counts twice when everything is killed",
+        "50 `kill -9` at seeded moments of import, update, settling, undo and erasure; 0 lost, 0 twice, 0 files left over",
+        "test_kills.py",
+    ),
+    "damage": (
+        "A damaged file is made again or refused by name, never served",
+        "50 seeded places in the lake, the inbox, the ids, the database and company.toml; 0 wrong answers",
+        "test_damage.py",
+    ),
+    "rot": (
+        "Damage that leaves size and time of a file as they were is found by `regard verify`",
+        "10 flipped bits, 10 named",
+        "test_damage.py",
+    ),
+    "full disk": (
+        "A full disk is said in words; what was acknowledged is kept; the import goes on once there is room",
+        "5 sizes, full disk and limited files",
+        "test_full_disk.py",
+    ),
+    "backup": (
+        "A backup taken while an import runs restores elsewhere to the same answers",
+        "same counts, same answers, every checksum right",
+        "test_backup.py",
+    ),
+    "damaged backup": (
+        "A backup that is not whole is refused and leaves nothing behind",
+        "cut, wrong, gone",
+        "test_backup.py",
+    ),
+    "restored erasure": (
+        "Who was erased after the backup was taken stays erased when it is restored",
+        "0 mentions; their rows are refused when imported again",
+        "test_backup.py",
+    ),
+    "at once": (
+        "Several processes may work on one workspace",
+        "two imports and a rebuild at once: the same as one after the other",
+        "test_at_once.py",
+    ),
+    "export": (
+        "An export of one person holds every row that was sent",
+        "all rows, value by value",
+        "test_one_person.py",
+    ),
+    "erasure": (
+        "An erased person is nowhere in the directory",
+        "0 mentions of id, name, mail or words in any file, unpacked where packed",
+        "test_one_person.py",
+    ),
+    "odd places": (
+        "A workspace that cannot be used is refused in words, never with a traceback",
+        "a file, inside a file, made by a newer version, read only, not readable",
+        "test_odd_places.py",
+    ),
+}
+
+HEAD = """<!-- written by `make trust` from what its checks found; do not edit -->
+
+# What we promise, and the last time we checked
+
+Each row is a check that runs the commands you would run, as processes, on files. `make trust` runs all of them in full
+(about a quarter of an hour on two cores) and writes this page; `make test` runs a short form of each on every change.
+Seeds are fixed; a failing one is printed and can be run again.
+
+| promise | figure | command | last result | date |
+|---|---|---|---|---|
+"""
+
+TAIL = """
+## What this does not cover
+
+- `kill -9` ends processes; it does not cut the power. Every write is followed by fsync and a rename, but no check here
+  drops what the disk had not written yet.
+- A single bit that flips in the database and leaves it well-formed, such as a digit of a count, is not found: its
+  pages carry no checksums. The list of the lake's files is sealed; the list of segments and the batches are not yet.
+- A bit that flips in a file whose size and time stay as they were is found by `regard verify`, not when a question is
+  asked: reading every byte for every question would cost more than the question. Run `verify` from time to time.
+- A value of an erased customer's row that was refused, where that row's line in the file of bad rows holds no id of
+  theirs, stays in that file: the line says file, line, column, value and reason only.
+- Text that other customers wrote about an erased person is not searched.
+"""
+
+
+def _row(name, told, date):
+    promise, figure, file = PROMISES[name]
+    command = f"`pytest {TESTS}/{file}`"
+    if not told:
+        return f"| {promise} | {figure} | {command} | not run | |"
+    outcomes = {row["outcome"] for row in told}
+    result = "failed" if "failed" in outcomes else "kept" if "passed" in outcomes else "not run"
+    found = "; ".join(dict.fromkeys(row["found"] for row in told if row["found"] and row["outcome"] == "passed"))
+    failed = ", ".join(row["test"] for row in told if row["outcome"] == "failed")
+    said = failed if result == "failed" else found
+    return f"| {promise} | {figure} | {command} | **{result}**{': ' + said if said else ''} | {date} |"
+
+
+def main():
+    results = Path(sys.argv[1])
+    told = json.loads(results.read_text("utf-8"))
+    unknown = set(told["promises"]) - set(PROMISES)
+    assert not unknown, f"promises without a row: {sorted(unknown)}"
+    rows = [_row(name, told["promises"].get(name, []), told["date"]) for name in PROMISES]
+    (ROOT / "RELIABILITY.md").write_text(HEAD + "\n".join(rows) + "\n" + TAIL, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
