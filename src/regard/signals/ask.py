@@ -104,15 +104,22 @@ class View:
         if not kinds:
             return self.today
         union = " UNION ALL ".join(f"SELECT occurred_at FROM lake_{k}" for k in kinds)
-        rows = self.connection.execute(
-            f"SELECT CAST(date_trunc('month', occurred_at) AS DATE) AS month, count(*), CAST(max(occurred_at) AS DATE) "
-            f"FROM ({union}) WHERE occurred_at < $limit GROUP BY 1 ORDER BY 1",
-            {"limit": datetime.combine(self.today + timedelta(days=1), datetime.min.time())},
-        ).fetchall()
-        if not rows:
+        limit = {"limit": datetime.combine(self.today + timedelta(days=1), datetime.min.time())}
+        newest = self.connection.execute(
+            f"SELECT max(occurred_at) FROM ({union}) WHERE occurred_at < $limit", limit
+        ).fetchall()[0][0]
+        if newest is None:
             return self.today
-        if (self.today - rows[-1][2]).days <= 7:
-            return min(date.fromordinal(rows[-1][2].toordinal()), self.today)
+        if (self.today - newest.date()).days <= 7:
+            return min(date.fromordinal(newest.toordinal()), self.today)
+        return self._last_filled_month(union, limit)
+
+    def _last_filled_month(self, union: str, limit: dict[str, datetime]) -> date:
+        rows = self.connection.execute(
+            f"SELECT date_trunc('month', occurred_at) AS month, count(*), CAST(max(occurred_at) AS DATE) "
+            f"FROM ({union}) WHERE occurred_at < $limit GROUP BY 1 ORDER BY 1",
+            limit,
+        ).fetchall()
         typical = sorted(r[1] for r in rows)[len(rows) // 2]
         filled = [r for r in rows if r[1] >= 0.2 * typical]
         return date.fromordinal(filled[-1][2].toordinal())
