@@ -17,7 +17,8 @@ from regard.wording import count, duration, number
 
 if TYPE_CHECKING:
     from regard.signals.workspace import Workspace
-    from regard.sources.importing import Imported
+    from regard.sources.importing import Imported, ImportPlan
+    from regard.sources.mapping import Mapping
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,17 @@ class Step:
     "--yes", is_flag=True, help="Accept what is proposed: the mapping and, where none are made, declarations."
 )
 @click.option("--keep-mapping", type=click.Path(path_type=Path), default=None, help="Write the mapping used there.")
+@click.option("--source", default="", metavar="NAME", help="Name of the source; records are keyed within it.")
 @click.option("--undo", type=int, default=None, metavar="BATCH", help="Take a batch back instead.")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 def import_command(
+    *,
     workspace: str | None,
     files: tuple[Path, ...],
     mapping: Path | None,
     keep_mapping: Path | None,
+    source: str,
     undo: int | None,
-    *,
     as_json: bool,
     yes: bool,
 ) -> None:
@@ -58,7 +61,7 @@ def import_command(
         if undo is not None:
             _undo(company, undo, as_json=as_json)
             return
-        _bring(company, files, mapping, keep_mapping, as_json=as_json, yes=yes)
+        _bring(company, files, mapping, keep_mapping, source, as_json=as_json, yes=yes)
 
 
 def _undo(company: Workspace, batch: int, *, as_json: bool) -> None:
@@ -70,30 +73,76 @@ def _undo(company: Workspace, batch: int, *, as_json: bool) -> None:
 
 
 def _bring(
-    company: Workspace, files: tuple[Path, ...], mapping: Path | None, keep: Path | None, *, as_json: bool, yes: bool
+    company: Workspace,
+    files: tuple[Path, ...],
+    mapping: Path | None,
+    keep: Path | None,
+    source: str,
+    *,
+    as_json: bool,
+    yes: bool,
 ) -> None:
-    from regard.sources.mapping import read_mapping
-    from regard.sources.proposing import propose
-    from regard.sources.writing import write_mapping
-
-    for file in files:
-        if not file.is_file():
-            raise BadInput("There is no such file.", where=str(file), hint="Check the path.")
-    if mapping is not None:
-        chosen = read_mapping(_text(mapping), name=str(mapping))
+    _files_are_there(files)
+    plan = _proposed(company, files, source) if mapping is None else None
+    if plan is not None and not (yes or _confirmed(plan, as_json=as_json)):
+        return
+    if plan is not None and yes and not as_json:
+        click.echo("\n".join(_lines_of(plan)))
+    if plan is not None:
+        text, chosen = plan.toml, plan.mapping
     else:
-        proposal = propose(files)
-        chosen = proposal.mapping
-        if not (yes or _confirmed(proposal, as_json=as_json)):
-            return
+        text = _text(Path(str(mapping)))
+        chosen = _given(text, files, str(mapping), source)
     if keep is not None:
-        keep.write_text(write_mapping(chosen), "utf-8")
+        _keep(keep, text)
     imported = _import(company, files, chosen, quiet=as_json)
     declared = _declare_proposed(company, quiet=as_json) if yes else ""
     if as_json:
-        say({**msgspec.to_builtins(imported), "declared": declared, "position": company.position}, "", as_json=True)
+        told = {**msgspec.to_builtins(imported), "declared": declared, "position": company.position}
+        say({**told, "proposed": _as_json(plan)}, "", as_json=True)
         return
     _tell(imported, declared)
+
+
+def _files_are_there(files: tuple[Path, ...]) -> None:
+    for file in files:
+        if file.is_dir():
+            raise BadInput(f"{file} is a directory, not a file.", where=str(file), hint=f"Try: regard import {file}/*")
+        if not file.is_file():
+            raise BadInput("There is no such file.", where=str(file), hint="Check the path.")
+
+
+def _proposed(company: Workspace, files: tuple[Path, ...], source: str) -> ImportPlan:
+    """What is proposed; a file like one that came before is more of the same source."""
+    from regard.sources.earlier import continued
+    from regard.sources.importing import plan_import
+    from regard.sources.writing import write_mapping
+
+    plan = plan_import(files, name=source)
+    if source:
+        return plan
+    mapping, note = continued(plan.mapping, company.inbox.batches())
+    return msgspec.structs.replace(
+        plan,
+        mapping=mapping,
+        toml=write_mapping(mapping, reasons=plan.comments),
+        notes=(*plan.notes, *([note] if note else [])),
+    )
+
+
+def _given(text: str, files: tuple[Path, ...], name: str, source: str) -> Mapping:
+    """The mapping of a file, checked against the files; a mistake is said with its line."""
+    from regard.sources.importing import plan_import
+    from regard.sources.mapping import read_mapping
+    from regard.sources.tomlpositions import place_in
+
+    chosen = read_mapping(text, name=name)
+    try:
+        plan_import(files, chosen)
+    except BadInput as error:
+        error.where = place_in(text, error.where, name=name)
+        raise
+    return msgspec.structs.replace(chosen, name=source) if source else chosen
 
 
 def _text(path: Path) -> str:
@@ -101,22 +150,27 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise BadInput("A mapping file is UTF-8 text.", where=str(path), hint="Save it as UTF-8.") from error
+    except OSError as error:
+        hint = "Make one: regard import FILE --keep-mapping FILE.toml, or see docs/sources/mapping.md."
+        raise BadInput(f"The mapping cannot be read: {error.strerror}.", where=str(path), hint=hint) from error
 
 
-def _confirmed(proposal: Any, *, as_json: bool) -> bool:
-    from regard.sources.writing import write_mapping
+def _keep(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        hint = "Nothing was imported. Give another place for --keep-mapping."
+        raise BadInput(f"The mapping cannot be written: {error.strerror}.", where=str(path), hint=hint) from error
 
-    text = write_mapping(proposal.mapping)
+
+def _confirmed(plan: ImportPlan, *, as_json: bool) -> bool:
     if as_json:
-        say(
-            {"proposed": text, "imported": None, "next": "Run it again with --yes, or with --mapping."},
-            "",
-            as_json=True,
-        )
+        told = {"imported": None, "next": "Run it again with --yes, or with --mapping.", **_as_json(plan)}
+        say({**told, "proposed": plan.toml}, "", as_json=True)
         return False
-    click.echo(text)
-    for reason in proposal.reasons:
-        click.echo(f"# {reason}")
+    click.echo(plan.toml)
+    for line in _lines_of(plan):
+        click.echo(f"# {line}")
     if sys.stdin.isatty():
         return click.confirm("Import it so?", default=True)
     raise BadInput(
@@ -124,6 +178,31 @@ def _confirmed(proposal: Any, *, as_json: bool) -> bool:
         where="regard import",
         hint="Run it again with --yes, or keep it in a file, edit it and give --mapping.",
     )
+
+
+def _as_json(plan: ImportPlan | None) -> dict[str, Any]:
+    """What was proposed and why, and what became of every column."""
+    if plan is None:
+        return {}
+    return {
+        "mapping": plan.toml,
+        "reasons": plan.reasons,
+        "notes": plan.notes,
+        "columns": msgspec.to_builtins(plan.choices),
+    }
+
+
+def _lines_of(plan: ImportPlan) -> list[str]:
+    """What is proposed, for a person: the reasons, the columns that are not used, what to look at."""
+    lines = list(plan.reasons)
+    left: dict[str, dict[str, list[str]]] = {}
+    for choice in plan.choices:
+        if choice.becomes == "nothing":
+            left.setdefault(choice.file, {}).setdefault(choice.why, []).append(choice.column)
+    for file, reasons in left.items():
+        told = "; ".join(f"{', '.join(columns)} ({why})" for why, columns in reasons.items())
+        lines.append(f"Not used of {file}: {told}.")
+    return lines + [f"Look at this: {note}" for note in plan.notes if note not in plan.reasons]
 
 
 def _import(company: Workspace, files: tuple[Path, ...], chosen: Any, *, quiet: bool) -> Imported:
@@ -163,10 +242,12 @@ def _declare_proposed(company: Workspace, *, quiet: bool) -> str:
 
 
 def _tell(imported: Imported, declared: str) -> None:
+    from regard.signals.kinds import BY_NAME
+
     click.echo(f"Batch {imported.batch} from {imported.source}, in {duration(imported.seconds)}:")
     click.echo(outcome_line(msgspec.to_builtins(imported)))
     for kind, n in imported.kinds.items():
-        click.echo(f"  {count(n, kind)}")
+        click.echo(f"  {count(n, kind, BY_NAME[kind].noun)}")
     for note in imported.notes:
         click.echo(f"  {note}")
     if imported.rejects:

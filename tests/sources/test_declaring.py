@@ -80,7 +80,9 @@ def test_what_a_person_declared_is_kept(view_of):
         {"key": str(n), "person": f"c{n % 5}", "occurred_at": day(n * 9), "amount": 1, "currency": "EUR"}
         for n in range(50)
     ]
-    declared = Declarations(name="Ours", currency="USD", base=CustomerBase(lost="no order", days=77), time_zone="Europe/Paris")
+    declared = Declarations(
+        name="Ours", currency="USD", base=CustomerBase(lost="no order", days=77), time_zone="Europe/Paris"
+    )
 
     found = propose(view_of(order=orders).connection, declared).declarations
 

@@ -75,7 +75,7 @@ def test_bad_rows_go_to_a_file_and_the_rest_goes_on(bring, written):
         6: ("", "5,2024-05-05"),
         9: ("at", "n/a"),
     }
-    assert listed[3]["reason"] == "it is not a time in the format iso"
+    assert listed[3]["reason"] == "it is not a time between 1800 and 9999 in the format iso"
     assert listed[9]["reason"] == "occurred_at is empty, and a signal of kind order needs it"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -144,7 +145,25 @@ def sniff_encoding(sample: bytes, *, tail: bytes = b"") -> tuple[str, str]:
         return "utf-16-le", "every second byte is zero"
     if sample[::2].count(0) > len(sample) // 4:
         return "utf-16-be", "every first byte of two is zero"
+    if _mostly_utf8(sample):
+        return "utf-8", "nearly all of it is valid UTF-8"
     return _guess(sample + tail)
+
+
+def _mostly_utf8(data: bytes) -> bool:
+    text = data.decode("utf-8", "replace")
+    broken = text.count("\N{REPLACEMENT CHARACTER}")
+    return sum(1 for char in text if ord(char) > 127) > 5 * broken
+
+
+def _western(data: bytes) -> bool:
+    """Whether bytes beyond ASCII are letters with accents among plain ones, as Excel writes them in the west."""
+    text = data.decode("cp1252", "replace")
+    beyond = [char for char in text if ord(char) > 127]
+    known = sum(1 for char in beyond if "\u00a0" <= char <= "\u00ff" or char in "€„…–—‘’“”•")
+    words = "".join(w for w in re.findall(r"[^\W\d_]+", text) if not w.isascii())
+    plain = sum(1 for char in words if char.isascii())
+    return known >= 0.95 * len(beyond) and plain >= 0.4 * len(words)
 
 
 def _valid_utf8(data: bytes, *, at_start: bool = True) -> bool:
@@ -161,6 +180,8 @@ def _guess(data: bytes) -> tuple[str, str]:
     from charset_normalizer import from_bytes  # noqa: PLC0415  heavy, and only needed here
 
     lines = [line for line in data.split(b"\n") if any(byte > 127 for byte in line)]
+    if _western(b"\n".join(lines)[:65536]):
+        return "cp1252", "guessed from its bytes"
     best = from_bytes(b"\n".join(lines)[:65536]).best()
     name = best.encoding if best is not None else "cp1252"
     if name in {"latin_1", "iso8859_1", "ascii", "iso8859_15", "cp1250", "cp1254", "cp1257", "cp1258"} or not name:

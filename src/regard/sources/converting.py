@@ -53,6 +53,7 @@ class Plan:
     when: str
     needs: tuple[str, ...]
     skip_without: tuple[str, ...] = ()
+    ordered: bool = False
 
     def sql(self) -> str:
         """The statement over the table `chunk`; its last column is the number of what is wrong with the row, or 0."""
@@ -66,7 +67,8 @@ class Plan:
         filled = [f"v{names.index(n)} IS NOT NULL OR {bad.get(n, 'false')}" for n in self.skip_without]
         keep = " OR ".join(filled) or "true"
         inner = f"SELECT *, {values} FROM chunk WHERE {self.when}"
-        return f"SELECT _row, {out}, CAST({code} AS INTEGER) AS _wrong FROM ({inner}) WHERE {keep}"
+        order = " ORDER BY _row" if self.ordered else ""
+        return f"SELECT _row, {out}, CAST({code} AS INTEGER) AS _wrong FROM ({inner}) WHERE {keep}{order}"
 
 
 @dataclass(kw_only=True)
@@ -90,6 +92,15 @@ def plans(signal: Signal, frame: Frame, *, where: str) -> list[Plan]:
     targets = {}
     for name, source in signal.columns.items():
         found = compile_source(source, types[name], frame, where=f"{where}.{name}")
+        if (
+            name in IDS
+            and not signal.parts
+            and isinstance(source, str)
+            and frame.find(source, where=where).shape.holds == "number"
+        ):
+            found = Compiled(
+                sql=f"regexp_replace({found.sql}, '^(\\d+)[.]0$', '\\1')", shown=found.shown, column=found.column
+            )
         if name in IDS:
             found = Compiled(sql=f"nullif(trim({found.sql}), '')", shown=found.shown, column=found.column)
         targets[name] = found
@@ -135,6 +146,8 @@ def _part(whole: Plan, name: str, given: str | Part, frame: Frame, where: str) -
     if key is not None:
         targets.setdefault("response", key)
         targets["key"] = Compiled(sql=f"({key.sql}) || '/' || {literal(name)}", shown=key.shown, column=key.column)
+    else:
+        targets.setdefault("response", Compiled(sql=_row_id(frame)))
     targets["part"] = Compiled(sql="CAST(NULL AS VARCHAR)" if part.whole else literal(name))
     if part.score is not None:
         targets["score"] = compile_source(part.score, "number", frame, where=at)
@@ -144,7 +157,21 @@ def _part(whole: Plan, name: str, given: str | Part, frame: Frame, where: str) -
         targets["metric"] = Compiled(sql=literal(part.metric))
     targets |= _scale(part.scale)
     filled = tuple(n for n in ("score", "verbatim") if getattr(part, n) is not None)
-    return Plan(kind=whole.kind, targets=targets, when=whole.when, needs=whole.needs, skip_without=filled)
+    return Plan(
+        kind=whole.kind,
+        targets=targets,
+        when=whole.when,
+        needs=whole.needs,
+        skip_without=filled,
+        ordered=key is None,  # counting equal rows may turn their order
+    )
+
+
+def _row_id(frame: Frame) -> str:
+    """What holds the parts of one row together where no id does: a hash of the row, and its place among equals."""
+    row = ", ".join(f"coalesce({f.sql}, '')" for f in frame.fields)
+    digest = f"md5(concat_ws(chr(31), {row}))"
+    return f"{digest} || '-' || CAST(row_number() OVER (PARTITION BY {digest} ORDER BY _row) AS VARCHAR)"
 
 
 def convert(

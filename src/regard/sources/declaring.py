@@ -17,7 +17,7 @@ from regard.sources.journeys import propose_stages
 from regard.wording import number, percent
 
 SAMPLE = 100_000
-LABEL_VALUES = 50
+LABEL_VALUES = 100
 LABELLED = ("profile", "order", "answer", "contact", "review", "event", "promise", "subscription")
 METRICS = ("nps", "csat", "ces", "stars")
 
@@ -127,7 +127,7 @@ def _base(log: _Log) -> CustomerBase:
     if log.has("subscription"):
         log.reasons.append("Lost: when the last subscription ends.")
         return CustomerBase(lost="subscription ends")
-    for kind, lost in (("order", "no order"), ("event", "no activity"), ("contact", "no activity")):
+    for kind, lost in (("order", "no order"), ("event", "no activity")):
         if not log.has(kind):
             continue
         repeat, customers, gap = _gaps(log, kind)
@@ -146,6 +146,11 @@ def _base(log: _Log) -> CustomerBase:
                 f"{number(repeat)} customers who came back were shorter."
             )
         return CustomerBase(lost=lost, days=days)  # type: ignore[arg-type]
+    if any(log.counts.values()):
+        log.reasons.append(
+            "Lost: nothing is proposed, because no orders, subscriptions or events with a known customer are here; "
+            "without them nobody can tell who is in the base."
+        )
     return CustomerBase()
 
 

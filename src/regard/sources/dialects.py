@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from regard.sources.columns import NOTHING, describe
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 4000
+_CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f]")
 
 
 @dataclass(kw_only=True)
@@ -46,6 +48,13 @@ def guess_dialect(sample: bytes, *, whole: bool, given: Mapping[str, Any], name:
     if text.count("\x00") > len(text) // 100:
         raise BadInput(
             f"{name} is not text: it holds zero bytes.", where=name, hint="CSV, JSON Lines, Parquet and Excel are read."
+        )
+    controls = _CONTROL.findall(text)
+    if len(text) > 2000 and len(controls) > len(text) // 50 and len(set(controls)) > 8:  # random bytes
+        raise BadInput(
+            f"{name} is not text, whatever its name says.",
+            where=name,
+            hint="CSV, JSON Lines, Parquet and Excel are read.",
         )
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not whole and "\n" in text:
@@ -106,13 +115,14 @@ def find_headings(guess: Guess, given: Mapping[str, Any], *, least_skip: int) ->
     rows = guess.rows
     widths = Counter(len(row) for row in rows[least_skip:] if row)
     width = widths.most_common(1)[0][0] if widths else 1
-    start = next((i for i, row in enumerate(rows) if i >= least_skip and len(row) >= width and any(row)), least_skip)
+    start = _start(rows, width, least_skip)
     skip = int(given.get("skip", start if start < 20 else least_skip))
     body = [row for row in rows[skip:] if row]
     if not body:
         body = [[f"column_{i + 1}" for i in range(width)]]
     header = int(given["header"]) if "header" in given else _header(body)
-    names, notes = _names(body[:header], len(body[header - 1]) if header else width)
+    cut = header and len(body[header - 1]) == width - 1 and _ends_empty(body[header:], width)
+    names, notes = _names(body[:header], len(body[header - 1]) if header and not cut else width)
     if skip > least_skip and "skip" not in given:
         notes.append(f"{skip - least_skip} lines before the headings are left out.")
     if header == 0:
@@ -120,6 +130,28 @@ def find_headings(guess: Guess, given: Mapping[str, Any], *, least_skip: int) ->
     square = [row for row in body[header:] if len(row) == len(names) and any(row)]
     guess.names, guess.rows, guess.skip, guess.header, guess.notes = names, square, skip, header, notes
     return guess
+
+
+def _start(rows: Sequence[Sequence[str]], width: int, least_skip: int) -> int:
+    """The row of headings: the first as wide as the rows of data, titles above it passed over."""
+    wide = [i for i, row in enumerate(rows) if i >= least_skip and len(row) >= width and any(row)]
+    start = next(iter(wide), least_skip)
+    for i in wide[:20]:
+        filled = sum(bool(cell.strip()) for cell in rows[i])
+        fuller = filled * 2 == width > 2 and any(
+            all(map(_looks_like_heading, row)) for row in rows[i + 1 : i + 5] if row
+        )
+        if (filled * 2 >= width and not fuller) or "Respondent ID" in rows[i][0]:
+            start = i
+            break
+    above = rows[start - 1] if start > least_skip else []
+    if len(above) == width - 1 and all(map(_looks_like_heading, above)) and _ends_empty(rows[start:], width):
+        return start - 1  # every row ends with a delimiter, the headings do not
+    return start
+
+
+def _ends_empty(rows: Sequence[Sequence[str]], width: int) -> bool:
+    return width > 2 and all(not row[-1].strip() for row in rows if len(row) == width)
 
 
 def _header(body: list[list[str]]) -> int:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from regard.sources.columns import Column
+from regard.sources.earlier import undated
 from regard.sources.kindred import Table
 from regard.sources.mapping import Expression, Part, Source
-from regard.sources.naming import is_words, plain, scale_of
+from regard.sources.naming import is_score, is_words, plain, scale_of
 from regard.sources.reading import Detected
 from regard.sources.surveys import METRICS, is_question, metric_of, parts_of
 
-LABEL_VALUES = 50
+LABEL_VALUES = 100
+SERIES = 4  # most measurements one table is taken for; of more, a person must say which are meant
 TICKETS = ("ticket", "incident", "case", "conversation", "complaint", "chamado", "support", "call", "anfrage", "reclam")
 REVIEWS = ("review", "rating", "bewertung", "avalia", "resena", "avis", "stars")
 ORDERS = (
@@ -47,6 +49,7 @@ SURVEYS = (
 )
 CONTRACTS = ("subscription", "contract", "mrr", "abo", "assinatura", "suscrip", "renewal", "vertrag")
 EVENTS = ("event", "activity", "usage", "clickstream", "log", "action", "pageview")
+_CALENDAR = re.compile(r"(.* )?(year|month|day|hour|minute|week|quarter|weekday|t|index|row|id)")
 PROFILES = ("customer", "client", "user", "account", "member", "kunde", "cliente", "people", "contact", "company")
 
 
@@ -100,7 +103,7 @@ def drafts_of(table: Table) -> list[Draft]:
         return []
     kind = _kind(table)
     if not kind:
-        return []
+        return _series(table)
     draft = Draft(kind=kind)
     _whose(draft, table)
     _when(draft, table)
@@ -123,21 +126,33 @@ def _kind(table: Table) -> str:
     def said(stems: Sequence[str]) -> bool:
         return any(re.search(rf"\b{stem}", words) for stem in stems)
 
+    battery = [c for c in table.own if is_question(c) and is_score(c)]
+    if len(battery) > 2 and len(battery) * 2 > len(table.own):  # a survey of one scale, its questions without words
+        return "answer"
+    points = _points(table, own, said)
+    best = max(points, key=lambda k: points[k])
+    if points[best] < 3 and "verbatim" in own:  # words of somebody, about we know not what
+        asked = said(("tweet", "post", "mention", "message", "mail")) or ("category" in own and not said(SURVEYS))
+        return "contact" if asked else "answer"
+    if best == "contact" and not own & {"ticket id", "subject", "verbatim", "status", "priority", "person", "email"}:
+        return ""  # calls counted by the hour are a series, not calls
+    known = bool(own & {"person", "email"}) and not table.has_time
+    return best if points[best] >= 3 else "profile" if known else ""
+
+
+def _points(table: Table, own: set[str], said: Callable[[Sequence[str]], bool]) -> dict[str, int]:
+    """How much speaks for each kind."""
     scores = [c for c in table.own if metric_of(c) or "score" in table.roles_of(c.name)]
     points = {
         "contact": 3 * said(TICKETS)
         + 2 * ("ticket id" in own)
-        + ("priority" in own)
-        + ("subject" in own)
-        + ("solved" in own)
-        + ("agent" in own),
+        + 2 * ({"subject", "status"} <= own)
+        + sum(role in own for role in ("priority", "subject", "solved", "agent")),
         "review": 4 * said(REVIEWS) * bool(scores) + ("verbatim" in own) * bool(scores),
         "answer": 3 * bool(scores) + 2 * said(SURVEYS) + ("verbatim" in own) + ("nps" in own) + ("response" in own),
         "order": 3 * ("amount" in own)
         + 2 * said(ORDERS)
-        + ("quantity" in own)
-        + ("currency" in own)
-        + ("freight" in own),
+        + sum(role in own for role in ("quantity", "currency", "freight")),
         "subscription": 3 * said(CONTRACTS) + 2 * ("plan" in own) + ("ended" in own) + ("subscription id" in own),
         "event": 3 * ("event" in own) + 2 * said(EVENTS) + ("anonymous" in own),
         "profile": 3 * any(re.search(rf"\b{p}", plain(stem(table.files[0]))) for p in PROFILES)
@@ -145,23 +160,50 @@ def _kind(table: Table) -> str:
         + ("name" in own),
         "message": 7 * ("sender role" in own) * ("verbatim" in own),
     }
-    if points["order"] >= 5 and "priority" not in own:
-        points["contact"] = 0
-    if points["answer"] and not scores and "verbatim" not in own:
-        points["answer"] = 0
-    if not any(r in own for r in ("amount", "freight")):
-        points["order"] = 2 * said(ORDERS) + 1 if table.find("status", own=True) and said(ORDERS) else 0
+    return points | _ruled_out(table, own, said, points, scored=bool(scores))
+
+
+def _ruled_out(
+    table: Table, own: set[str], said: Callable[[Sequence[str]], bool], points: dict[str, int], *, scored: bool
+) -> dict[str, int]:
+    """Points of the kinds that something else speaks against."""
+    out = {}
+    if (points["order"] >= 5 and "priority" not in own) or (
+        "event" in own and not own & {"subject", "priority", "solved", "agent", "status"}
+    ):
+        out["contact"] = 0  # lines of orders; or an event log: cases, activities, times
+    if points["answer"] and not scored and "verbatim" not in own:
+        out["answer"] = 0
+    if not own & {"amount", "freight"}:
+        out["order"] = 2 * said(ORDERS) + 1 if table.find("status", own=True) and said(ORDERS) else 0
+    if not own & {"person", "email", "account", "order id", "id", "currency"} and not said(ORDERS):
+        out["order"] = 0  # a value by time, nobody's
     if table.find("created") is None:
-        points["order"] = points["event"] = points["subscription"] = 0
-    best = max(points, key=lambda k: points[k])
-    if points[best] < 3 and "verbatim" in own:  # words of somebody, about we know not what
-        return "contact" if said(("tweet", "post", "mention", "message", "mail")) else "answer"
-    return best if points[best] >= 3 else ""
+        out |= {"order": 0, "event": 0, "subscription": 0}
+    return out
+
+
+def _series(table: Table) -> list[Draft]:
+    """Measurements by the hour or the day: telemetry, one for each column of numbers."""
+    own = {role for c in table.own for role in table.roles_of(c.name)}
+    numbers = [c for c in table.own if c.holds in {"whole", "number"} and not _CALENDAR.fullmatch(plain(c.name))]
+    keys = own & {"person", "email", "account", "anonymous", "order id", "ticket id", "verbatim"}
+    if keys or not table.has_time or not 1 <= len(numbers) <= SERIES:
+        return []
+    drafts = []
+    for column in numbers:
+        draft = Draft(kind="telemetry")
+        _when(draft, table)
+        draft.put("name", Expression(value=column.name), "the name of the column")
+        draft.put("value", column.name, "numbers by time, of no customer in particular")
+        _labels(draft, table)
+        drafts.append(draft)
+    return drafts
 
 
 def _whose(draft: Draft, table: Table) -> None:
     person = table.person()
-    if person is not None:
+    if person is not None and draft.kind != "message":  # who speaks in a message of ours is not the customer
         draft.put("person", person[0], person[1].why, confidence=person[1].confidence)
     for target in ("account", "anonymous"):
         found = table.find(target)
@@ -192,6 +234,8 @@ def _take(draft: Draft, table: Table, *pairs: tuple[str, str], own: bool = False
 
 
 def _contact(draft: Draft, table: Table) -> None:
+    if re.search(r"\btweets?\b", f"{plain(stem(table.files[0]))} {' '.join(plain(c.name) for c in table.own)}"):
+        draft.put("channel", Expression(value="social"), "these are tweets")
     _take(
         draft,
         table,
@@ -221,6 +265,9 @@ def _order(draft: Draft, table: Table) -> None:
     order = table.find("order id")
     if order is not None:
         draft.put("order_id", order[0], order[1].why)
+    english = [name for c, name in table.visible() if re.fullmatch(r".*categor\w*( name)? english", plain(c.name))]
+    if english:
+        draft.put("category", english[0], "the translated name of the category")
     _take(
         draft,
         table,
@@ -249,7 +296,7 @@ def _answer(draft: Draft, table: Table) -> None:
             draft.used[str(part.score or part.verbatim)] = (f"answer: part {part_name}", 0.75, why[part_name])
     else:
         _one_score(draft, table, scored, why)
-    draft.put("survey", Expression(value=stem(table.files[0])), "the name of the file")
+    draft.put("survey", Expression(value=undated(stem(table.files[0]))), "the name of the file")
     _take(draft, table, ("survey", "survey"), ("channel", "channel"), ("asked_at", "asked"))
 
 
@@ -300,8 +347,11 @@ def _subscription(draft: Draft, table: Table) -> None:
 
 
 def _event(draft: Draft, table: Table) -> None:
+    case = table.find("ticket id", own=True)
+    if "person" not in draft.columns and case is not None:
+        draft.put("person", case[0], "whose case it is: the events of a case are those of one person")
     _take(draft, table, ("name", "event"), ("error", "error"), ("amount", "amount"))
-    draft.put("name", Expression(value=stem(table.files[0])), "the name of the file")
+    draft.put("name", Expression(value=undated(stem(table.files[0]))), "the name of the file")
 
 
 def _message(draft: Draft, table: Table) -> None:

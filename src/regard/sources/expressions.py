@@ -185,7 +185,7 @@ def _read(field: Field, kind: Type, expression: Expression) -> Compiled:
         formats = (expression.format,) if isinstance(expression.format, str) else expression.format
         formats = tuple(f for f in formats if f) or field.shape.formats or ("iso",)
         sql = read_time(x, formats, expression.zone or field.zone or "UTC")
-        reason = f"it is not a time in the format {' or '.join(formats)}"
+        reason = f"it is not a time between 1800 and 9999 in the format {' or '.join(formats)}"
     elif kind in {"number", "whole"}:
         decimal = expression.decimal or field.shape.decimal
         sql = read_number(x, decimal)

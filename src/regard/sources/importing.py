@@ -21,6 +21,7 @@ from regard.sources.inputs import Rows, ahead, detect_for, file_frame, is_straig
 from regard.sources.joining import Tables
 from regard.sources.limits import LIMITS, Limits
 from regard.sources.mapping import Input, Mapping, check
+from regard.sources.oddtimes import OddTimes
 from regard.sources.proposing import Choice, propose
 from regard.sources.reading import Detected, detect
 from regard.sources.rejects import Reason, Rejects
@@ -100,6 +101,7 @@ class ImportPlan(msgspec.Struct, frozen=True, kw_only=True):
     shape: Annotated[str, Meta(description="The known export it was recognised as; empty otherwise.")] = ""
     choices: Annotated[tuple[Choice, ...], Meta(description="What becomes of every column, with a reason.")] = ()
     reasons: Annotated[tuple[str, ...], Meta(description="What is proposed and why, in sentences.")] = ()
+    comments: Annotated[dict[str, str], Meta(description="Why, by path in the mapping: comments of its TOML.")] = {}
     notes: Annotated[tuple[str, ...], Meta(description="What to look at before confirming.")] = ()
 
 
@@ -130,6 +132,7 @@ def plan_import(
             shape=found.shape,
             choices=found.choices,
             reasons=found.reasons,
+            comments=found.comments,
             notes=(*found.notes, *(f"{f.name}: {note}" for f in files for note in f.notes)),
         )
     check(mapping)
@@ -229,6 +232,7 @@ class _Run:
         self.bytes_total = sum({f.path: f.size for files in self.files.values() for f in files}.values())
         self.bytes_read = self.rows = self.signals = 0
         self.notes: list[str] = []
+        self.odd = OddTimes()
         self.kinds: dict[str, int] = {}
         self.connection = connect(str(directory / "joins.duckdb"), memory=memory, threads=threads, spill=str(directory))
         self.converting = connect(memory=memory, threads=1)  # one thread keeps rows in the order of their file
@@ -319,6 +323,7 @@ class _Run:
             self.rejects.add(found.bad, unlisted=found.refused - len(found.bad))
             if found.table.num_rows or found.refused:
                 self.batch.append(found.kind, found.table, refused=found.refused)
+            self.odd.look(found.table)
             self.signals += found.table.num_rows
             self.kinds[found.kind] = self.kinds.get(found.kind, 0) + found.table.num_rows
 
@@ -360,7 +365,7 @@ class _Run:
             bad=self.rejects.counted,
             rejects=str(self.rejects.path) if reasons else "",
             reasons=reasons,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self.odd.notes()),
             seconds=time.monotonic() - self.started,
         )
 

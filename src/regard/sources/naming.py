@@ -34,16 +34,16 @@ _PEOPLE = (
     "person|contact|buyer|respondent|requester|caller|passenger|subscriber|patient|student|speaker|author|reviewer|reporter|"
     "guest|shopper|donor|lead|visitor"
 )
-_ID = "id|no|nr|num|number|key|code|uuid|guid|ref|unique id|handle"
+_ID = "id|no|nr|num|number|nummer|numero|key|code|uuid|guid|ref|unique id|handle"
 _TICKETS = (
     "ticket|incident|case|conversation|chamado|anfrage|reclamacao|reclamo|complaint|issue|call|chat|request|contact"
 )
-_ORDERS = "order|invoice|transaction|purchase|pedido|bestellung|commande|ordine|sale|receipt|payment|charge|compra|factura|rechnung"
+_ORDERS = "order|invoice|transaction|purchase|pedido|bestellung|commande|ordine|sale|receipt|payment|charge|compra|factura|rechnung|bestell|auftrags?"
 
 # role, pattern of the whole plain name, what the column must hold, confidence
 _RULES: tuple[tuple[str, str, str, float], ...] = (
     ("person", rf"(.* )?({_PEOPLE}) unique ({_ID})", "id", 0.97),
-    ("person", rf"(.* )?({_PEOPLE}) ({_ID})", "id", 0.9),
+    ("person", rf"(.* )?({_PEOPLE}) ?({_ID})", "id", 0.9),
     ("person", rf"({_PEOPLE})", "id", 0.7),
     ("email", r"(.* )?(e ?mail|mail|correo|courriel)( address| adresse)?", "email text", 0.9),
     (
@@ -83,7 +83,7 @@ _RULES: tuple[tuple[str, str, str, float], ...] = (
         "text",
         0.8,
     ),
-    ("order id", rf"({_ORDERS})( ({_ID}))?|(id|number)? ?({_ORDERS})", "id", 0.85),
+    ("order id", rf"({_ORDERS})( ?({_ID}))?|(id|number)? ?({_ORDERS})", "id", 0.85),
     ("ticket id", rf"({_TICKETS})( ({_ID}))?|(id|number) ?({_TICKETS})", "id", 0.85),
     ("review id", rf"(review|response|answer|survey response)( ({_ID}))", "id", 0.85),
     ("item id", r"(.* )?(order )?(item|line|position)( (id|no|number))", "id whole", 0.8),
@@ -112,7 +112,7 @@ _RULES: tuple[tuple[str, str, str, float], ...] = (
     ("category", r"(.* )?(category|kategorie|categoria|categorie|department|genre)( name)?( english)?", "text", 0.8),
     (
         "subcategory",
-        r"(.* )?(subcategory|sub category|issue type|issue|type of issue|symptom|reason code|topic|theme)",
+        r"(.* )?(subcategory|sub category|issue type|issue|type of issue|symptom|reason code|topic|theme|(negative ?|complaint )?reason)",
         "text",
         0.75,
     ),
@@ -191,12 +191,9 @@ _COMPILED = tuple((role, re.compile(pattern), holds, sure) for role, pattern, ho
 
 def roles(column: Column) -> list[Role]:
     """What the column may be, likeliest first; each role once."""
-    name = plain(column.name.rpartition(".")[2])
-    found: dict[str, Role] = {}
-    for role, pattern, holds, sure in _COMPILED:
-        if role not in found and pattern.fullmatch(name) and _holds(column, holds, role):
-            why = f"its name, {column.name}, and {_told(column)}"
-            found[role] = Role(role=role, confidence=sure, why=why)
+    found = _by_name(plain(column.name), column)
+    if not found:  # of requester.name in JSON the whole name tells more than its end
+        found = _by_name(plain(column.name.rpartition(".")[2]), column)
     if column.holds == "email" and "email" not in found:
         found["email"] = Role(role="email", confidence=0.9, why="its values are mail addresses")
     if column.holds == "time" and not found:
@@ -204,6 +201,15 @@ def roles(column: Column) -> list[Role]:
     if not found and is_words(column):
         found["verbatim"] = Role(role="verbatim", confidence=0.5, why="it holds sentences")
     return sorted(found.values(), key=lambda r: -r.confidence)
+
+
+def _by_name(name: str, column: Column) -> dict[str, Role]:
+    found: dict[str, Role] = {}
+    for role, pattern, holds, sure in _COMPILED:
+        if role not in found and pattern.fullmatch(name) and _holds(column, holds, role):
+            why = f"its name, {column.name}, and {_told(column)}"
+            found[role] = Role(role=role, confidence=sure, why=why)
+    return found
 
 
 def _told(column: Column) -> str:
@@ -240,7 +246,10 @@ def _holds(column: Column, wanted: str, role: str) -> bool:
 
 def is_id(column: Column) -> bool:
     """Whether its values could be ids."""
-    return column.holds in {"text", "whole", "email"} and column.length <= 64 and not is_words(column)
+    whole = column.holds == "number" and all(
+        e.endswith(".0") for e in column.examples
+    )  # as pandas writes ids with gaps
+    return (column.holds in {"text", "whole", "email"} or whole) and column.length <= 64 and not is_words(column)
 
 
 def is_words(column: Column) -> bool:

@@ -13,9 +13,10 @@ from msgspec import Meta
 from regard.errors import BadInput, RegardError
 from regard.sources.columns import Column
 from regard.sources.drafting import LABEL_VALUES, Draft, drafts_of, is_label, stem
+from regard.sources.earlier import undated
 from regard.sources.exports import Shape
 from regard.sources.kindred import Table, join_up
-from regard.sources.mapping import Expression, Input, Mapping, Signal, Source, Test, check
+from regard.sources.mapping import Expression, Input, Mapping, Part, Signal, Source, Test, check
 from regard.sources.naming import Role, plain
 from regard.sources.reading import Detected, detect
 from regard.sources.shapes import Fitting, recognise
@@ -56,6 +57,12 @@ def propose(given: Sequence[Detected | Path], *, name: str = "") -> Proposal:
     files = [found if isinstance(found, Detected) else detect(found) for found in given]
     if not files:
         raise BadInput("No file was given.", where="files", hint="Like: regard import orders.csv customers.csv")
+    if not any(found.first_rows for found in files):
+        raise BadInput(
+            f"{', '.join(f.name for f in files)} holds no rows of data.",
+            where=files[0].path,
+            hint="Export it again.",
+        )
     groups = _same_shape(files)
     if len(groups) == 1:
         shape = recognise(files[0].names)
@@ -68,9 +75,16 @@ def propose(given: Sequence[Detected | Path], *, name: str = "") -> Proposal:
         raise BadInput(
             f"Nothing in {', '.join(f.name for f in files)} could be recognised as a signal of customers.",
             where=files[0].name,
-            hint="Write a mapping file: see docs/sources/mapping.md, or: regard import FILE --mapping mapping.toml",
+            hint=f"{_seen(files)} Say what a row is in a mapping file: see docs/sources/mapping.md, "
+            "then: regard import FILE --mapping mapping.toml",
         )
     return _assemble(tables, drafts, name or _source_name(files), notes)
+
+
+def _seen(files: Sequence[Detected]) -> str:
+    """The columns of the first file, so that the person sees how it was read."""
+    names = files[0].names
+    return f"Its columns: {', '.join(n[:30] for n in names[:12])}{', …' if len(names) > 12 else ''}."
 
 
 def _counted_once(drafts: list[tuple[Table, Draft]]) -> tuple[list[tuple[Table, Draft]], list[str]]:
@@ -102,7 +116,7 @@ def _same_shape(files: Sequence[Detected]) -> list[list[Detected]]:
 
 def _source_name(files: Sequence[Detected]) -> str:
     directory = Path(files[0].path).parent.name
-    name = stem(files[0]) if len(files) == 1 or not directory else directory
+    name = undated(stem(files[0])) if len(files) == 1 or not directory else directory
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-").lower() or "files"
 
 
@@ -120,7 +134,7 @@ def _known(shape: Shape, files: Sequence[Detected], name: str) -> Proposal | Non
         fitting.used.update(str(p.score or p.verbatim) for p in parts.values())
         labels = tuple(c.name for c in left if not is_question(c) and is_label(c))
         fitting.used.update(labels)
-        columns = {**signals[0].columns, "survey": Expression(value=stem(found))}
+        columns = {**signals[0].columns, "survey": Expression(value=undated(stem(found)))}
         old = signals[0].labels if isinstance(signals[0].labels, tuple) else ()
         signals = [msgspec.structs.replace(signals[0], columns=columns, parts=parts, labels=(*old, *labels))]
     mapping = Mapping(name=name or shape.name, inputs={"rows": Input(files=_glob(files))}, signal=tuple(signals))
@@ -135,7 +149,7 @@ def _known(shape: Shape, files: Sequence[Detected], name: str) -> Proposal | Non
             column=c.name,
             becomes=shape.title if c.name in fitting.used else "nothing",
             confidence=0.95,
-            why=why,
+            why=why if c.name in fitting.used else f"{shape.title} are imported without it",
         )
         for c in found.columns
     ]
@@ -161,6 +175,7 @@ def _assemble(tables: Sequence[Table], drafts: Sequence[tuple[Table, Draft]], na
             where=tables[0].files[0].name,
             hint="Write a mapping file: see docs/sources/mapping.md.",
         )
+    notes += [said for t, d, _ in kept for said in _missing(t, d)]
     comments: dict[str, str] = {}
     for n, (table, draft, _) in enumerate(kept, 1):
         comments[f"signal.{n}"] = f"each row of {table.files[0].name} is taken for {_article(draft.kind)}"
@@ -191,12 +206,39 @@ def _stands(table: Table, draft: Draft, tables: Sequence[Table], notes: list[str
     return True
 
 
+def _missing(table: Table, draft: Draft) -> list[str]:
+    """What the rows do not tell, and what comes of it."""
+    file, said = table.files[0].name, []
+    at = draft.columns.get("occurred_at")
+    if isinstance(at, Expression) and at.value is not None:
+        said.append(
+            f"{file} holds no time: every row is dated {at.value}, the day of the file, so nothing can be said of "
+            'trends. Set the right day in the mapping: occurred_at = { value = "YYYY-MM-DD" }, or export a time.'
+        )
+    if draft.kind not in {"telemetry", "message", "profile"} and not {"person", "account", "anonymous"} & set(
+        draft.columns
+    ):
+        said.append(
+            f"{file} does not say who the customer is: rows can be counted, customers cannot. "
+            'If a column says it, name it in the mapping: person = "COLUMN".'
+        )
+    if draft.parts and not any(isinstance(p, Part) and p.whole and p.score for p in draft.parts.values()):
+        said.append(
+            f"No question of {file} is about the whole (recommend, overall, satisfied): its parts stand beside each "
+            "other. If one is, set whole = true on it in the mapping, and drivers of it can be told."
+        )
+    return said
+
+
 def _told(table: Table, draft: Draft) -> str:
     """What the rows of a table become and on which columns that rests."""
     by = [f"{target} is {source}" for target, source in draft.columns.items() if isinstance(source, str)]
     guessed = [f"{target}: {draft.why[target]}" for target, s in draft.columns.items() if not isinstance(s, str)]
     rest = f" ({'; '.join(guessed)})" if guessed else ""
-    return f"Each row of {table.files[0].name} is taken for {_article(draft.kind)}: {', '.join(by)}{rest}."
+    asked = f" Its questions: {', '.join(draft.parts)}." if draft.parts else ""
+    labels = f" Kept as labels: {', '.join(draft.labels)}." if draft.labels else ""
+    what = ": " + ", ".join(by) if by else ""
+    return f"Each row of {table.files[0].name} is taken for {_article(draft.kind)}{what}{rest}.{asked}{labels}"
 
 
 def _needed(names: Sequence[str], tables: Sequence[Table]) -> set[str]:
@@ -212,6 +254,8 @@ def _needed(names: Sequence[str], tables: Sequence[Table]) -> set[str]:
 
 
 def _article(kind: str) -> str:
+    if kind == "telemetry":
+        return "a measurement (telemetry)"
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
@@ -272,13 +316,11 @@ def _becomes(
                 )
     if column.holds == "empty":
         return "nothing", 0.9, "it is empty"
-    many = column.distinct > LABEL_VALUES
+    many = column.distinct > LABEL_VALUES and column.holds in {"text", "truth"}
     return (
         "nothing",
         0.5,
-        f"it has {column.distinct} different values in the sample, too many for a label"
-        if many
-        else "no part of a signal fits it",
+        "too many different values for a label" if many else "no part of a signal fits it",
     )
 
 

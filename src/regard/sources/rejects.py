@@ -32,7 +32,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         where = f"{self.file} line {self.first_line}" + (f", {self.column}" if self.column else "")
         shown = f" ({self.value[:60]!r})" if self.value else ""
-        more = f" and {self.rows - 1:,} more rows" if self.rows > 1 else ""
+        more = f", and {self.rows - 1:,} more row{'s' if self.rows > 2 else ''}" if self.rows > 1 else ""
         return f"{where}{shown}: {self.reason}{more}."
 
 

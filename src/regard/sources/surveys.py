@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from regard.sources.columns import Column
 from regard.sources.mapping import Part
 from regard.sources.naming import is_score, is_words, plain, roles, scale_of
@@ -34,7 +36,12 @@ def parts_of(columns: Sequence[Column]) -> tuple[dict[str, Part], dict[str, str]
     One score about the whole (NPS, or one named overall) has no part's name; nor have words beside a single score.
     """
     questions = [c for c in columns if is_question(c)]
+    texts = [c for c in questions if not is_score(c)]
+    if any("subject" not in _roles(c) for c in texts):  # the title of a text that is there says nothing more
+        questions = [c for c in questions if is_score(c) or "subject" not in _roles(c)]
     scores = [c for c in questions if is_score(c)]
+    battery = [c for c in scores if not metric_of(c)]
+    top = max((c.high or 0 for c in battery), default=0)
     overall = _overall(scores)
     parts: dict[str, Part] = {}
     why: dict[str, str] = {}
@@ -42,7 +49,8 @@ def parts_of(columns: Sequence[Column]) -> tuple[dict[str, Part], dict[str, str]
         name = _name(column, parts)
         if is_score(column):
             metric = metric_of(column) or ("stars" if column is overall and (column.high or 0) <= 5 else "")
-            scale = scale_of(column, metric)
+            seen = msgspec.structs.replace(column, high=top) if len(battery) > 2 and not metric else column
+            scale = scale_of(seen, metric)
             parts[name] = Part(score=column.name, metric=metric, scale=scale, whole=column is overall)
             why[name] = (
                 f"numbers from {column.low:g} to {column.high:g}, read as a scale from {scale[0]:g} to {scale[1]:g}"
@@ -51,6 +59,10 @@ def parts_of(columns: Sequence[Column]) -> tuple[dict[str, Part], dict[str, str]
             parts[name] = Part(verbatim=column.name, whole=len(scores) <= 1)
             why[name] = "sentences in people's own words"
     return parts, why
+
+
+def _roles(column: Column) -> set[str]:
+    return {r.role for r in roles(column)}
 
 
 def _overall(scores: Sequence[Column]) -> Column | None:

@@ -46,6 +46,17 @@ def line_of(found: dict[Path, int], path: Path) -> int:
     return found.get(path, 1)
 
 
+def place_in(text: str, dotted: str, *, name: str) -> str:
+    """Where a mistake is: file and line for `signal.1.amount` as the code names it; as it is where it is not found."""
+    parts = dotted.split(".")
+    if parts[0] not in {"signal", "inputs", "zone"}:
+        return dotted
+    path: Path = tuple(int(p) - 1 if p.isdigit() and i == 1 else p for i, p in enumerate(parts))
+    found = positions(text)
+    inside: Path = (*path[:2], "columns", *path[2:])
+    return f"{name} line {line_of(found, inside if inside in found else path)}"
+
+
 def _parts(dotted: str) -> Path:
     return tuple(p[1:-1] if p[0] in "\"'" else p for p in _PART.findall(dotted))
 

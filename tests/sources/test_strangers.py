@@ -1,0 +1,201 @@
+"""Files as strangers bring them: surveys without words, series, event logs, titles above the headings, odd encodings."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from regard.errors import BadInput
+from regard.sources.importing import plan_import
+from regard.sources.reading import detect
+
+
+def only(plan):
+    (signal,) = plan.mapping.signal
+    return signal
+
+
+def table(head, row, n=60):
+    return head + "\n" + "".join(row(i) + "\n" for i in range(n))
+
+
+def test_a_battery_of_numbers_is_one_survey_and_its_rows_hold_together(bring, written):
+    text = table("IMAG1,IMAG2,CUSA1", lambda i: f"{i % 10 + 1},{i % 7 + 1},{i % 5 + 4}")
+    file = written("mobi.csv", text)
+
+    plan = plan_import([file])
+    done, intake = bring(plan.toml, file)
+    again, second = bring(plan.toml, file)
+
+    signal = only(plan)
+    assert signal.kind == "answer"
+    assert {name: part.scale for name, part in signal.parts.items()} == dict.fromkeys(signal.parts, (1, 10))
+    assert (done.kinds, again.kinds) == ({"answer": 180}, {"answer": 180})
+    assert set(Counter(r["response"] for r in intake.rows("answer")).values()) == {3}
+    assert [r["response"] for r in intake.rows("answer")] == [r["response"] for r in second.rows("answer")]
+    assert [
+        word for word in ("holds no time", "who the customer is", "about the whole") if word in str(plan.notes)
+    ] == [
+        "holds no time",
+        "who the customer is",
+        "about the whole",
+    ]
+
+
+def test_rows_that_are_alike_are_two_responses(bring, written):
+    file = written("mobi.csv", "A1,A2,A3\n" + "5,5,5\n" * 2 + "1,2,10\n" * 3)
+
+    _, intake = bring(plan_import([file]).toml, file)
+
+    assert len({r["response"] for r in intake.rows("answer")}) == 5
+
+
+def test_counts_by_the_hour_are_measurements_and_not_contacts(written):
+    file = written(
+        "bank_calls.csv", table("DateTime,Calls", lambda i: f"2024-05-01 {i // 60:02d}:{i % 60:02d}:00,{100 + i}")
+    )
+
+    signal = only(plan_import([file]))
+
+    assert signal.kind == "telemetry"
+    assert (signal.columns["name"].value, signal.columns["value"]) == ("Calls", "Calls")
+
+
+def test_cases_with_activities_are_events_of_a_case(written):
+    file = written(
+        "log.csv", table("case_id,activity,timestamp", lambda i: f"c{i % 5},Triage {i % 3},2024-05-01 10:00:{i:02d}")
+    )
+
+    signal = only(plan_import([file]))
+
+    assert (signal.kind, signal.columns["person"], signal.columns["name"]) == ("event", "case_id", "activity")
+
+
+def test_people_with_labels_and_no_time_are_profiles(written):
+    file = written("ab.csv", table("userid,version,rounds", lambda i: f"{900 + i},gate_{i % 2},{i}"))
+
+    signal = only(plan_import([file]))
+
+    assert (signal.kind, signal.columns["person"], signal.labels) == ("profile", "userid", ("version",))
+
+
+def test_names_inside_json_are_read_whole(bring, written):
+    lines = [
+        json.dumps({"id": i, "created_at": "2024-05-01T10:00:00Z", "requester": {"id": f"u{i % 4}"}, "subject": "Help me",
+                    "status": "open", "via": {"channel": "web"}})
+        for i in range(40)
+    ]  # fmt: skip
+    file = written("export.jsonl", "\n".join(lines))
+
+    signal = only(plan_import([file]))
+
+    assert signal.kind == "contact"
+    assert (signal.columns["person"], signal.columns["channel"]) == ("requester.id", "via.channel")
+
+
+def test_who_speaks_in_our_messages_is_not_a_customer(written):
+    file = written(
+        "messages.csv",
+        table(
+            "conversation_id,role,speaker,sent_at,text",
+            lambda i: (
+                f"{i // 2},{'agent' if i % 2 else 'customer'},{'bo' if i % 2 else f'u{i}'},2024-05-01T10:00:{i:02d}Z,"
+                f"What can we do for you today number {i}"
+            ),
+        ),
+    )
+
+    signal = only(plan_import([file]))
+
+    assert signal.kind == "message"
+    assert "person" not in signal.columns
+    assert signal.columns["about"] == "conversation_id"
+
+
+def test_ids_that_became_decimals_are_the_ids_they_were(bring, written):
+    file = written(
+        "views.csv",
+        table("session_id,user_id,eventdate", lambda i: f"{i % 20},{f'{i % 4 + 7}.0' if i % 2 else ''},2024-05-01"),
+    )
+
+    plan = plan_import([file])
+    _, intake = bring(plan.toml, file)
+
+    assert only(plan).columns["person"] == "user_id"
+    assert {r["person"] for r in intake.rows("event")} == {None, "8", "10"}
+
+
+@pytest.mark.parametrize("above", ["Orders of 2024;;;\n", "Orders of 2024;;;\nexported;2024-05-01;;\n;;;\n"])
+def test_titles_above_the_headings_are_passed_over(written, above):
+    rows = table("Order ID;Customer ID;Date;Amount", lambda i: f"o{i};c{i % 5};2024-05-{i % 28 + 1:02d};{i},50", 30)
+
+    found = detect(written("a.csv", above + rows))
+
+    assert found.names == ("Order ID", "Customer ID", "Date", "Amount")
+    assert found.skip == above.count("\n")
+
+
+def test_rows_that_end_with_a_delimiter_keep_their_headings(bring, written):
+    rows = table("order_id,customer_id,date,amount", lambda i: f"o{i},c{i % 5},2024-05-{i % 28 + 1:02d},{i}.5,", 30)
+    file = written("orders.csv", rows)
+
+    done, _ = bring(plan_import([file]).toml, file)
+
+    assert detect(file).names == ("order_id", "customer_id", "date", "amount", "column_5")
+    assert (done.kinds, done.bad) == ({"order": 30}, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Bestellnummer;Währung;Möbel\n1;EUR;grün\n", "cp1252"),
+        ("número;opinión\n1;está “bien”\n", "cp1252"),
+        ("Заказ;Отзыв\n1;Очень хорошо и быстро\n2;Плохой хлеб, больше не приду\n" * 5, "cp1251"),
+    ],
+)
+def test_letters_with_accents_are_read_as_they_were_written(written, text, encoding):
+    found = detect(written("a.csv", text.encode(encoding)))
+
+    assert found.names == tuple(text.split("\n")[0].split(";"))
+
+
+def test_one_broken_character_does_not_change_the_encoding_of_a_file(written):
+    text = "name,note\n" + "José,é\n" * 20
+
+    found = detect(written("a.csv", text.encode() + b"Jos\xe9,x\n"))
+
+    assert found.encoding == "utf-8"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"order_id,customer_id,amount\n", "holds no rows of data"),
+        (b"\n\n \n", "holds no rows of data"),
+        (bytes(range(1, 256)) * 40, "is not text"),
+    ],
+)
+def test_what_holds_nothing_is_refused_in_words(written, content, message):
+    with pytest.raises(BadInput, match=message):
+        plan_import([written("a.csv", content)])
+
+
+def test_public_data_becomes_what_it_is(data):
+    """The kinds their README.md name: reviews with aspects, a survey of items, profiles of a test, tweets, event logs."""
+    expected = {
+        "skytrax_seat_reviews": "answer",
+        "ecsi_mobile": "answer",
+        "nhs_patient_feedback": "answer",
+        "cookie_cats_ab": "profile",
+        "diginetica_clicks_sample": "event",
+        "bank_call_volume": "telemetry",
+        "twitter_airline_sentiment": "contact",
+        "sepsis_event_log": "event",
+        "it_incident_log": "contact",
+    }
+
+    found = {name: only(plan_import(data(name))).kind for name in expected}
+
+    assert found == expected
