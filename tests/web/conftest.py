@@ -177,31 +177,43 @@ class Diary:
     foreign: list
 
 
+def _page(browser, served, width=1280, height=900, scheme="light", **more):
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **more)
+    name, value = next((c.name, c.value) for c in served.client.cookies.jar if c.name.startswith("regard-"))
+    context.add_cookies([{"name": name, "value": value, "url": served.base}])
+    page = context.new_page()
+    diary = Diary([], [])
+    page.on("console", lambda m: diary.console.append(m.text) if m.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda e: diary.console.append(str(e)))
+    page.on("request", lambda r: None if r.url.startswith((served.base, "data:")) else diary.foreign.append(r.url))
+    return context, page, diary
+
+
+@pytest.fixture(scope="session")
+def visiting(browser):
+    """A function: served, width, scheme → a signed-in page and its diary, closed at the end of the with."""
+
+    @contextmanager
+    def visit(served, **more):
+        context, page, diary = _page(browser, served, **more)
+        try:
+            yield page, diary
+        finally:
+            context.close()
+
+    return visit
+
+
 @pytest.fixture
 def opened(browser):
     """A function: served, width, scheme → a signed-in page and its diary."""
     contexts = []
 
     def open_page(served, width=1280, height=900, scheme="light", **more):
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **more)
+        context, page, diary = _page(browser, served, width, height, scheme, **more)
         contexts.append(context)
-        name, value = next((c.name, c.value) for c in served.client.cookies.jar if c.name.startswith("regard-"))
-        context.add_cookies([{"name": name, "value": value, "url": served.base}])
-        page = context.new_page()
-        diary = Diary([], [])
-        page.on("console", lambda m: diary.console.append(m.text) if m.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda e: diary.console.append(str(e)))
-        page.on("request", lambda r: None if r.url.startswith((served.base, "data:")) else diary.foreign.append(r.url))
         return page, diary
 
     yield open_page
     for context in contexts:
         context.close()
-
-
-def settled(page, limit=60):
-    """Wait until every part of a page has arrived."""
-    until = time.monotonic() + limit
-    while page.locator("[data-part], [aria-busy=true]").count():
-        assert time.monotonic() < until, f"{page.url} never came to rest"
-        page.wait_for_timeout(100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+from dataclasses import dataclass
 from importlib.resources import files
 
 import pytest
@@ -12,8 +13,11 @@ pytestmark = pytest.mark.browser
 
 PAGES = [
     "/", "/customers", "/customers/ledger", "/journey", "/listening", "/listening/scores", "/listening/scores?by=region&period=1y",
+    "/listening/drivers", "/journey/map", "/customers/list?who=lost",
     "/sources", "/sources/ledger", "/sources/readiness", "/settings", "/nowhere",
 ]  # fmt: skip
+WIDTHS = (640, 320)
+"""1280 pixels at 200 % zoom are 640 of CSS; 320 is the narrowest there is."""
 
 
 def settled(page, limit=60):
@@ -21,7 +25,7 @@ def settled(page, limit=60):
     until = time.monotonic() + limit
     while page.locator("[data-part], [aria-busy=true]").count():
         assert time.monotonic() < until, f"{page.url} never came to rest"
-        page.wait_for_timeout(100)
+        page.wait_for_timeout(50)
 
 
 @pytest.fixture(scope="session")
@@ -35,39 +39,63 @@ def complaints(diary):
     return [line for line in diary.console if "status of 4" not in line]
 
 
+def violations(page, rules=""):
+    found = page.evaluate(f"axe.run(document, {{resultTypes: ['violations']{rules}}})")
+    return [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in found["violations"]]
+
+
+@dataclass
+class Visit:
+    """What one page did and how it looked, in every light and width."""
+
+    complaints: list
+    foreign: list
+    light: list
+    dark: list
+    widths: dict
+
+
+@pytest.fixture(scope="session")
+def visit(served, visiting, axe):
+    """A function: path → what was seen there; each page is loaded once for all who ask."""
+    seen = {}
+
+    def look(path):
+        if path not in seen:
+            with visiting(served) as (page, diary):
+                page.goto(served.base + path)
+                settled(page)
+                page.evaluate(axe)
+                light = violations(page)
+                page.emulate_media(color_scheme="dark")
+                # Darkness changes colours and nothing else.
+                dark = violations(page, ", runOnly: ['color-contrast']")
+                widths = {}
+                for width in WIDTHS:
+                    page.set_viewport_size({"width": width, "height": 640})
+                    widths[width] = page.evaluate("document.documentElement.scrollWidth")
+                seen[path] = Visit(complaints(diary), diary.foreign, light, dark, widths)
+        return seen[path]
+
+    return look
+
+
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_breaks_no_policy_and_loads_nothing_from_outside(served, opened, path):
-    page, diary = opened(served)
-
-    page.goto(served.base + path)
-    settled(page)
-
-    assert complaints(diary) == []
-    assert diary.foreign == []
+def test_a_page_breaks_no_policy_and_loads_nothing_from_outside(visit, path):
+    assert visit(path).complaints == []
+    assert visit(path).foreign == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing(served, opened, axe, path, scheme):
-    page, _ = opened(served, scheme=scheme)
-    page.goto(served.base + path)
-    settled(page)
-
-    page.evaluate(axe)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-
-    assert [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in found["violations"]] == []
+def test_axe_finds_nothing(visit, path, scheme):
+    assert getattr(visit(path), scheme) == []
 
 
-@pytest.mark.parametrize("width", [320, 640])
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_never_scrolls_sideways(served, opened, path, width):
-    # 1280 pixels at 200 % zoom are 640 of CSS.
-    page, _ = opened(served, width=width, height=640)
-    page.goto(served.base + path)
-    settled(page)
-
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_a_page_never_scrolls_sideways(visit, path, width):
+    assert visit(path).widths[width] <= width
 
 
 @pytest.mark.parametrize("path", ["/listening/scores", "/sources", "/customers"])
@@ -149,6 +177,56 @@ def test_a_page_without_scripts_still_answers(served, opened):
 
     assert page.locator(".finding .say").inner_text()
     assert page.locator("table.data").count() >= 1
+
+
+def test_a_page_that_arrives_in_parts_does_not_jump(served, opened):
+    page, _ = opened(served)
+    page.add_init_script(
+        "window.jumps = 0; new PerformanceObserver((l) => { for (const e of l.getEntries()) window.jumps += e.value; })"
+        ".observe({type: 'layout-shift', buffered: true});"
+    )
+    for path in ("/?period=2y", "/listening/drivers?period=6m"):
+        page.goto(served.base + path)
+        settled(page)
+        page.wait_for_timeout(200)
+
+        # web.dev/articles/cls: up to 0.1 is good.
+        assert page.evaluate("window.jumps") < 0.1
+
+
+def test_every_column_is_one_key_away_without_a_script(served, opened):
+    served.answer("/journey/map")
+    page, _ = opened(served, java_script_enabled=False)
+    page.goto(served.base + "/journey/map")
+    table = page.locator("section.table").first
+    before = table.locator("thead th:visible").count()
+
+    table.locator("input.all-columns").press("Space")
+
+    assert before <= 8 < table.locator("thead th:visible").count()
+
+
+def test_copying_says_that_it_has_copied(served, opened):
+    page, _ = opened(served, permissions=["clipboard-read", "clipboard-write"])
+    page.goto(served.base + "/listening/scores")
+    settled(page)
+
+    page.get_by_role("button", name="Copy as text").click()
+    page.get_by_role("button", name="Copied").wait_for()
+
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text.startswith(page.locator(".finding .say").inner_text()[:12])
+    assert text.endswith("/listening/scores")
+
+
+def test_a_mark_of_a_figure_leads_to_the_customers(served, opened):
+    page, _ = opened(served)
+    page.goto(served.base + "/customers/ledger")
+    settled(page)
+
+    page.locator(".fig-wide a.fig-mark[href*='who=new']").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/customers/list?who=new")
 
 
 def test_script_and_style_are_small():

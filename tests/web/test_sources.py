@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import html
 import io
+import os
 import re
+import time
 
 import pytest
 
@@ -42,6 +44,9 @@ def test_a_file_dropped_becomes_signals_and_can_be_taken_back(own):
     assert 'kind = "order"' in toml
     assert "119 signals stored" in words(done)
     assert (told["received"], told["stored"], told["refused"]) == (120, 119, 1)
+    assert not list((served.workspace / "uploads").glob("*/files/*"))
+    assert 'kind = "order"' in served.client.get(f"{place}/mapping.toml").text
+    assert served.client.get(place).status_code == 404
     bad = list(csv.reader(io.StringIO(served.client.get("/sources/batches/1/rejects.csv").text)))
     assert bad[1][:4] == ["orders.csv", "9", "total_amount", "abc"]
 
@@ -49,6 +54,7 @@ def test_a_file_dropped_becomes_signals_and_can_be_taken_back(own):
     served.wait(back.headers["location"])
     assert served.client.get("/sources/ledger.json").json()["stored"] == 0
     assert "undone" in served.client.get("/sources").text
+    assert served.client.get("/").headers["location"] == "/sources"
 
 
 def test_a_column_can_be_sent_elsewhere_by_choosing(fresh):
@@ -62,6 +68,26 @@ def test_a_column_can_be_sent_elsewhere_by_choosing(fresh):
     assert reply.status_code == 303
     assert 'category = "product"' in after
     assert 'product = "product"' not in after
+
+
+def test_a_source_can_be_given_a_name(fresh):
+    place = upload(fresh, ("orders.csv", ORDERS)).json()["location"]
+    toml = mapping_on(fresh.client.get(place))
+
+    fresh.post(place, toml=toml, do="keep", source="Our Shop!")
+
+    assert 'name = "Our-Shop"' in mapping_on(fresh.client.get(place))
+
+
+def test_files_nobody_imports_leave_after_a_week(fresh):
+    place = upload(fresh, ("orders.csv", ORDERS)).json()["location"]
+    directory = fresh.workspace / "uploads" / place.rpartition("/")[2]
+    long_ago = time.time() - 8 * 86400
+    os.utime(directory, (long_ago, long_ago))
+
+    fresh.client.get("/sources")
+
+    assert not directory.exists()
 
 
 def test_a_mapping_that_cannot_be_read_comes_back_with_what_is_wrong(fresh):
@@ -135,6 +161,40 @@ def test_an_empty_workspace_leads_to_the_first_step(fresh):
     assert home.headers["location"] == "/sources"
     assert "Drop files here" in page
     assert "regard demo" in page
+
+
+def test_a_refused_chapter_leads_to_where_it_is_given(own):
+    served = own()
+    place = upload(served, ("orders.csv", ORDERS)).json()["location"]
+    sent = served.post(place, toml=mapping_on(served.client.get(place)), do="import")
+    served.wait(sent.headers["location"])
+
+    state = served.answer("/").text
+    scores = served.answer("/listening/scores?part=chapter").text
+    ledger = served.answer("/customers/ledger?part=chapter").text
+
+    assert "Told from 119 orders" in words(served.client.get("/"))
+    assert "the company&#39;s name" in state
+    assert 'href="/sources#drop"' in scores
+    assert 'href="/sources/readiness#set-base-lost"' in ledger
+    assert 'id="set-base-lost"' in served.client.get("/sources/readiness").text
+
+
+def test_declarations_are_made_field_by_field(own):
+    served = own()
+    toml = html.unescape(re.search(r'name="toml" value="([^"]*)"', served.client.get("/settings").text)[1])
+    fields = {"set.name": 'Ovens "R" Us', "set.base.lost": "no order", "set.base.days": "90", "set.currency": "EUR"}
+
+    sent = served.post("/settings", toml=toml, **fields)
+    served.wait(sent.headers["location"])
+    bad = served.post("/settings", toml=toml, **{"set.base.days": "soon"})
+
+    page = served.client.get("/settings").text
+    assert 'value="Ovens &#34;R&#34; Us"' in page
+    assert '<option value="no order" selected>' in page
+    assert "days = 90" in html.unescape(page)
+    assert bad.status_code == 422
+    assert "base.days" in bad.text
 
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}", "javascript:alert(1)", "=cmd|' /C calc'!A0", "\u202eevil", "<svg onload=alert(1)>"]  # fmt: skip

@@ -54,7 +54,7 @@ async def declare(request: Request) -> Response:
     back = "/sources/readiness" if form.get("from") == "readiness" else "/settings"
     job = jobs.start(
         here, "Confirming what the company declares", "declare", {"toml": text, "by": "pages"}, back=back,
-        finished=lambda _: here.findings.forget(),
+        finished=lambda _: here.renew(),
     )  # fmt: skip
     return RedirectResponse(f"/sources/work/{job.id}", 303)
 

@@ -22,7 +22,6 @@ from starlette.responses import HTMLResponse, Response
 from regard import wording
 from regard.web import slices
 from regard.web.catalogue import Catalogue, Told, code_version
-from regard.web.findings import PATIENCE
 from regard.web.telling import Speaker, command, emphasised, heading
 from regard.web.workers import Failed
 
@@ -52,7 +51,8 @@ ROOM_WORDS = {
     "leadership": "What we do about it, and whether it works.",
 }
 MOST_KINDS = 4
-FIRST = 8.0
+FIRST, GLANCE, AT_ONCE = 8.0, 0.5, 0.05
+"""Seconds a page waits for the company's words: when none are known yet, and when those of last time are."""
 LOOKS = {"theme": ("light", "dark"), "density": ("calm", "dense")}
 ASSETS = ("regard.css", "figures.css", "regard.js", "icon.svg", "speculation.json")
 TYPES = {
@@ -149,10 +149,7 @@ class House:
 
     async def _told(self) -> Catalogue:
         body = await self.workers.call("catalogue")
-        self._cache_file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._cache_file.with_suffix(".tmp")
-        temporary.write_bytes(body)
-        temporary.replace(self._cache_file)
+        _write(self._cache_file, body)
         return msgspec.json.decode(body, type=Catalogue)
 
     @property
@@ -161,15 +158,29 @@ class House:
 
     async def company(self) -> Company:
         """The company's words; the last known while they are read again."""
-        # The first page after a start rather waits than names days and words that are not the company's.
-        answered = await self.findings.get("company", {}, patience=FIRST if not self._company.last else PATIENCE)
+        file, patience = self.workspace / "pages" / "company.json", GLANCE
+        if not self._company.last:
+            with suppress(OSError, msgspec.DecodeError):
+                self._company = msgspec.json.decode(file.read_bytes(), type=Company)
+            # The very first page rather waits than names days and words that are not the company's.
+            patience = AT_ONCE if self._company.last else FIRST
+        answered = await self.findings.get("company", {}, patience=patience)
         if answered.kept is not None:
-            self._company = msgspec.json.decode(answered.kept.body, type=Company)
+            known = msgspec.json.decode(answered.kept.body, type=Company)
+            if known != self._company:
+                _write(file, answered.kept.body)
+            self._company = known
         return self._company
+
+    def renew(self) -> None:
+        """Forget every answer and the company's words: what is here or what it means has been changed."""
+        self.findings.forget()
+        self._company = Company()
+        (self.workspace / "pages" / "company.json").unlink(missing_ok=True)
 
     async def choices(self) -> dict[str, list[str]]:
         """The values of each dimension, for the filters; none while they are being counted."""
-        answered = await self.findings.get("choices", {}, patience=0.8)
+        answered = await self.findings.get("choices", {}, patience=GLANCE)
         return {} if answered.kept is None else msgspec.json.decode(answered.kept.body, type=dict[str, list[str]])
 
     @cached_property
@@ -199,6 +210,14 @@ class House:
         }
         environment.globals |= {"wording": wording, "command": command}
         return environment
+
+
+def _write(file: Path, body: bytes) -> None:
+    """Write a small file whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(".tmp")
+    temporary.write_bytes(body)
+    temporary.replace(file)
 
 
 def house(request: Request) -> House:

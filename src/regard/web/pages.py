@@ -42,7 +42,8 @@ async def state(request: Request) -> Response:
     """The State of the Customer, live: chapters as letters have them, each arriving when it is ready."""
     catalogue = await house(request).catalogue()
     pulse, company = house(request).findings.pulse(), await house(request).company()
-    if not pulse.received or not (company.counts or pulse.unsettled):
+    emptied = not company.counts and not pulse.unsettled and company.position == pulse.position
+    if not pulse.received or emptied:
         return RedirectResponse("/sources", 303)
     seen = slices.read(request.query_params)
     planned = [*((c.heading, c.path, c.door) for c in catalogue.chapters), VOICES]

@@ -42,7 +42,7 @@ async def erase(request: Request) -> Response:
     here = house(request)
 
     def forgotten(_: Any) -> None:
-        here.findings.forget()
+        here.renew()
         uploads.forget(here.workspace)
 
     job = jobs.start(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
+from regard.errors import RegardError
 from regard.web import jobs, uploads
 from regard.web.forms import form_of
 from regard.web.frame import House, house, page, part
@@ -52,7 +53,12 @@ async def files(request: Request) -> Response:
 
 async def _mapping_page(request: Request, found: uploads.Upload, toml: str, status: int = 200) -> Response:
     paths = [str(p) for p in found.files]
-    told = msgspec.json.decode(await house(request).workers.call("recognise", {"files": paths, "toml": toml}))
+    try:
+        told = msgspec.json.decode(await house(request).workers.call("recognise", {"files": paths, "toml": toml}))
+    except RegardError as error:
+        # People know their file by its name; where it lies here is nobody's concern.
+        error.where = error.where.replace(f"{found.directory / 'files'}/", "")
+        raise
     return await page(
         request, "mapping.html", title="What these files are", room="sources", upload=found, told=told,
         status=422 if told["error"] else status,
@@ -77,12 +83,13 @@ async def edit(request: Request) -> Response:
     if form.get("do") != "import":
         return RedirectResponse(f"/sources/files/{found.id}#signals", 303)
     title = f"Importing {listed([p.name for p in found.files], most=3)}"
-    job = jobs.start(here, title, "bring", {"files": paths, "toml": toml}, back="/", finished=_noted(found))
+    job = jobs.start(here, title, "bring", {"files": paths, "toml": toml}, back="/", finished=_noted(here, found))
     return RedirectResponse(f"/sources/work/{job.id}", 303)
 
 
-def _noted(found: uploads.Upload) -> Any:
+def _noted(here: House, found: uploads.Upload) -> Any:
     def note(result: dict[str, Any]) -> None:
+        here.renew()
         if result.get("imported"):
             found.note(int(result["imported"]["batch"]))
             found.drop()
@@ -103,7 +110,7 @@ async def undo(request: Request) -> Response:
     batch, here = int(request.path_params["batch"]), house(request)
     job = jobs.start(
         here, f"Taking batch {batch} back", "undo", {"batch": batch}, back="/sources",
-        finished=lambda _: here.findings.forget(),
+        finished=lambda _: here.renew(),
     )  # fmt: skip
     return RedirectResponse(f"/sources/work/{job.id}", 303)
 

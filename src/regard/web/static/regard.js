@@ -18,12 +18,15 @@ async function fill(place) {
     if (reply.status === 401) { location.reload(); return; }
     if (reply.status !== 202) {
       const html = await reply.text();
-      const swap = () => { place.innerHTML = html; wire(place); };
-      place.removeAttribute("data-part");
-      place.removeAttribute("aria-busy");
+      const swap = () => {
+        place.innerHTML = html;
+        place.removeAttribute("data-part");
+        place.removeAttribute("aria-busy");
+        const name = $("[data-name]", place);
+        if (name) $("h1").textContent = name.dataset.name;
+        wire(place);
+      };
       if (document.startViewTransition && place.id === "answer" && !matchMedia("(prefers-reduced-motion: reduce)").matches) document.startViewTransition(swap); else swap();
-      const name = $("[data-name]", place);
-      if (name) $("h1").textContent = name.dataset.name;
       if (place.id === "answer") say("The answer has arrived.");
       return;
     }
