@@ -251,7 +251,7 @@ def declare_command(workspace: str | None, file: Path | None, *, as_json: bool, 
     """Show, propose or confirm what the company declares (company.toml)."""
     from regard.signals.declarations import Declarations
     from regard.signals.toml import written
-    from regard.signals.workspace import parse_declarations
+    from regard.signals.workspace import declarations_text, parse_declarations
     from regard.sources.declaring import propose
     from regard.terminal import follow
 
@@ -261,7 +261,7 @@ def declare_command(workspace: str | None, file: Path | None, *, as_json: bool, 
         if file and proposed:
             raise BadInput("Give either --proposed or --from, not both.", where="regard declare")
         if file:
-            declared = parse_declarations(file.read_text("utf-8"), where=str(file))
+            declared = parse_declarations(declarations_text(file), where=str(file))
         elif proposed or declared == Declarations():
             follow(settle(company), quiet=as_json)
             with company.connect() as (connection, _):

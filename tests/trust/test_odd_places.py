@@ -29,6 +29,16 @@ def test_a_workspace_that_is_a_file_is_refused(tmp_path, exports):
     assert path.read_text("utf-8") == "mine"
 
 
+def test_declarations_that_are_not_text_are_refused_by_byte(tmp_path, filled):
+    shop = filled.copy(tmp_path / "ws")
+    path = shop.root / "company.toml"
+    path.write_bytes(path.read_bytes()[:20] + b"\xff" + path.read_bytes()[20:])
+    error = _refused(shop.run("customers", "ledger"), 2)
+    assert "byte 21" in error["message"]
+    assert "company.toml" in error["where"]
+    _refused(shop.run("declare", "--from", path), 2)
+
+
 def test_a_workspace_inside_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("mine", "utf-8")
     _refused(Shop(tmp_path / "file" / "ws").run("ledger"), 1, 2)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow.compute as pc
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from regard.errors import UnknownName
 from regard.signals import settling
 from regard.signals.settling import Progress
 from regard.signals.shapes import FOLD, KNOWN
 from regard.signals.views import read
-from regard.store import backup, log, scrub
+from regard.store import backup, log, scrub, tables
 from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows
 from regard.store.state import now_text, read_meta, write_meta
 
@@ -98,7 +98,12 @@ def erase(workspace: Workspace, customer: str) -> Iterator[Progress]:
         Busy: Somebody else is settling or adding signals, too long.
     """
     yield from settling.settle(workspace)
-    person = find(workspace, customer)
+    try:
+        person = find(workspace, customer)
+    except UnknownName:
+        if was_erased(workspace, customer):
+            return  # interrupted, it was finished when the workspace was opened: running it again is no mistake
+        raise
     with settling.settling(workspace):
         with workspace.inbox.appending(), workspace.state.writing() as connection:
             stones = scrub.bury(connection, person.ids)
@@ -106,6 +111,19 @@ def erase(workspace: Workspace, customer: str) -> Iterator[Progress]:
             write_meta(connection, "position", str(log.position(connection) + 1))
         workspace.state.write_down("erase", json.dumps({"tombstones": stones}))
         yield from _forget(workspace)
+
+
+def was_erased(workspace: Workspace, customer: str) -> bool:
+    """Whether an id, as given to `find`, is that of a customer who was erased."""
+    key = workspace.state.get("tombstone_key")
+    named = {(space, customer) for space in ("person", "account", "anonymous")}
+    if ":" in customer:
+        space, _, id_ = customer.partition(":")
+        named.add((space, id_))
+    hashes = {scrub.tombstone(key, space, id_) for space, id_ in named}
+    with workspace.state.reading() as connection:
+        known = set(connection.execute(select(tables.tombstones.c.hash)).scalars())
+    return bool(known & hashes)
 
 
 def finish(workspace: Workspace) -> Iterator[Progress]:

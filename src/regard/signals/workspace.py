@@ -105,7 +105,7 @@ class Workspace:
         """
         path = self.root / DECLARATIONS
         newest = self._newest_declarations()
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = declarations_text(path) if path.exists() else ""
         if text and (newest is None or text != newest[1]):
             declared = parse_declarations(text, where=str(path))
             return self._confirm(text, by="company.toml"), declared
@@ -299,6 +299,19 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def declarations_text(path: Path) -> str:
+    """What a file of declarations says.
+
+    Raises:
+        BadInput: It is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        told = f"{path.name} is not UTF-8 text (byte {error.start + 1})."
+        raise BadInput(told, where=str(path), hint="Correct that place, or save it as UTF-8.") from error
 
 
 def parse_declarations(text: str, *, where: str) -> Declarations:
