@@ -176,24 +176,44 @@ voices AS (
   WHERE NOT s.is_now AND st.first_at <= s.occurred_at AND s.metric = $metric
   GROUP BY ALL
 )
+-- Uncut, a customer stands once at a place: counting them is enough; cut, the total needs them distinct.
+SELECT 'moment' AS section, place // 1000 AS stage_no, place % 1000 AS moment_no, CAST(NULL AS VARCHAR) AS slice, 'now' AS period, NULL AS metric,
+       count(customer) AS customers, CAST(sum(now) AS BIGINT) AS n, CAST(sum(failed_now) AS BIGINT) AS failed, CAST(sum(contacts_now) AS BIGINT) AS contacts,
+       count(customer) FILTER (WHERE failed_now > 0) AS troubled,
+       CAST(NULL AS BIGINT) AS customer, CAST(NULL AS DOUBLE) AS x, CAST(sum(failed_now * failed_now) AS DOUBLE) AS y
+FROM visits WHERE now > 0 AND NOT $by GROUP BY place
+UNION ALL
 SELECT 'moment' AS section, place // 1000 AS stage_no, place % 1000 AS moment_no, slice, 'now' AS period, NULL AS metric,
        count(DISTINCT customer) AS customers, CAST(sum(now) AS BIGINT) AS n, CAST(sum(failed_now) AS BIGINT) AS failed, CAST(sum(contacts_now) AS BIGINT) AS contacts,
        count(DISTINCT customer) FILTER (WHERE failed_now > 0) AS troubled,
        CAST(NULL AS BIGINT) AS customer, CAST(NULL AS DOUBLE) AS x, CAST(sum(failed_now * failed_now) AS DOUBLE) AS y
-FROM visits WHERE now > 0 GROUP BY GROUPING SETS ((place, slice), (place))
+FROM visits WHERE now > 0 AND $by GROUP BY GROUPING SETS ((place, slice), (place))
+UNION ALL
+SELECT 'moment', place // 1000, place % 1000, NULL, 'before', NULL, count(customer), CAST(sum(before) AS BIGINT),
+       CAST(sum(failed_before) AS BIGINT), CAST(sum(contacts_before) AS BIGINT), count(customer) FILTER (WHERE failed_before > 0),
+       NULL, NULL, NULL
+FROM visits_before WHERE NOT $by GROUP BY place
 UNION ALL
 SELECT 'moment', place // 1000, place % 1000, slice, 'before', NULL, count(DISTINCT customer), CAST(sum(before) AS BIGINT),
        CAST(sum(failed_before) AS BIGINT), CAST(sum(contacts_before) AS BIGINT), count(DISTINCT customer) FILTER (WHERE failed_before > 0),
        NULL, NULL, NULL
-FROM visits_before GROUP BY GROUPING SETS ((place, slice), (place))
+FROM visits_before WHERE $by GROUP BY GROUPING SETS ((place, slice), (place))
+UNION ALL
+SELECT 'stage', stage_no, NULL, NULL, 'now', NULL, count(customer), CAST(sum(now) AS BIGINT), CAST(sum(failed_now) AS BIGINT),
+       CAST(sum(contacts_now) AS BIGINT), count(customer) FILTER (WHERE failed_now > 0), NULL, NULL, NULL
+FROM stages WHERE now > 0 AND NOT $by GROUP BY stage_no
 UNION ALL
 SELECT 'stage', stage_no, NULL, slice, 'now', NULL, count(DISTINCT customer), CAST(sum(now) AS BIGINT), CAST(sum(failed_now) AS BIGINT),
        CAST(sum(contacts_now) AS BIGINT), count(DISTINCT customer) FILTER (WHERE failed_now > 0), NULL, NULL, NULL
-FROM stages WHERE now > 0 GROUP BY GROUPING SETS ((stage_no, slice), (stage_no))
+FROM stages WHERE now > 0 AND $by GROUP BY GROUPING SETS ((stage_no, slice), (stage_no))
+UNION ALL
+SELECT 'stage', stage_no, NULL, NULL, 'before', NULL, count(customer), CAST(sum(before) AS BIGINT), CAST(sum(failed_before) AS BIGINT),
+       CAST(sum(contacts_before) AS BIGINT), count(customer) FILTER (WHERE failed_before > 0), NULL, NULL, NULL
+FROM stages_before WHERE NOT $by GROUP BY stage_no
 UNION ALL
 SELECT 'stage', stage_no, NULL, slice, 'before', NULL, count(DISTINCT customer), CAST(sum(before) AS BIGINT), CAST(sum(failed_before) AS BIGINT),
        CAST(sum(contacts_before) AS BIGINT), count(DISTINCT customer) FILTER (WHERE failed_before > 0), NULL, NULL, NULL
-FROM stages_before GROUP BY GROUPING SETS ((stage_no, slice), (stage_no))
+FROM stages_before WHERE $by GROUP BY GROUPING SETS ((stage_no, slice), (stage_no))
 UNION ALL
 SELECT 'events', NULL, NULL, NULL, 'now', NULL, NULL, count(*), count(*) FILTER (WHERE customer IS NULL),
        (SELECT CAST(sum(events_now) AS BIGINT) FROM touched), NULL, NULL, NULL, NULL

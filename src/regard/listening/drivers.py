@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from regard.figures.figure import Figure
     from regard.statistics.estimates import Estimate
 
-MOST = 20_000
+MOST = 8_000
 ENOUGH = 300
 
 
@@ -328,6 +328,8 @@ def _cautions(ask: Ask, read: _Read, rows: tuple[DriverRow, ...]) -> tuple[Cauti
         and f"Fewer than {ENOUGH} answers in the period: those of the period compared with are included.",
         "sampled": read.total > MOST
         and f"A fixed sample of {number(MOST)} of {number(read.total)} answers is weighed.",
+        "mood": any(r.family == "part" for r in rows)
+        and "Parts scored in one breath share the mood of who scores: one counts only beyond the weakest of them.",
         "moves_together": blurred and f"Hard to tell from others that move with them: {listed(blurred, most=3)}.",
         "weighted": read.weighted
         and "Answers are weighted to stand for everybody, in effects and shares, too; plain means are beside them.",

@@ -22,14 +22,16 @@ named AS (
     ) AS e
     JOIN moments AS m ON m.kind = 'event' AND (e.name = m.name OR (m.prefix AND starts_with(e.name, m.name)))
 ),
+numbered AS (SELECT *, row_number() OVER () AS no FROM named),
 lived AS (
-    SELECT DISTINCT customer, CAST(occurred_at AS DATE) AS day, name
-    FROM events_whole
-    WHERE occurred_at >= $first AND occurred_at < $until AND customer IN (SELECT customer FROM picked)
-      AND name IN (SELECT name FROM named)
+    SELECT DISTINCT p.id, n.no
+    FROM events_whole AS e
+    JOIN numbered AS n ON n.name = e.name
+    JOIN picked AS p ON p.customer = e.customer
+    WHERE e.occurred_at >= $first AND e.occurred_at < $until
+      AND CAST(e.occurred_at AS DATE) < CAST(p.at AS DATE)
+      AND CAST(e.occurred_at AS DATE) >= CAST(p.at AS DATE) - $days
 )
-SELECT DISTINCT p.id, n.stage, n.moment, n.name
-FROM picked AS p
-JOIN lived AS d ON d.customer = p.customer AND d.day < CAST(p.at AS DATE) AND d.day >= CAST(p.at AS DATE) - $days
-JOIN named AS n ON n.name = d.name
-ORDER BY p.id, n.stage, n.moment, n.name
+SELECT l.id, n.stage, n.moment, n.name
+FROM lived AS l JOIN numbered AS n ON n.no = l.no
+ORDER BY l.id, n.stage, n.moment, n.name

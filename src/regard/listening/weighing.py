@@ -9,7 +9,7 @@ import numpy as np
 
 from regard.statistics.asymmetry import penalty_reward
 from regard.statistics.comparisons import benjamini_hochberg, holm
-from regard.statistics.estimates import around, refusal
+from regard.statistics.estimates import around, refusal, two_sided
 from regard.statistics.importance import key_drivers
 from regard.wording import percent
 
@@ -30,7 +30,9 @@ MOST_USED = 8
 """Features used that are weighed at most: they move together, and crowd out what the company did."""
 TWINS = 0.95
 CLAIMED = 0.05
-REPLICATES = 120
+REPLICATES = (120, 60)
+"""Bootstrap replicates up to `MANY` answers and above: what they measure is then small, and known well enough."""
+MANY = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +105,7 @@ def weigh(
     names = (*(f.name for f in usable), *(f"applied:{i}" for i in range(len(applied))))
     found = key_drivers(
         np.column_stack([*(_filled(f) for f in usable), *applied]), score, names, clusters=customer,
-        weights=weights, replicates=REPLICATES, fillings_made=3, least_per_driver=8, seed=seed,
+        weights=weights, replicates=REPLICATES[len(score) > MANY], fillings_made=3, least_per_driver=8, seed=seed,
     )  # fmt: skip
     if found.refused:
         return Family(weighed=(), explained=found.explained, left_out=tuple(left))
@@ -134,6 +136,8 @@ def _family(
     groups = {n: tuple(titles[m] for m in g if m != n and m in titles) for g in found.groups for n in g}
     effects = {d.name: _effect(facts[d.name], d, sides[d.name]) for d in drivers}
     p = [effects[d.name].p for d in drivers]
+    if all(facts[d.name].family == "part" for d in drivers):
+        p = _beyond_mood([effects[d.name] for d in drivers])
     q, strict = benjamini_hochberg(p), holm(p)
     weighed = tuple(
         Weighed(
@@ -145,6 +149,25 @@ def _family(
     )  # fmt: skip
     lost = [(titles.get(name, name), why) for name, why in found.left_out]
     return Family(weighed=weighed, explained=found.explained, left_out=tuple(left + lost))
+
+
+def _beyond_mood(effects: list[Estimate]) -> list[float]:
+    """p-values of parts scored in one breath: beyond zero, and beyond the part that matters least.
+
+    Who is in a bad mood scores everything low, what does not matter, too (Thorndike's halo). What the weakest of three
+    or more parts seems to cost is taken for that mood: a part counts only by what it costs more. This may hide a part
+    that is as weak as the weakest; it does not make one up.
+    """
+    size = [abs(e.value) for e in effects]
+    if len(effects) < 3:
+        return [e.p for e in effects]
+    least = min(range(len(effects)), key=size.__getitem__)
+    found = []
+    for i, effect in enumerate(effects):
+        error = float(np.hypot(effect.error, effects[least].error))
+        more = two_sided((size[i] - size[least]) / error, effect.freedom) if error > 0 else 0.0
+        found.append(1.0 if i == least else max(effect.p, more))
+    return found
 
 
 def _effect(fact: Fact, driver: Driver, sides: Asymmetry) -> Estimate:

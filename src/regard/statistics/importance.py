@@ -112,9 +112,10 @@ def key_drivers(
 
     Shares: all subsets up to 14 drivers (`shares.lmg`), Johnson's weights above. On any sample they are too large, for
     noise explains something, too: the sum is brought down by what the robust covariance says it does (with equal
-    variances the adjusted R² of Wherry 1931), each share by its own excess over bootstrap samples (Efron and Tibshirani
-    1993, ch. 10). Intervals by cluster bootstrap on Fisher's scale; they do not hold for a share of true zero (a share is
-    never negative): judge by `key`, not by them. Effects: least squares with HC3 or cluster-robust errors. Assumes a linear mean and independent clusters.
+    variances the adjusted R² of Wherry 1931), each share by its own excess over bootstrap samples (Efron and
+    Tibshirani 1993, ch. 10). Intervals by cluster bootstrap on Fisher's scale; they do not hold for a share of true
+    zero (a share is never negative): judge by `key`, not by them.
+    Effects: least squares with HC3 or cluster-robust errors. Assumes a linear mean and independent clusters.
     Thin evidence: fewer than `least_per_driver` customers per driver plus 20, refused; drivers that do not vary or are
     answered in less than a tenth of the rows are left out and named.
 
@@ -327,7 +328,7 @@ def _shares(filled: list[Floats], table: _Table, replicates: int, seed: int) -> 
     for z in filled:
         away = z - np.average(z, axis=0, weights=w)
         sums = np.column_stack([np.bincount(block, w * away[:, j], minlength=k) for j in range(z.shape[1])])
-        cross = np.array([np.bincount(block, w * a * b, minlength=k) for a in away.T for b in away.T]).T
+        cross = _crossed(away, w, block, k)
         times = draws(k, -(-replicates // len(filled)), rng)
         counts = (times @ size)[:, None]
         middle = times @ sums / counts
@@ -336,6 +337,19 @@ def _shares(filled: list[Floats], table: _Table, replicates: int, seed: int) -> 
         observed.append(shares(as_correlation((away * w[:, None]).T @ away), table.sizes))
         replicated.append(shares(as_correlation(covariance), table.sizes))
     return np.mean(observed, axis=0), np.concatenate(replicated)
+
+
+def _crossed(away: Floats, w: Floats, block: Whole, k: int) -> Floats:
+    """Cross products of the columns summed within each block: shape (blocks, columns squared)."""
+    order = np.argsort(block, kind="stable")
+    rows, weighed = away[order], (away * w[:, None])[order]
+    ends = np.cumsum(np.bincount(block, minlength=k))
+    found = np.empty((k, away.shape[1] ** 2))
+    start = 0
+    for b, end in enumerate(ends):
+        found[b] = (weighed[start:end].T @ rows[start:end]).ravel()
+        start = end
+    return found
 
 
 def _freed(observed: Floats, replicated: Floats, chance: float) -> Floats:
