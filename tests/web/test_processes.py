@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from regard.web.pulse import pulse
+from regard.web.workers import Workers
 
 
 def children(pid):
@@ -61,6 +64,24 @@ def test_a_killed_worker_is_replaced_and_the_person_gets_an_answer(own, company)
         os.kill(pid, signal.SIGKILL)
 
     assert served.answer("/listening/scores?period=1y").status_code == 200
+
+
+def test_a_call_given_up_twice_leaves_no_worker_that_two_read_from(tmp_path):
+    # Seen in use: a page left while its worker was still starting; every question after it broke.
+    async def scenario():
+        workers = Workers(tmp_path / "w", most=1)
+        asked = asyncio.create_task(workers.call("company"))
+        await asyncio.sleep(0.2)
+        for _ in range(2):
+            asked.cancel()
+            await asyncio.sleep(0.05)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asked
+        found = [await workers.call("company"), await workers.call("company")]
+        await workers.close()
+        return found
+
+    assert all(b'"position":0' in body for body in asyncio.run(scenario()))
 
 
 def test_a_killed_pages_process_is_started_again_on_the_same_port(own):

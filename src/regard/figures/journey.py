@@ -104,15 +104,17 @@ def _across(sheet: Sheet, stages: Sequence[StageMark]) -> None:
     pitch = sheet.width / len(stages)
     heights = [max(tall * s.volume / most, 4.0) for s in stages]
     foot = top + max(h + (_TURN if s.drop > 0 else 0) for h, s in zip(heights, stages, strict=True))
+    more = 15 * (max(len(_drop_lines(s, pitch)) for s in stages) - 1)
     for i, stage in enumerate(stages):
         x = pitch * i
         sheet.open_mark(stage.link, stage.told, key=stage.label)
-        sheet.hit(x, 0, pitch - gap, foot + 66)
+        sheet.hit(x, 0, pitch - gap, foot + 66 + more)
         sheet.text(x, 14, fitted(stage.label, pitch - 12, 13.5, strong=True), "strong row")
         _segment(sheet, stage, (x, x + pitch - gap), top, heights[i])
         _figures(sheet, stage, x, foot + 24, pitch)
+        _dots(sheet, stage, x, foot + 55 + more, pitch - 14)
         sheet.close_mark(stage.link)
-    sheet.height = foot + 62
+    sheet.height = foot + 62 + more
 
 
 _TURN = 20.0
@@ -153,9 +155,12 @@ def _figures(sheet: Sheet, stage: StageMark, x: float, y: float, pitch: float) -
     if stage.word and stage.score_text:
         at = x + text_width(score, 17, strong=True) + 7
         sheet.text(at, y, fitted(stage.word, x + pitch - at - 4, 12), f"{stage.text_look} label strong")
-    if stage.drop_text:
-        sheet.text(x, y + 17, fitted(stage.drop_text, pitch - 8, 12), "soft label")
-    _dots(sheet, stage, x, y + 31, pitch - 14)
+    for i, line in enumerate(_drop_lines(stage, pitch)):
+        sheet.text(x, y + 17 + 15 * i, line, "soft label")
+
+
+def _drop_lines(stage: StageMark, pitch: float) -> list[str]:
+    return wrapped(stage.drop_text, pitch - 8, 12)
 
 
 def _dots(sheet: Sheet, stage: StageMark, x: float, y: float, room: float) -> None:

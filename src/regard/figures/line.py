@@ -203,6 +203,9 @@ def _marks(sheet: Sheet, frame: _Frame) -> None:
             sheet.circle(x, y, 4.5, "accent")
             for j, line in enumerate(wrapped(frame.write(point.value or 0.0), 90, 17, lines=1)):
                 sheet.text(x + 11, y + 6 + 18 * j, line, "large strong")
+            # The last step is not the whole period: it says which one it is.
+            if len(known) > 1 and text_width(point.label, 12) <= sheet.width - x - 11:
+                sheet.text(x + 11, y + 22, point.label, "soft label")
         elif not crowded:
             sheet.circle(x, y, 2.4, "accent")
         sheet.close_mark(point.link)

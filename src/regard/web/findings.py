@@ -147,7 +147,8 @@ class Findings:
             while not call.done():
                 await asyncio.wait({call}, timeout=0.5)
                 running = self._running.get(key)
-                if running is not None and time.monotonic() - running.wanted > GRACE:
+                unwanted = running is not None and time.monotonic() - running.wanted > GRACE
+                if unwanted and not call.cancelling():
                     call.cancel()
             body = call.result()
         finally:

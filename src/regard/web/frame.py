@@ -50,7 +50,7 @@ ROOM_WORDS = {
     "reliability": "Whether the service works, as customers meet it.",
     "leadership": "What we do about it, and whether it works.",
 }
-MOST_KINDS = 4
+MOST_KINDS, NOUNS = 4, {"telemetry": "reading", "answer": "survey answer"}
 FIRST, GLANCE, AT_ONCE = 8.0, 0.5, 0.05
 """Seconds a page waits for the company's words: when none are known yet, and when those of last time are."""
 LOOKS = {"theme": ("light", "dark"), "density": ("calm", "dense")}
@@ -89,7 +89,7 @@ class Company(msgspec.Struct, kw_only=True):
     @property
     def brought(self) -> str:
         """What is here, in words: 8,365 orders, 8,225 reviews and 2 more kinds."""
-        said = [wording.count(n, kind) for kind, n in self.counts.items()]
+        said = [wording.count(n, NOUNS.get(kind, kind)) for kind, n in self.counts.items()]
         left = len(said) - MOST_KINDS
         return wording.listed([*said[:MOST_KINDS], wording.count(left, "more kind")] if left > 1 else said)
 

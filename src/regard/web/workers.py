@@ -76,7 +76,13 @@ class Child:
         try:
             return await self._answer(call.id, progress)
         except asyncio.CancelledError:
-            await asyncio.shield(self._cancel(call.id))
+            stopping = asyncio.ensure_future(self._cancel(call.id))
+            try:
+                await asyncio.shield(stopping)
+            except asyncio.CancelledError:
+                # Given up a second time while it stops: its pipe is still being read, so nobody else may use it.
+                self.kill()
+                stopping.cancel()
             raise
 
     async def _answer(self, number: int, progress: Callable[[Any], None] | None) -> bytes:
@@ -117,7 +123,7 @@ class Child:
             if size > LARGEST:
                 raise ConnectionError("A frame from the worker has no believable length.")
             return msgspec.json.decode(await self.process.stdout.readexactly(size), type=Reply)
-        except (asyncio.IncompleteReadError, msgspec.DecodeError) as error:
+        except (asyncio.IncompleteReadError, msgspec.DecodeError, RuntimeError) as error:
             raise ConnectionError("The worker has gone.") from error
 
     def kill(self) -> None:
