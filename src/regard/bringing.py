@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from regard.errors import BadInput
+from regard.errors import BadInput, RegardError
 from regard.keeping import JSON, WORKSPACE, opened, outcome_line, say, settle
 from regard.wording import count, duration, number
 
@@ -213,8 +214,16 @@ def _import(company: Workspace, files: tuple[Path, ...], chosen: Any, *, quiet: 
     events = run_import(
         company.inbox, files, chosen, rejects=rejects, temporary=temporary, memory=company.settings.memory
     )
-    imported: Imported = follow(_steps(events), quiet=quiet)
-    follow(settle(company), quiet=quiet)
+    try:
+        imported: Imported = follow(_steps(events), quiet=quiet)
+        follow(settle(company), quiet=quiet)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise
+        hint = "Make room and run it again: what was acknowledged is kept, and rows stored already add nothing."
+        raise RegardError(
+            "There is no room left where the workspace is.", where=str(company.root), hint=hint
+        ) from error
     return imported
 
 

@@ -87,6 +87,19 @@ def test_a_mapping_that_cannot_be_kept_stops_before_anything_is_imported(run, wr
     assert "Nothing was imported" in error.hint
 
 
+def test_a_full_disk_is_said_and_the_import_can_be_run_again(run, written, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    file = written("orders.csv", ORDERS)
+    with monkeypatch.context() as patched:
+        patched.setattr("regard.store.inbox.Batch.append", full)
+        error = run(file, "--yes", expect=1)
+
+    assert "no room left" in error.message
+    assert json.loads(run(file, "--yes", "--json"))["stored"] == 120
+
+
 def test_days_to_come_and_the_first_day_of_clocks_are_said(run, written):
     rows = "a,c,9999-12-30,5.00,x\nb,c,1970-01-01,5.00,x\n"
 

@@ -199,3 +199,57 @@ def test_public_data_becomes_what_it_is(data):
     found = {name: only(plan_import(data(name))).kind for name in expected}
 
     assert found == expected
+
+
+def test_a_total_holds_the_freight_already(written):
+    file = written(
+        "shop.csv",
+        table(
+            "Id,Email,Created at,Shipping,Total",
+            lambda i: f"{i},a{i % 7}@x.org,2024-05-{i % 28 + 1:02d},5.00,{i + 5}.00",
+        ),
+    )
+
+    assert only(plan_import([file])).columns["amount"] == "Total"
+
+
+def test_a_score_on_a_ticket_is_an_answer_about_it(bring, written):
+    file = written(
+        "tickets.csv",
+        table(
+            "Ticket ID,Requester id,Created at,Subject,CSAT score",
+            lambda i: f"t{i},u{i % 9},2024-05-{i % 28 + 1:02d},Where is it,{i % 5 + 1 if i % 2 else ''}",
+        ),
+    )
+
+    done, intake = bring(plan_import([file]).toml, file)
+
+    assert done.kinds == {"contact": 60, "answer": 30}
+    assert {(r["metric"], r["scale_max"]) for r in intake.rows("answer")} == {("csat", 5.0)}
+    assert intake.rows("answer")[0]["about"] == "t1"
+
+
+def test_customers_beside_their_orders_bring_names(bring, written):
+    orders = written(
+        "orders.csv",
+        table("order_id,customer_id,ordered_at,total", lambda i: f"o{i},c{i % 9},2024-05-{i % 28 + 1:02d},5.00"),
+    )
+    customers = written("customers.csv", table("customer_id,name,email", lambda i: f"c{i},Ann {i},a{i}@x.org", 9))
+
+    _, intake = bring(plan_import([orders, customers]).toml, orders, customers)
+
+    assert {(r["person"], r["name"], r["email"]) for r in intake.rows("profile")} == {
+        (f"c{i}", f"Ann {i}", f"a{i}@x.org") for i in range(9)
+    }
+
+
+def test_of_two_headings_for_the_same_the_filled_one_is_taken(written):
+    file = written(
+        "answers.csv",
+        table(
+            "Respondent ID,Collector ID,Start Date,End Date,Email Address,Custom Data 1,How satisfied are you?",
+            lambda i: f"9{i},44,2024-05-01,2024-05-02,a{i}@x.org,,{i % 5 + 1}",
+        ),
+    )
+
+    assert only(plan_import([file])).columns["person"] == "Email Address"

@@ -114,8 +114,8 @@ def drafts_of(table: Table) -> list[Draft]:
     promise = _promise(draft, table)
     if promise is not None:
         drafts.append(promise)
-    profile = _profile_beside(draft, table)
-    return [*drafts, profile] if profile is not None else drafts
+    beside = (_rating_beside(draft, table), _profile_beside(draft, table))
+    return [*drafts, *(b for b in beside if b is not None)]
 
 
 def _kind(table: Table) -> str:
@@ -257,7 +257,7 @@ def _contact(draft: Draft, table: Table) -> None:
 
 def _order(draft: Draft, table: Table) -> None:
     amount, freight = table.find("amount", own=True), table.find("freight", own=True)
-    if amount is not None and freight is not None:
+    if amount is not None and freight is not None and not re.search(r"\b(total|gesamt|paid)\b", plain(amount[0])):
         both = (amount[0], freight[0])
         draft.put("amount", Expression(sum=both), "what the customer paid: the price and its freight", columns=both)
     elif amount is not None:
@@ -454,14 +454,42 @@ def _withdrawn(promise: Draft, table: Table) -> None:
         )
 
 
+def _rating_beside(draft: Draft, table: Table) -> Draft | None:
+    """What the customer gave the help they got, where a ticket carries it."""
+    scores = [c for c in table.own if c.name not in draft.used and is_score(c) and metric_of(c)]
+    if draft.kind != "contact" or len(scores) != 1 or "key" not in draft.columns:
+        return None
+    answer = Draft(kind="answer")
+    for target in ("key", "occurred_at", "person", "account"):
+        if target in draft.columns:
+            answer.put(target, draft.columns[target], draft.why[target])
+    answer.put("about", draft.columns["key"], "the contact that was rated")
+    answer.put("survey", Expression(value=scores[0].name), "the name of the column")
+    metric = metric_of(scores[0])
+    metric = "csat" if metric == "stars" else metric
+    answer.put("score", scores[0].name, "a score on a scale")
+    answer.put("metric", Expression(value=metric), f"{scores[0].name}, a score of the contact")
+    answer.scale = scale_of(scores[0], metric)
+    return answer
+
+
 def _profile_beside(draft: Draft, table: Table) -> Draft | None:
     """What is known of the person, where joined customers bring labels."""
     labels = [n for n in draft.labels if n.startswith(tuple(f"{p}." for p in table.profiles))] if table.profiles else []
-    if not labels or draft.kind == "profile" or "person" not in draft.columns:
+    known = {
+        role: (f"{other.name}.{found[0]}", found[1].why)
+        for other in table.joined
+        if other.name in table.profiles
+        for role in ("name", "email")
+        if (found := other.find(role, own=True)) is not None
+    }
+    if not (labels or known) or draft.kind == "profile" or "person" not in draft.columns:
         return None
     profile = Draft(kind="profile")
     for target in ("person", "occurred_at"):
         if target in draft.columns:
             profile.put(target, draft.columns[target], draft.why[target])
+    for target, (source, why) in known.items():
+        profile.put(target, source, why)
     profile.labels = labels
     return profile

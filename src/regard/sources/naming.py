@@ -88,7 +88,12 @@ _RULES: tuple[tuple[str, str, str, float], ...] = (
     ("review id", rf"(review|response|answer|survey response)( ({_ID}))", "id", 0.85),
     ("item id", r"(.* )?(order )?(item|line|position)( (id|no|number))", "id whole", 0.8),
     ("id", rf"({_ID}|index|row)( number)?", "id", 0.6),
-    ("quantity", r"(quantity|qty|units|menge|anzahl|quantidade|cantidad|quantite|n cds|items|count)", "number", 0.85),
+    (
+        "quantity",
+        r"(line ?item |item |order )?(quantity|qty|units|menge|anzahl|quantidade|cantidad|quantite|n cds|items|count)",
+        "number",
+        0.85,
+    ),
     (
         "freight",
         r"(.* )?(freight|shipping|versand|frete|envio|livraison|delivery fee|delivery cost)( (value|cost|amount|fee))?",

@@ -115,7 +115,7 @@ def _same_shape(files: Sequence[Detected]) -> list[list[Detected]]:
 
 
 def _source_name(files: Sequence[Detected]) -> str:
-    directory = Path(files[0].path).parent.name
+    directory = Path(files[0].path).resolve().parent.name
     name = undated(stem(files[0])) if len(files) == 1 or not directory else directory
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-").lower() or "files"
 
@@ -123,7 +123,7 @@ def _source_name(files: Sequence[Detected]) -> str:
 def _known(shape: Shape, files: Sequence[Detected], name: str) -> Proposal | None:
     """The mapping of a known export."""
     found = files[0]
-    fitting = Fitting(found.names)
+    fitting = Fitting(found.names, empty={c.name for c in found.columns if c.holds == "empty"})
     signals = [fitted for signal in shape.signals if (fitted := fitting.signal(signal)) is not None]
     if shape.questions:
         ignored = {plain(i) for i in shape.ignored}

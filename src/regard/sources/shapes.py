@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import msgspec
 
 from regard.sources.exports import SHAPES, Shape
@@ -11,27 +13,34 @@ from regard.sources.naming import plain
 
 def recognise(names: tuple[str, ...]) -> Shape | None:
     """The known export with these headings, or None."""
-    have = {plain(name) or name for name in names}
+    have = set(_headings(names))
     for shape in SHAPES:
         if all(_find(needed, have) for needed in shape.signature):
             return shape
     return None
 
 
-def _find(alternatives: str, have: set[str]) -> str:
+def _headings(names: tuple[str, ...]) -> dict[str, str]:
+    """Each heading by its plain name; of times, also without the zone some tools write behind it."""
+    bare = {plain(name) or name: name for name in reversed(names)}
+    return {p.removesuffix(" utc"): name for p, name in bare.items()} | bare
+
+
+def _find(alternatives: str, have: Container[str]) -> str:
     return next((p for a in alternatives.split("|") if (p := plain(a) or a) in have), "")
 
 
 class Fitting:
     """Fits a known export's signals to the headings a file has: alternatives chosen, what is missing left out."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._by_plain = {(plain(name) or name): name for name in reversed(names)}
+    def __init__(self, names: tuple[str, ...], *, empty: Container[str] = ()) -> None:
+        self._by_plain = _headings(names)
+        self._filled = {p: name for p, name in self._by_plain.items() if name not in empty}
         self.used: set[str] = set()
 
     def heading(self, alternatives: str) -> str | None:
-        """The heading of the file for `a|b`, or None."""
-        found = _find(alternatives, set(self._by_plain))
+        """The heading of the file for `a|b`, one that is filled before one that is not; or None."""
+        found = _find(alternatives, self._filled) or _find(alternatives, self._by_plain)
         if not found:
             return None
         self.used.add(self._by_plain[found])
