@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import shutil
+import subprocess
+import sys
 from datetime import datetime
 
 import pytest
@@ -82,3 +84,32 @@ def test_an_erased_person_is_nowhere_in_the_directory(tmp_path, filled, exports,
     assert shop.run("verify").code == 0
     assert shop.left_over() == []
     record_property("found", f"0 mentions in every file after {exports.canary_rows} rows were erased")
+
+
+READER = """
+import sys, regard
+with regard.open(sys.argv[1]) as company:
+    company.view
+    print("reading", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.promise("erasure")
+@pytest.mark.parametrize("end", ["closed", "killed"])
+def test_what_a_reader_still_held_goes_with_it(tmp_path, filled, end):
+    shop = filled.copy(tmp_path / "ws")
+    with subprocess.Popen(
+        [sys.executable, "-c", READER, shop.root], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        assert reader.stdout.readline() == "reading\n"
+        shop.done("erase", CANARY, "--yes")
+        assert {m.split("/")[0] for m in mentions(shop.root, SECRETS)} <= {"lake"}  # the reader may finish its answer
+        if end == "killed":
+            reader.kill()
+        else:
+            reader.stdin.write("\n")
+    if end == "killed":
+        shop.done("ledger")  # whoever opens the workspace next
+    assert mentions(shop.root, SECRETS) == []
+    assert shop.left_over() == []

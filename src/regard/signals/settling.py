@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from regard.errors import Busy
 from regard.signals import derived, identity
 from regard.signals.plans import FORMAT, Plan, make_plan
 from regard.signals.shapes import FOLD, SETTLED
@@ -83,6 +84,17 @@ def settle_held(workspace: Workspace) -> Iterator[Progress]:
     with connect(memory=given.memory, threads=given.threads, spill=workspace.spill()) as connection:
         yield from Settlement(workspace, plan, connection).run()
     workspace.lake.collect()
+
+
+def tidy(workspace: Workspace) -> None:
+    """Remove what only readers that are gone still held: rows of somebody who was erased go with their last reader."""
+    if not workspace.lake.outdated():
+        return
+    try:
+        with settling(workspace, wait=0):
+            workspace.lake.collect()
+    except Busy:
+        return  # whoever settles now collects, too
 
 
 def rebuild(workspace: Workspace) -> Iterator[Progress]:

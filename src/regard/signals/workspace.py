@@ -77,6 +77,7 @@ class Workspace:
             raise damage
         for _ in erasure.finish(found):
             pass
+        settling.tidy(found)
         return found
 
     def close(self) -> None:
@@ -284,13 +285,18 @@ class Reader:
                 pass
             lease, generation = self._workspace.lake.lease()
         make_views(self.connection, self._workspace.lake, generation)
-        self._workspace.lake.release(self._lease)
+        self._give_back()
         self._lease, self._generation, self._made = lease, generation, True
         return True
 
+    def _give_back(self) -> None:
+        if self._lease:
+            self._workspace.lake.release(self._lease)
+            settling.tidy(self._workspace)
+
     def close(self) -> None:
         """Give the lease back."""
-        self._workspace.lake.release(self._lease)
+        self._give_back()
         self._lease = 0
         self.connection.close()
 

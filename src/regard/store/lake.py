@@ -159,6 +159,11 @@ class Lake:
             with self.state.writing() as connection:
                 connection.execute(delete(tables.leases).where(tables.leases.c.id == lease))
 
+    def outdated(self) -> bool:
+        """Whether older generations are still kept: for a reader, or for one that is gone."""
+        with self.state.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(tables.generations)).scalar() or 0) > 1
+
     def collect(self) -> int:
         """Remove generations nobody holds (the newest stays) and files no generation lists.
 
