@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install dev demo test lint bench docs trust clean
+.PHONY: help install dev demo test lint bench calibrate docs trust clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ bench: dev  ## re-measure every published figure
 trust: dev  ## every promise of RELIABILITY.md, checked in full
 	@REGARD_TRUST=full REGARD_TRUST_RESULTS=tests/trust/results.json $(BIN)/python -m pytest tests/trust; code=$$?; \
 	  $(BIN)/python tests/trust/told.py tests/trust/results.json && exit $$code
+
+calibrate: dev  ## re-measure how often intervals hold and alarms are false, into docs/calibration.md
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/calibration/truths.py > docs/calibration.md.new && mv docs/calibration.md.new docs/calibration.md
 
 docs: dev  ## write the reference from the code
 	@$(BIN)/python -m docs.build

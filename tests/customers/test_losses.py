@@ -44,6 +44,17 @@ def ask(view, *, given=None, **arguments):
     return answer(find("customers/losses"), view=view, given=Given(**(given or Q3)), arguments=arguments)
 
 
+def test_where_no_currency_is_declared_money_is_in_the_one_the_log_uses(view_of):
+    """Two orders in BRL, one in USD: reais, and the dollars left out and said, not added to them."""
+    given = [line("1", 1, 30, "A", currency="BRL"), line("2", 1, 50, "A", currency="BRL"), line("3", 1, 7, "A", currency="USD")]
+
+    found = ask(view_of(order=given, review=[rated("1", 1), rated("2", 5), rated("3", 1)]))
+
+    assert (found.currency, found.low_value) == ("BRL", 30)
+    assert found.answer.startswith("R$")
+    assert "value_unknown" in {c.code for c in found.cautions}
+
+
 def test_the_value_of_low_orders_by_seller_is_the_plain_sum(view_of):
     """Order 1 (A 30, B 20) scored 1; order 2 (A 50) scored 5; order 3 (B 10) not scored; 4 (A 7): first 1, then 4."""
     view = view_of(

@@ -1,6 +1,7 @@
 """Scores: exact rules, intervals, changes, and when there is no number."""
 
 import csv
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -92,6 +93,32 @@ def test_ten_customers_who_answer_ten_times_each_are_ten_customers_not_a_hundred
     assert many.evidence.customers == 10
     assert many.effective == pytest.approx(9, rel=0.05)
     assert many.interval.high > 2.5 * once.interval.high
+
+
+def test_customers_are_counted_once_and_answers_of_nobody_known_beside_them(view_of):
+    """40 answers: 30 customers, five of them twice, and five answers without any id."""
+    given = answers([9] * 30) + answers([3] * 5, at="2026-11-01T10:00:00") + answers([7] * 5, at="2026-11-02T10:00:00", person=None)
+
+    found = ask(view_of(answer=given))
+
+    assert found.n == 40
+    assert found.evidence.customers == found.rows[0].customers == 30
+    assert "35 answers from 30 customers, 5 from nobody known" in found.facts
+
+
+def test_the_parts_of_a_change_add_up_as_they_are_written(view_of):
+    """NPS 20 with 60/40 becomes 44.4: the change in the sentence is the sum of its two parts, to the digit shown."""
+    declared = Declarations(dimensions=(Dimension(name="region", of="signal"),))
+    now = answers([9] * 40 + [3] * 14, labels={"region": "N"}) + answers([9] * 25 + [3] * 11, prefix="q", labels={"region": "S"})
+    then = answers([9] * 30 + [3] * 13, at="2026-07-05T10:00:00", prefix="x", labels={"region": "N"})
+    then += answers([9] * 21 + [3] * 23, at="2026-07-05T10:00:00", prefix="y", labels={"region": "S"})
+
+    found = ask(view_of(answer=now + then, declarations=declared))
+
+    told = next(f for f in found.facts if "from what they answered" in f)
+    numbers = [float(x.replace("\u2212", "-").replace("+", "")) for x in re.findall(r"(?<![\w.])[+\u2212][\d.]+", told.split("(by")[0])]
+    assert len(numbers) in {3, 5}
+    assert numbers[0] == pytest.approx(numbers[-2] + numbers[-1], abs=0.051)
 
 
 def test_weighted_and_unweighted_scores_stand_side_by_side(view_of):

@@ -1,0 +1,576 @@
+"""Made-up truths against which the questions' own estimators are measured: how often right, how often a false alarm.
+
+Every case draws one sample from a known truth and says 1 or 0: the interval held, the alarm rang, the driver was found.
+`python tests/calibration/truths.py [runs]` measures all of them and prints docs/calibration.md; the tests run the same
+cases with few runs. Cases of kind "breaks" break an assumption on purpose: their number is no target but a warning.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from regard.customers.losses import CLAIMED
+from regard.journey.map import dropped
+from regard.listening import compared, counted, verdicts, weighing
+from regard.listening.facts import Fact, yes_or_no
+from regard.listening.frequency import Active, Counts, within
+from regard.listening.rules import classes, rule_of, values
+from regard.statistics import changes, durations, excess
+from regard.statistics.importance import key_drivers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.random import Generator
+
+CASES: list[Case] = []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One truth and what is measured on it.
+
+    Attributes:
+        name: Stable name.
+        room: Question whose estimator is measured.
+        method: The estimator.
+        truth: What was drawn.
+        kind: covers (interval holds nominally often), alarms (rings at most nominally often), finds (as often as
+            possible; nominal is the least), breaks (an assumption is broken; nominal is what would hold if it were not).
+        nominal: What is promised.
+        runs: Runs of the big measurement.
+        once: One run.
+    """
+
+    name: str
+    room: str
+    method: str
+    truth: str
+    kind: Literal["covers", "alarms", "finds", "breaks"]
+    nominal: float
+    runs: int
+    once: Callable[[Generator], float]
+
+    def measured(self, runs: int, seed: int = 1) -> float:
+        """Mean over runs."""
+        rng = np.random.default_rng(seed)
+        return float(np.mean([self.once(rng) for _ in range(runs)]))
+
+    def stands(self, achieved: float, runs: int) -> bool:
+        """Whether the number is what was promised, within three Monte Carlo standard errors and two points of slack."""
+        slack = 3 * math.sqrt(self.nominal * (1 - self.nominal) / runs)
+        if self.kind == "covers":
+            return achieved >= self.nominal - slack - 0.02
+        return achieved <= self.nominal + slack if self.kind == "alarms" else achieved >= self.nominal - slack
+
+
+def case(**about) -> Callable[[Callable[[Generator], float]], Callable[[Generator], float]]:
+    def keep(once: Callable[[Generator], float]) -> Callable[[Generator], float]:
+        CASES.append(Case(name=once.__name__, once=once, **{"nominal": 0.95, "runs": 2000} | about))
+        return once
+
+    return keep
+
+
+def answers(metric: str, score, who, *, slices=None, weight=None) -> counted.Answers:
+    """Answers as the questions read them."""
+    rule, n = rule_of(metric), len(score)
+    score = np.asarray(score, float)
+    ends = np.full(n, np.nan)
+    group = classes(rule, score, ends, ends)
+    nothing = np.zeros(n, np.int64)
+    return counted.Answers(
+        rule=rule, score=score, value=values(rule, score, group), group=group,
+        weight=np.ones(n) if weight is None else weight, customer=np.asarray(who), known=np.ones(n, bool),
+        period=np.full(n, "now"), slice=np.full(n, "all") if slices is None else slices, survey=np.full(n, ""),
+        day=nothing, week=nothing, month=nothing, scale=rule.scale,
+    )  # fmt: skip
+
+
+def nps_scores(lean) -> np.ndarray:
+    """Scores of 0 to 10 from a leaning of mean 0."""
+    return np.clip(np.round(8.1 + 1.9 * lean), 0, 10)
+
+
+def leaning(rng: Generator, who, own: float = 0.7):
+    """A leaning per answer; answers of one customer are alike by `own` (their correlation)."""
+    person = rng.normal(size=int(who.max()) + 1)
+    return math.sqrt(own) * person[who] + math.sqrt(1 - own) * rng.normal(size=len(who))
+
+
+def halves(rng: Generator, metric: str, n: int, customers: int):
+    """Two random halves of one stream in which nothing changed; customers answer in either or both."""
+    who = rng.integers(0, customers, 2 * n)
+    lean = leaning(rng, who)
+    score = nps_scores(lean) if metric == "nps" else np.clip(np.round(3.9 + 0.9 * lean), 1, 5)
+    return answers(metric, score[:n], who[:n]), answers(metric, score[n:], who[n:])
+
+
+def rings(now: counted.Answers, before: counted.Answers) -> float:
+    found = verdicts.verdict(counted.change_of(now, before), now.rule, now.scale)
+    return float(found in {"better", "worse"})
+
+
+# ------------------------------------------------------------------------------------------------------------- scores
+
+
+@case(room="listening/scores", method="adjusted Wald at the effective n", truth="NPS +60 of 20 answers", kind="covers")
+def nps_of_few(rng: Generator) -> float:
+    found = counted.score_of(answers("nps", rng.choice([9, 8, 5], 20, p=[0.7, 0.2, 0.1]), np.arange(20)))
+    return found.low <= 60 <= found.high
+
+
+@case(room="listening/scores", method="Wilson", truth="CSAT 85 % of 25 answers", kind="covers")
+def csat_of_few(rng: Generator) -> float:
+    found = counted.score_of(answers("csat", rng.choice([5, 3], 25, p=[0.85, 0.15]), np.arange(25)))
+    return found.low <= 85 <= found.high
+
+
+@case(
+    room="listening/scores",
+    method="adjusted Wald by customer",
+    truth="40 customers, 1 to 6 answers alike each",
+    kind="covers",
+    runs=1000,
+)
+def nps_of_many_answers_each(rng: Generator) -> float:
+    who = np.repeat(np.arange(40), rng.integers(1, 7, 40))
+    found = counted.score_of(answers("nps", np.where(leaning(rng, who) > 0, 9, 5), who))
+    return found.low <= 0 <= found.high
+
+
+for _metric in ("nps", "csat", "stars"):
+
+    @case(
+        room="listening/scores",
+        method="verdict better or worse",
+        truth=f"{_metric}: two halves of one stream, 80 answers each",
+        kind="alarms",
+        nominal=0.05,
+    )
+    def _halves(rng: Generator, metric: str = _metric) -> float:
+        return rings(*halves(rng, metric, 80, 100))
+
+    CASES[-1] = Case(**{**CASES[-1].__dict__, "name": f"no_change_in_{_metric}"})
+
+
+@case(
+    room="listening/scores",
+    method="verdict of any slice, q ≤ .05",
+    truth="12 slices of 40 answers, nothing changed",
+    kind="alarms",
+    nominal=0.05,
+    runs=600,
+)
+def no_change_in_twelve_slices(rng: Generator) -> float:
+    both = []
+    for period in ("now", "before"):
+        who = rng.permutation(480)
+        part = answers("nps", nps_scores(leaning(rng, who)), who, slices=np.repeat([f"s{i}" for i in range(12)], 40))
+        both.append(counted.replace(part, period=np.full(480, period)))
+    joined = {
+        n: np.concatenate([getattr(a, n) for a in both])
+        for n in (
+            "score",
+            "value",
+            "group",
+            "weight",
+            "customer",
+            "known",
+            "period",
+            "slice",
+            "survey",
+            "day",
+            "week",
+            "month",
+        )
+    }
+    cut = compared.slices(counted.replace(both[0], **joined))
+    return float(any(s.q <= 0.05 and s.change.clear for s in cut))
+
+
+@case(
+    room="listening/scores",
+    method="verdict better or worse",
+    truth="20 accounts of 8 people who answer alike, account not named",
+    kind="breaks",
+    nominal=0.05,
+)
+def people_of_one_account_taken_for_independent(rng: Generator) -> float:
+    account = np.repeat(np.arange(20), 8)
+    return rings(*(answers("nps", nps_scores(leaning(rng, account, 0.6)), np.arange(160) + k) for k in (0, 160)))
+
+
+@case(
+    room="listening/scores",
+    method="weighted adjusted Wald",
+    truth="A answers thrice as often as B; weights know it",
+    kind="covers",
+    runs=1000,
+)
+def silence_that_weights_know(rng: Generator) -> float:
+    is_a = rng.uniform(size=300) < 0.75
+    high = rng.uniform(size=300) < np.where(is_a, 0.8, 0.4)
+    weight = np.where(is_a, 0.5 / is_a.mean(), 0.5 / (~is_a).mean())
+    found = counted.score_of(answers("nps", np.where(high, 9, 5), np.arange(300), weight=weight))
+    return found.low <= 20 <= found.high
+
+
+@case(
+    room="listening/scores",
+    method="weighted adjusted Wald",
+    truth="the unhappy answer half as often, whoever they are",
+    kind="breaks",
+    runs=1000,
+)
+def silence_of_the_unhappy(rng: Generator) -> float:
+    high = rng.uniform(size=300) < 0.6 / (0.6 + 0.4 * 0.5)
+    found = counted.score_of(answers("nps", np.where(high, 9, 5), np.arange(300)))
+    return found.low <= 20 <= found.high
+
+
+@case(
+    room="listening/scores",
+    method="Kitagawa, delta method: rate",
+    truth="4 groups whose shares and means changed, 400 a period",
+    kind="covers",
+    runs=1000,
+)
+def rate_part_of_a_change(rng: Generator) -> float:
+    share = np.array([[0.4, 0.3, 0.2, 0.1], [0.3, 0.3, 0.2, 0.2]])
+    mean = np.array([[0.2, 0.4, 0.5, 0.7], [0.3, 0.35, 0.5, 0.6]])
+    samples = []
+    for t in (0, 1):
+        group = rng.choice(4, 400, p=share[t])
+        samples.append(changes.Sample(values=(rng.uniform(size=400) < mean[t][group]).astype(float), groups=group))
+    rate = changes.decompose(*samples).rate
+    return rate.low <= float((share.mean(axis=0) * (mean[1] - mean[0])).sum()) <= rate.high
+
+
+# ----------------------------------------------------------------------------------------------------------- contacts
+
+
+def table(rng: Generator, rate_now, *, repeats: float, shock: float = 0.0):
+    """Contacts of 25 cells now and before: askers are Poisson, each brings a geometric number of contacts."""
+    sums = {"now": [], "before": []}
+    squares = np.zeros(25)
+    for period, rates in (("now", rate_now), ("before", np.full(25, 12.0))):
+        common = np.exp(shock * rng.normal(size=25))
+        for i, askers in enumerate(rng.poisson(rates * common)):
+            each = rng.geometric(repeats, askers).astype(float)
+            sums[period].append(each.sum())
+            squares[i] += float(each @ each)
+    none = np.zeros(25)
+    empty: list[float | None] = [None] * 25
+    cells = Counts(
+        area=[f"a{i}" for i in range(25)], issue=[""] * 25, now=np.array(sums["now"]), before=np.array(sums["before"]),
+        year=none, squares=squares, customers=none, waited=empty, solving=empty, reopened=empty,
+    )  # fmt: skip
+    return within(cells, Active(now=1000.0, before=1000.0, year=0.0, months=(3.0, 3.0, 0.0), how="active", slices={}))
+
+
+@case(
+    room="listening/contacts",
+    method="exact test at the effective number, any of 25 cells",
+    truth="nothing changed, customers ask once",
+    kind="alarms",
+    nominal=0.05,
+    runs=1000,
+)
+def no_cell_rises(rng: Generator) -> float:
+    return float(any(c.direction for c in table(rng, np.full(25, 12.0), repeats=1.0)))
+
+
+@case(
+    room="listening/contacts",
+    method="exact test at the effective number, any of 25 cells",
+    truth="nothing changed, customers ask 2.5 times",
+    kind="alarms",
+    nominal=0.05,
+    runs=1000,
+)
+def no_cell_rises_though_customers_repeat(rng: Generator) -> float:
+    return float(any(c.direction for c in table(rng, np.full(25, 12.0), repeats=0.4)))
+
+
+RISEN = np.where(np.arange(25) < 5, 36.0, 12.0)
+
+
+@case(
+    room="listening/contacts",
+    method="share of claims that are false",
+    truth="5 of 25 cells tripled",
+    kind="alarms",
+    nominal=0.05,
+    runs=600,
+)
+def false_among_the_rising(rng: Generator) -> float:
+    claimed = [i for i, c in enumerate(table(rng, RISEN, repeats=0.7)) if c.direction]
+    return sum(i >= 5 for i in claimed) / max(len(claimed), 1)
+
+
+@case(
+    room="listening/contacts",
+    method="exact test with all cells accounted for",
+    truth="a cell tripled (12 to 36 askers)",
+    kind="finds",
+    nominal=0.6,
+    runs=600,
+)
+def a_tripled_cell_is_found(rng: Generator) -> float:
+    return float(table(rng, RISEN, repeats=0.7)[0].direction == "rising")
+
+
+@case(
+    room="listening/contacts",
+    method="exact test at the effective number, any of 25 cells",
+    truth="every cell swings by a third from period to period, by itself",
+    kind="breaks",
+    nominal=0.05,
+    runs=600,
+)
+def cells_that_swing_by_themselves(rng: Generator) -> float:
+    return float(any(c.direction for c in table(rng, np.full(25, 12.0), repeats=1.0, shock=0.33)))
+
+
+# ------------------------------------------------------------------------------------------------------------ drivers
+
+
+def facts(rng: Generator, n: int, count: int, lean=None) -> list[Fact]:
+    """Yes-or-no facts that move together a little; none is missing."""
+    shared = rng.normal(size=n) if lean is None else lean
+    away = np.zeros(n, bool)
+    return [
+        yes_or_no(f"f{j}", f"f{j}", ("so", "not so"), 0.5 * shared + rng.normal(size=n) > 0.8, away)
+        for j in range(count)
+    ]
+
+
+def keys(found: weighing.Family) -> set[str]:
+    return {w.fact.name for w in found.weighed if w.key}
+
+
+@case(
+    room="listening/drivers",
+    method="Holm over the effects, any fact key",
+    truth="8 facts that move together, none matters",
+    kind="alarms",
+    nominal=0.05,
+    runs=300,
+)
+def nothing_drives(rng: Generator) -> float:
+    return float(bool(keys(weighing.weigh(facts(rng, 300, 8), rng.normal(size=300), np.arange(300), seed=1))))
+
+
+@case(
+    room="listening/drivers",
+    method="effect and key",
+    truth="one of 8 facts costs 1 of 2 standard deviations",
+    kind="finds",
+    nominal=0.9,
+    runs=200,
+)
+def a_driver_is_found(rng: Generator) -> float:
+    given = facts(rng, 300, 8)
+    score = 2 * rng.normal(size=300) - 2.0 * (given[0].value > 0)
+    return float("f0" in keys(weighing.weigh(given, score, np.arange(300), seed=1)))
+
+
+def explained(rng: Generator, beta: list[float], n: int, each: int):
+    who = np.repeat(np.arange(n // each), each)
+    x = rng.normal(size=(n, len(beta)))
+    noise = (rng.normal(size=n) + rng.normal(size=n // each)[who]) / math.sqrt(2)
+    return key_drivers(
+        x, x @ np.array(beta) + noise, tuple(map(str, range(len(beta)))), clusters=who, replicates=120,
+        seed=int(rng.integers(1 << 30)), least_per_driver=3,
+    )  # fmt: skip
+
+
+@case(
+    room="listening/drivers",
+    method="R² without what noise explains, bootstrap on Fisher's scale",
+    truth="20 facts, 18 idle: R² .254, 300 answers",
+    kind="covers",
+    runs=400,
+)
+def variance_explained_among_many_idle_facts(rng: Generator) -> float:
+    found = explained(rng, [0.5, 0.3, *[0.0] * 18], 300, 1).explained
+    return found.low <= 0.34 / 1.34 <= found.high
+
+
+@case(
+    room="listening/drivers",
+    method="R² without what noise explains, bootstrap on Fisher's scale",
+    truth="4 facts, 2 idle: R² .254, 200 customers twice",
+    kind="covers",
+    runs=400,
+)
+def variance_explained_with_answers_alike(rng: Generator) -> float:
+    found = explained(rng, [0.5, 0.3, 0.0, 0.0], 400, 2).explained
+    return found.low <= 0.34 / 1.34 <= found.high
+
+
+@case(
+    room="listening/drivers",
+    method="share, bootstrap on Fisher's scale",
+    truth="two independent facts: share .187 of one",
+    kind="covers",
+    runs=400,
+)
+def share_of_one_driver(rng: Generator) -> float:
+    found = explained(rng, [0.5, 0.3, 0.0], 300, 1).drivers[0].share
+    return found.low <= 0.25 / 1.34 <= found.high
+
+
+def parts(rng: Generator, mood: float):
+    """Four parts scored 1 to 5; three matter, looks does not; a mood moves every part and the whole alike."""
+    n = 1500
+    feel = mood * rng.normal(size=n)
+    true = rng.normal(size=(n, 4))
+    score = 7 + true @ np.array([1.2, 1.0, 0.8, 0.0]) + 1.2 * feel + rng.normal(size=n)
+    given = np.clip(np.round(3.3 + 0.8 * true + 0.8 * feel[:, None] + 0.5 * rng.normal(size=(n, 4))), 1, 5)
+    away = np.zeros(n, bool)
+    found = [
+        Fact(name=name, title=name, words=("low", "high"), family="part", value=given[:, j], away=away,
+             bad=given[:, j] <= 2, good=given[:, j] >= 4, more="better")
+        for j, name in enumerate(("use", "help", "price", "looks"))
+    ]  # fmt: skip
+    return weighing.weigh(found, score, np.arange(n), seed=1)
+
+
+@case(
+    room="listening/drivers",
+    method="key beyond the weakest part",
+    truth="looks does not matter, but mood moves all parts",
+    kind="alarms",
+    nominal=0.05,
+    runs=100,
+)
+def mood_does_not_make_looks_matter(rng: Generator) -> float:
+    return float("looks" in keys(parts(rng, 0.8)))
+
+
+@case(
+    room="listening/drivers",
+    method="key by its own effect only (what is not done)",
+    truth="looks does not matter, but mood moves all parts",
+    kind="breaks",
+    nominal=0.05,
+    runs=100,
+)
+def mood_left_out_of_account(rng: Generator) -> float:
+    return float(next(w.effect.p for w in parts(rng, 0.8).weighed if w.fact.name == "looks") < 0.05 / 4)
+
+
+@case(
+    room="listening/drivers",
+    method="Holm over the effects",
+    truth="a fact without effect, moved by a cause that no log holds",
+    kind="breaks",
+    nominal=0.05,
+    runs=100,
+)
+def a_cause_nobody_recorded(rng: Generator) -> float:
+    hidden = rng.normal(size=400)
+    given = facts(rng, 400, 1, hidden) + facts(rng, 400, 4)
+    given = [
+        given[0],
+        *(
+            Fact(**{**{f: getattr(g, f) for f in g.__dataclass_fields__}, "name": f"g{i}"})
+            for i, g in enumerate(given[1:])
+        ),
+    ]
+    return float("f0" in keys(weighing.weigh(given, hidden + rng.normal(size=400), np.arange(400), seed=1)))
+
+
+# ---------------------------------------------------------------------------------------------- journey and customers
+
+DAY = 86_400.0
+
+
+@case(
+    room="journey/map",
+    method="Wilson over first arrivals with enough time",
+    truth="30 % get no further; 60 arrivals, the last 30 days not judged",
+    kind="covers",
+)
+def drop_off(rng: Generator) -> float:
+    had = rng.uniform(0, 90, 60) * DAY
+    took = np.where(rng.uniform(size=60) < 0.7, rng.uniform(0, 30, 60) * DAY, np.nan)
+    found = dropped(np.where(took > had, np.nan, took), had, within=30)
+    return found.low <= 0.3 <= found.high
+
+
+@case(
+    room="journey/map",
+    method="Kaplan and Meier's median",
+    truth="exponential, median 10 days, cut off at 5 to 40 days",
+    kind="covers",
+    runs=1000,
+)
+def median_days(rng: Generator) -> float:
+    took, had = rng.exponential(10 / math.log(2), 80), rng.uniform(5, 40, 80)
+    found = durations.median_time(np.minimum(took, had), took <= had)
+    return found.low <= 10 <= found.high
+
+
+@case(
+    room="journey/map",
+    method="Kaplan and Meier's median",
+    truth="the slow leave the log early: not seen further, not there to be seen",
+    kind="breaks",
+    runs=1000,
+)
+def median_days_when_the_slow_vanish(rng: Generator) -> float:
+    took = rng.exponential(10 / math.log(2), 200)
+    had = np.where(took > 8, rng.uniform(4, 9, 200), 40)
+    found = durations.median_time(np.minimum(took, had), took <= had)
+    return found.low <= 10 <= found.high
+
+
+@case(
+    room="customers/losses",
+    method="beta-binomial, any of 80 sellers beyond chance",
+    truth="every seller's orders are scored low alike often",
+    kind="alarms",
+    nominal=0.05,
+    runs=1000,
+)
+def no_seller_is_worse(rng: Generator) -> float:
+    trials = rng.geometric(0.06, 80).astype(float)
+    found = excess.excess(rng.binomial(trials.astype(int), 0.14).astype(float), trials)
+    return float(np.nanmin(found.q) <= CLAIMED)
+
+
+# -------------------------------------------------------------------------------------------------------------- table
+
+
+def told(runs: int | None = None) -> str:
+    """The measured table in Markdown."""
+    lines = [
+        "# Calibration", "",
+        f"Measured on {date.today():%d %b %Y} with `make calibrate`. Each row draws samples from a made-up truth and puts them through the",
+        "estimators the questions use. *covers*: how often the 95 % interval holds the truth. *alarms*: how often something is claimed",
+        "where there is nothing (at most the nominal rate). *finds*: how often a planted effect is claimed (nominal: the least we",
+        "accept). *breaks*: an assumption is broken on purpose; the nominal rate is what would hold without that, and the",
+        "number shows what leaning on it costs.", "",
+        "| room | method | truth | kind | nominal | achieved | runs |", "| --- | --- | --- | --- | ---: | ---: | ---: |",
+    ]  # fmt: skip
+    for one in CASES:
+        n = runs or one.runs
+        achieved = one.measured(n)
+        mark = "" if one.kind == "breaks" or one.stands(achieved, n) else " **!**"
+        lines.append(
+            f"| {one.room} | {one.method} | {one.truth} | {one.kind} | {one.nominal:g} | {achieved:.3f}{mark} | {n:,} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(told(int(sys.argv[1]) if len(sys.argv) > 1 else None))
