@@ -58,7 +58,7 @@ def continued(mapping: Map, batches: Iterable[Mapping[str, Any]]) -> tuple[Map, 
         found = msgspec.structs.replace(mapping, name=earlier.name, signal=_constants(mapping.signal, earlier.signal))
         note = (
             f"Taken for more of {earlier.name}, which came before with the same columns (batch {batch['id']}): records "
-            "of the same key become newer versions. If it is another source, name it with --source."
+            "of the same key become newer versions. If it is another source, give it another name (--source NAME)."
         )
         return found, "" if same else note
     return mapping, ""

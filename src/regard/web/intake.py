@@ -68,6 +68,7 @@ class Intake:
     def recognise(self, files: list[str], toml: str = "") -> dict[str, Any]:
         """What the files are, the mapping proposed for them or the one given, and what will become of them."""
         from regard.sources.drafting import stem
+        from regard.sources.earlier import continued
         from regard.sources.proposing import propose
 
         found = [detect(Path(f)) for f in files]
@@ -87,9 +88,15 @@ class Intake:
             if len(found) > 1 and mapping.name == Path(found[0].path).parent.name:
                 # Files dropped together have no directory of their own that says what they are: the first signal does.
                 mapping = msgspec.structs.replace(mapping, name=mapping.signal[0].from_ or stem(found[0]))
+            mapping, more = continued(mapping, self._desk.workspace.inbox.batches())
             toml = write_mapping(mapping, reasons=proposal.comments)
             whys = {f"{c.file}/{c.column}": {"why": c.why, "sure": c.confidence} for c in proposal.choices}
-            told |= {"reasons": proposal.reasons, "notes": proposal.notes, "whys": whys, "shape": proposal.shape}
+            told |= {
+                "reasons": proposal.reasons,
+                "notes": (*proposal.notes, *([more] if more else [])),
+                "whys": whys,
+                "shape": proposal.shape,
+            }
         told["toml"] = toml
         try:
             mapping = read_mapping(toml)
