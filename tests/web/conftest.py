@@ -127,7 +127,7 @@ def served(company):
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory):
-    """An empty workspace, served; tests may drop files there, none imports them."""
+    """An empty workspace, served; tests may drop files and declare there, none imports."""
     with serving(tmp_path_factory.mktemp("fresh") / "workspace") as found:
         yield found
 

@@ -43,8 +43,7 @@ def test_a_guessed_link_signs_nobody_in(served):
             assert stranger.get("/sign-in", params={"key": key}).status_code == 401
 
 
-def test_the_cookie_is_only_for_us_and_out_of_reach_of_scripts(own):
-    served = own()
+def test_the_cookie_is_only_for_us_and_out_of_reach_of_scripts(served):
     with served.stranger() as stranger:
         reply = stranger.get("/sign-in", params={"key": Door(served.workspace).new_key()})
 

@@ -180,8 +180,8 @@ def test_a_refused_chapter_leads_to_where_it_is_given(own):
     assert 'id="set-base-lost"' in served.client.get("/sources/readiness").text
 
 
-def test_declarations_are_made_field_by_field(own):
-    served = own()
+def test_declarations_are_made_field_by_field(fresh):
+    served = fresh
     toml = html.unescape(re.search(r'name="toml" value="([^"]*)"', served.client.get("/settings").text)[1])
     fields = {"set.name": 'Ovens "R" Us', "set.base.lost": "no order", "set.base.days": "90", "set.currency": "EUR"}
 
