@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,21 +86,42 @@ def run(*words, timeout=120, **given):
     return Ran(found.code, found.out, found.err, time.monotonic() - begun)
 
 
-def kill_after(process, seconds, observe=lambda: None):
-    """Let a command work for so long, look at what it acknowledged, and kill it with all its children.
+def kill_at(process, root, change, pause, observe=lambda: None):
+    """Let a command work until so many changes of the files under a directory were seen, wait a little, look at what
+    it acknowledged, and kill it with all its children.
+
+    Counting changes, not seconds, reaches the moments that matter whether the machine is idle or busy.
 
     Returns:
-        True where it was killed while it worked; what was observed just before.
+        Whether it was killed while it worked; what was observed just before; the changes seen.
     """
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        seen = observe()
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return process.returncode == -signal.SIGKILL, seen
+    seen, count = _look(root), 0
+    while process.poll() is None:
+        now = _look(root)
+        if now != seen:
+            seen, count = now, count + 1
+            if count >= change:
+                time.sleep(pause)
+                observed = observe()
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                return process.returncode == -signal.SIGKILL, observed, count
+        time.sleep(0.001)
     process.communicate()
-    return False, observe()
+    return False, observe(), count
+
+
+def _look(root):
+    """Names, sizes and times of everything under a directory, as far as it stands still while one looks."""
+    found = set()
+    for directory in [root, *(Path(d) for d in os.scandir(root) if d.is_dir())]:
+        with suppress(OSError):
+            for entry in os.scandir(directory):
+                with suppress(OSError):
+                    stat = entry.stat()
+                    found.add((entry.path, stat.st_size, stat.st_mtime_ns))
+    return found
 
 
 def limited_to(size):

@@ -9,48 +9,49 @@ from dataclasses import dataclass
 
 import pytest
 from shop import CANARY, SECRETS
-from stranger import kill_after, mentions
+from stranger import Shop, kill_at, mentions
 
 ACTS = ("import", "update", "settle", "undo", "erase")
 POINTS = {"import": 14, "update": 10, "settle": 6, "undo": 8, "erase": 12}
 SHORT = {"import": 3, "update": 1, "settle": 1, "undo": 1, "erase": 2}
-EARLIEST = 0.3
-"""Before this share of a command's time it only starts up and has touched nothing."""
+NEVER = 10**9
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Act:
-    """A command that will be killed: where it starts from, rows stored by then, its time, and what it comes to."""
+    """A command that will be killed: where it starts from, what it comes to, and the changes of files it makes."""
 
     words: tuple
-    before: object
-    asked_before: dict
-    first: int
-    seconds: float
+    before: Shop
+    answered: dict
     ledger: dict
     answers: dict
+    changes: int
 
 
 @pytest.fixture(scope="session")
 def acts(tmp_path_factory, exports, empty, filled, answers):
-    """Each act with what it comes to when nobody kills it: the ruler."""
+    """Each act done once without a kill: the ruler."""
     home = tmp_path_factory.mktemp("acts")
-    updated, erased = filled.copy(home / "updated"), home / "erased"
-    once = updated.run(*exports.update)
-    assert once.code == 0, once.said
-    later, counts = updated.answers(), updated.ledger()
-    assert later != answers
-    erased = updated.copy(erased)
-    forgot = erased.run("erase", CANARY, "--yes")
-    assert forgot.code == 0, forgot.said
-    told = exports.told
-    return {
-        "import": Act(exports.bring, empty, {}, 0, 1.5 * once.seconds, told, answers),
-        "update": Act(exports.update, filled, answers, told["stored"], once.seconds, counts, later),
-        "settle": Act(("rebuild",), updated, later, counts["stored"], once.seconds, counts, later),
-        "undo": Act(("import", "--undo", "2"), updated, later, counts["stored"], once.seconds, told, answers),
-        "erase": Act(("erase", CANARY, "--yes"), updated, later, 0, forgot.seconds, erased.ledger(), erased.answers()),
-    }
+
+    def act(name, words, before, answered):
+        shop = before.copy(home / name)
+        _, _, changes = kill_at(shop.start(*words), shop.root, NEVER, 0)
+        found = Act(
+            words=words, before=before, answered=answered, ledger=shop.ledger(), answers=shop.answers(), changes=changes
+        )
+        return found, shop
+
+    found = {"import": act("import", exports.bring, empty, {})[0]}
+    found["update"], updated = act("update", exports.update, filled, answers)
+    later = found["update"].answers
+    found["settle"] = act("settle", ("rebuild",), updated, later)[0]
+    found["undo"] = act("undo", ("import", "--undo", "2"), updated, later)[0]
+    found["erase"] = act("erase", ("erase", CANARY, "--yes"), updated, later)[0]
+    assert found["import"].answers == found["undo"].answers == answers != later
+    assert found["settle"].answers == later
+    assert found["erase"].answers not in (answers, later)
+    return found
 
 
 @pytest.mark.slow
@@ -75,14 +76,14 @@ def test_killed_at_seeded_moments_nothing_is_lost_or_counted_twice(tmp_path, act
 
 def _killed(root, act, chance):
     """A copy on which the act was killed; what it had acknowledged; whether it was killed at all."""
-    share = chance.uniform(EARLIEST, 1.0)
-    for _ in range(4):
+    share = chance.random() ** 2  # more often early: intake changes few files, settling many
+    change, pause = 1 + int(share * act.changes), chance.uniform(0, 0.03)
+    for _ in range(5):
         shop = act.before.copy(root)
-        process = shop.start(*act.words)
-        killed, seen = kill_after(process, act.seconds * share, shop.acknowledged)
+        killed, seen, counted = kill_at(shop.start(*act.words), shop.root, change, pause, shop.acknowledged)
         if killed:
             return shop, seen, True
-        share *= 0.7  # the machine was quicker this time
+        change = max(1, min(change, counted) - 1 - chance.randrange(3))  # fewer changes were seen this time
     return shop, seen, False
 
 
@@ -99,9 +100,9 @@ def _check_import(root, act, chance):
     assert shop.left_over() == []
     if not killed:
         return "after its end"
-    if stands["stored"] == act.first:
+    if stands["stored"] == act.before.acknowledged():
         return "before the first row"
-    return "while rows came in" if stands["stored"] < act.ledger["stored"] else "after the last row"
+    return "while rows came in" if stands["stored"] < act.ledger["stored"] else "while they were settled"
 
 
 def _check_settle(root, act, chance):
@@ -119,7 +120,7 @@ def _check_undo(root, act, chance):
     """The batch stands or it does not, nothing in between; undone again, it is undone."""
     shop, _, killed = _killed(root, act, chance)
     undone = bool(shop.read("SELECT undone FROM batches WHERE id = 2")[0][0])
-    assert shop.answers() == (act.answers if undone else act.asked_before)
+    assert shop.answers() == (act.answers if undone else act.answered)
     again = shop.run(*act.words)
     assert again.code == (2 if undone else 0), again.said
     assert shop.answers() == act.answers

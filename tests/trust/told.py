@@ -72,7 +72,7 @@ HEAD = """<!-- written by `make trust` from what its checks found; do not edit -
 # What we promise, and the last time we checked
 
 Each row is a check that runs the commands you would run, as processes, on files. `make trust` runs all of them in full
-(about a quarter of an hour on two cores) and writes this page; `make test` runs a short form of each on every change.
+(a quarter of an hour on two cores) and writes this page; `make test` runs a short form of each on every change.
 Seeds are fixed; a failing one is printed and can be run again.
 
 | promise | figure | command | last result | date |
