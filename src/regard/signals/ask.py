@@ -83,11 +83,11 @@ class View:
         if not kinds:
             return ""
         union = " UNION ALL ".join(f"SELECT currency, count(*) AS n FROM lake_{k} GROUP BY currency" for k in kinds)
-        row = self.connection.execute(
+        rows = self.connection.execute(
             f"SELECT currency FROM ({union}) WHERE currency <> '' "
             "GROUP BY currency ORDER BY sum(n) DESC, currency LIMIT 1"
-        ).fetchone()
-        return str(row[0]) if row else ""
+        ).fetchall()
+        return str(rows[0][0]) if rows else ""
 
     def last_day(self) -> date:
         """The last day the data speaks about: where a default period ends.
