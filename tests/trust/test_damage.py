@@ -74,6 +74,22 @@ def _outcome(shop, path, answers, counts, seed):
     return "refused by name"
 
 
+@pytest.mark.promise("damage")
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_an_inbox_whose_state_is_gone_is_refused_and_not_swept_away(tmp_path, filled, how):
+    shop = filled.copy(tmp_path / "ws")
+    for path in shop.root.glob("state.sqlite*"):
+        path.unlink()
+    if how == "empty":
+        (shop.root / "state.sqlite").touch()
+    segments = sorted((shop.root / "inbox").glob("*.parquet"))
+    for words in (("ledger",), shop.question, ("rebuild",)):
+        ran = shop.run(*words)
+        assert ran.code in {2, 4}, ran.said
+        assert ran.refused_clearly(), ran.said
+    assert sorted((shop.root / "inbox").glob("*.parquet")) == segments
+
+
 @pytest.mark.promise("rot")
 def test_rot_that_leaves_size_and_time_is_found_by_verify(tmp_path, filled, full, record_property):
     found = 0

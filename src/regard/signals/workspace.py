@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 from sqlalchemy import func, insert, select
 
-from regard.errors import BadInput
+from regard.errors import BadInput, Damaged
 from regard.settings import Settings, settings
 from regard.signals import erasure, settling
 from regard.signals.declarations import Declarations
@@ -23,14 +23,13 @@ from regard.signals.views import connect, make_views
 from regard.store import backup, disk, log, tables
 from regard.store.inbox import Inbox
 from regard.store.lake import Lake
-from regard.store.state import State, now_text, read_meta, write_meta
+from regard.store.state import HINT, State, now_text, read_meta, write_meta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import duckdb
 
-    from regard.errors import Damaged
     from regard.signals.settling import Progress
     from regard.store.lake import Generation
 
@@ -61,7 +60,7 @@ class Workspace:
             Damaged: A segment of the inbox is not what was acknowledged.
         """
         root = Path(path)
-        if not (root / "state.sqlite").exists():
+        if not _holds_something(root / "state.sqlite"):
             _check_new(root, create=create)
         given = given or settings(workspace=root)
         _check_buckets(given.buckets)
@@ -334,7 +333,17 @@ def parse_declarations(text: str, *, where: str) -> Declarations:
         raise BadInput(f"{DECLARATIONS} does not fit: {error}.", where=where, hint="Correct that entry.") from error
 
 
+def _holds_something(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
+
+
 def _check_new(root: Path, *, create: bool) -> None:
+    if found := len(list(root.glob("inbox/*.parquet"))):  # to a new state they would be orphans, and swept away
+        told = f"The state of this workspace is missing, while its inbox holds {found} segments."
+        raise Damaged(told, where=str(root / "state.sqlite"), hint=HINT)
     if not create:
         raise BadInput("There is no workspace there.", where=str(root), hint=f"Make one: regard import FILE -w {root}")
     if root.exists() and not root.is_dir():
