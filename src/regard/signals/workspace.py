@@ -336,7 +336,7 @@ def parse_declarations(text: str, *, where: str) -> Declarations:
 def _holds_something(path: Path) -> bool:
     try:
         return path.stat().st_size > 0
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 
