@@ -158,6 +158,7 @@ class Ask:
             The rows as an Arrow table.
         """
         sql, bound = self._bound(statement, parameters)
+        self.view.connection.abort()  # a result read with execute() may still be open, which a relation does not accept
         return self.view.connection.sql(sql, params=bound).to_arrow_table()
 
     def rows(self, statement: str, /, **parameters: Any) -> list[dict[str, Any]]:
