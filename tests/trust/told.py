@@ -73,7 +73,7 @@ HEAD = """<!-- written by `make trust` from what its checks found; do not edit -
 
 Each row is a check that runs the commands you would run, as processes, on files. `make trust` runs all of them in full
 (a quarter of an hour on two cores) and writes this page; `make test` runs a short form of each on every change.
-Seeds are fixed; a failing one is printed and can be run again.
+Seeds are fixed; a failing one is printed. One row alone, in full: `REGARD_TRUST=full .venv/bin/python -m COMMAND`.
 
 | promise | figure | command | last result | date |
 |---|---|---|---|---|
@@ -86,6 +86,9 @@ TAIL = """
   drops what the disk had not written yet.
 - A single bit that flips in the database and leaves it well-formed, such as a digit of a count, is not found: its
   pages carry no checksums. The list of the lake's files is sealed; the list of segments and the batches are not yet.
+- A `state.sqlite` put back from an older copy: segments that came in since are then taken for what an interrupted
+  import left, and are cleaned away. Put back whole backups only: `regard restore`. (No state at all is refused.)
+- A `company.toml` that was cut and is still valid is read as edited: it makes a new version, which evidence names.
 - A bit that flips in a file whose size and time stay as they were is found by `regard verify`, not when a question is
   asked: reading every byte for every question would cost more than the question. Run `verify` from time to time.
 - A value of an erased customer's row that was refused, where that row's line in the file of bad rows holds no id of
