@@ -199,6 +199,7 @@ for _command in (import_command, *COMMANDS):
 def main() -> None:
     """Run the command line; every error leaves in one shape, never as a traceback."""
     as_json = "--json" in sys.argv
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: its threads cost more than they bring
     try:
         regard.main(standalone_mode=False)
     except RegardError as error:

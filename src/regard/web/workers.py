@@ -54,7 +54,8 @@ class Child:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "regard.web.worker", str(workspace),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
-            env=os.environ | {"MALLOC_ARENA_MAX": "2"},
+            # small matrices: threads of the linear algebra cost more than they bring
+            env={"OPENBLAS_NUM_THREADS": "1"} | os.environ | {"MALLOC_ARENA_MAX": "2"},
         )  # fmt: skip
         return cls(process)
 
