@@ -15,7 +15,7 @@ import urllib.request
 from itertools import product
 from pathlib import Path
 
-from benchmarks.importing import csv_of
+from benchmarks.importing import csv_of, mapping_of
 from benchmarks.measuring import REGARD, Row, median, quantile, run, tree_mb
 
 QUESTIONS = (
@@ -97,7 +97,7 @@ def _pages(company: Path, work: Path, size: str) -> list[Row]:
     try:
         time.sleep(5)
         idle = tree_mb(pages.process.pid)
-        source, mapping = str(csv_of(10_000_000, work)), str(work / "orders.toml")
+        source, mapping = str(csv_of(10_000_000, work)), str(mapping_of(work))
         command = [*REGARD, "import", source, "-w", str(company), "--mapping", mapping, "--yes", "--json"]
         importing = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         new = _unseen(pages)

@@ -63,11 +63,17 @@ def csv_of(rows: int, work: Path) -> Path:
     return path
 
 
+def mapping_of(work: Path) -> Path:
+    """The mapping of that CSV, as a file."""
+    path = work / "orders.toml"
+    path.write_text(MAPPING, "utf-8")
+    return path
+
+
 def measure(work: Path, *, runs: int = 3) -> list[Row]:
     """1 M rows as a ratio to the peer, interleaved; 10 M rows for memory."""
     source = csv_of(1_000_000, work)
-    mapping = work / "orders.toml"
-    mapping.write_text(MAPPING, "utf-8")
+    mapping = mapping_of(work)
     ours, theirs = [], []
     for _ in range(runs):
         shutil.rmtree(work / "import", ignore_errors=True)
