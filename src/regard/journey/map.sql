@@ -1,18 +1,11 @@
 -- The journey in one pass over the log: who was at which moment, how often, with what errors, since when.
--- Event names are put to moments once per distinct name, not per event; the first declared match wins.
+-- The first declared moment that matches a name wins.
 -- Answers in one statement, so that the log is read once; `section` says what a row is:
 --   moment, stage: counts of a period;  flow: one first arrival at a stage;  asked: one scored answer at a stage;
 --   seen: scores of customers seen at a stage, one mean per customer;  worth: value of the customers seen there.
 -- A customer's labels are those at the end of each period (`standings`); labels and columns of the signals themselves
 -- (product, area) are as each row has them. So nobody is counted in two slices of one period by a customer's label.
-WITH named AS (
-  SELECT n.name, min(m.stage_no * 1000 + m.moment_no) AS place
-  FROM (SELECT DISTINCT name FROM events_whole) AS n
-  JOIN moments AS m ON m.kind = 'event'
-    AND (m.field = '' OR CASE WHEN m.prefix THEN starts_with(n.name, m.name) ELSE n.name = m.name END)
-  GROUP BY n.name
-),
-rules AS (
+WITH rules AS (
   SELECT kind, field, name, prefix, min(stage_no * 1000 + moment_no) AS place FROM moments
   WHERE kind <> 'event' GROUP BY kind, field, name, prefix
 ),
@@ -69,17 +62,32 @@ scored AS (
          THEN coalesce(a.inside AND p.settled_now, p.inside_now, a.inside, FALSE)
          ELSE coalesce(a.inside AND p.settled_before, p.inside_before, a.inside, FALSE) END)
 ),
+used AS MATERIALIZED (
+  -- Events come down to one row per customer and name before names are put to moments: a join of every event costs more
+  -- than all the rest of the journey.
+  SELECT customer, name, slice, inside, min(occurred_at) AS first_at, max(occurred_at) AS last_at,
+         count(*) FILTER (WHERE occurred_at >= $since AND occurred_at < $until) AS now,
+         count(*) FILTER (WHERE occurred_at >= $before_since AND occurred_at < $before_until) AS before,
+         count(*) FILTER (WHERE error <> '' AND occurred_at >= $since AND occurred_at < $until) AS failed_now,
+         count(*) FILTER (WHERE error <> '' AND occurred_at >= $before_since AND occurred_at < $before_until) AS failed_before
+  FROM events_whole
+  WHERE occurred_at < $horizon AND (NOT $filtered OR coalesce(inside, TRUE))
+  GROUP BY customer, name, slice, inside
+),
+named AS (
+  SELECT n.name, min(m.stage_no * 1000 + m.moment_no) AS place
+  FROM (SELECT DISTINCT name FROM used) AS n
+  JOIN moments AS m ON m.kind = 'event'
+    AND (m.field = '' OR CASE WHEN m.prefix THEN starts_with(n.name, m.name) ELSE n.name = m.name END)
+  GROUP BY n.name
+),
 touched AS MATERIALIZED (
-  SELECT e.customer, n.place, e.slice, e.inside, min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at,
-         count(*) FILTER (WHERE e.occurred_at >= $since AND e.occurred_at < $until) AS now,
-         count(*) FILTER (WHERE e.occurred_at >= $before_since AND e.occurred_at < $before_until) AS before,
-         count(*) FILTER (WHERE e.error <> '' AND e.occurred_at >= $since AND e.occurred_at < $until) AS failed_now,
-         count(*) FILTER (WHERE e.error <> '' AND e.occurred_at >= $before_since AND e.occurred_at < $before_until) AS failed_before,
-         0 AS contacts_now, 0 AS contacts_before,
-         count(*) FILTER (WHERE e.occurred_at >= $since AND e.occurred_at < $until) AS events_now
-  FROM events_whole AS e JOIN named AS n ON n.name = e.name
-  WHERE e.occurred_at < $horizon AND (NOT $filtered OR coalesce(e.inside, TRUE))
-  GROUP BY e.customer, n.place, e.slice, e.inside
+  SELECT u.customer, n.place, u.slice, u.inside, min(u.first_at) AS first_at, max(u.last_at) AS last_at,
+         CAST(sum(u.now) AS BIGINT) AS now, CAST(sum(u.before) AS BIGINT) AS before,
+         CAST(sum(u.failed_now) AS BIGINT) AS failed_now, CAST(sum(u.failed_before) AS BIGINT) AS failed_before,
+         0 AS contacts_now, 0 AS contacts_before, CAST(sum(u.now) AS BIGINT) AS events_now
+  FROM used AS u JOIN named AS n ON n.name = u.name
+  GROUP BY u.customer, n.place, u.slice, u.inside
   UNION ALL
   SELECT o.customer, m.place, o.slice, o.inside, min(o.occurred_at), max(o.occurred_at),
          count(*) FILTER (WHERE o.occurred_at >= $since AND o.occurred_at < $until),
