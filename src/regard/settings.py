@@ -25,6 +25,10 @@ class Settings:
     threads: int = field(default=0, metadata={"help": "Threads of the engine; 0 takes every core."})
     worker_idle: float = field(default=60.0, metadata={"help": "Seconds without a question before a worker stops."})
     workers: int = field(default=2, metadata={"help": "Questions computed at the same time by the pages."})
+    held_items: int = field(
+        default=100_000,
+        metadata={"help": "Items of one source held back and not yet settled; any beyond them is refused."},
+    )
     question_seconds: float = field(
         default=60.0, metadata={"help": "Seconds one question may take on the pages before it is stopped."}
     )

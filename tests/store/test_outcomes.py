@@ -8,6 +8,8 @@ from collections import Counter
 import pytest
 
 from regard.errors import BadInput, UnknownName
+from regard.store import heldback
+from regard.store.heldback import Held
 
 OUTCOMES = ("stored", "duplicate", "held_back")
 
@@ -93,12 +95,14 @@ def test_a_message_sent_again_with_other_content_is_held_back_and_kept_aside(wor
         tools.add(workspace, "event", [{"message_id": "m", "person": "a", "name": "x", "sent_at": 2}])[1].duplicate == 1
     )
     assert tools.add(workspace, "event", [{"message_id": "m", "person": "a", "name": "y"}])[1].held_back == 1
-    assert len(list((workspace.root / "rejects").glob("held-*"))) == 1
+    with workspace.state.reading() as connection:
+        assert heldback.count(connection) == 1
 
 
 def test_what_a_caller_refused_is_counted_and_the_outcomes_add_up(workspace, tools):
     batch = workspace.inbox.begin(source="shop")
-    outcome = batch.append("event", tools.table([{"person": "a", "name": "x"}]), refused=2, held_back=1)
+    item = Held(source="shop", format="native", code="future", reason="Why.", item="{}", at="2026-01-01")
+    outcome = batch.append("event", tools.table([{"person": "a", "name": "x"}]), refused=2, held=[item])
     assert outcome.as_dict() == {"received": 4, "stored": 1, "duplicate": 0, "held_back": 1, "refused": 2}
     assert batch.finish() == outcome
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from regard.signals.workspace import Workspace
+    from regard.store.heldback import Item
 
 PENDING = "erasing"
 
@@ -145,6 +146,7 @@ def _forget(workspace: Workspace) -> Iterator[Progress]:
     inbox, root = workspace.inbox, workspace.root
     ids = [id_ for _, id_ in json.loads(workspace.state.get(PENDING) or "[]")]
     with inbox.appending():
+        scrub.items(inbox, ids)
         scrub.files([root / "uploads", root / "rejects"], ids)
         for done, total in scrub.segments(inbox):
             yield Progress(done=done, total=total, what="erasing from the inbox")
@@ -184,7 +186,13 @@ def export(workspace: Workspace, customer: str) -> dict[str, Any]:
         "ids": [{"space": space, "id": id_} for space, id_ in person.ids],
         "standing": labels,
         "signals": _signals(workspace, person),
+        "held_back": [_item(i) for i in scrub.items_of(workspace.inbox, person.ids)],
     }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    told = {name: getattr(item, name) for name in ("id", "source", "at", "format", "reason", "state", "outcome")}
+    return {**told, "item": item.item, "repaired": item.changed}
 
 
 def _signals(workspace: Workspace, person: Person) -> dict[str, list[dict[str, Any]]]:

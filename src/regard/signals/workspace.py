@@ -42,7 +42,7 @@ class Workspace:
 
     def __init__(self, root: Path, state: State, given: Settings) -> None:
         self.root, self.state, self.settings = root, state, given
-        self.inbox = Inbox(root, state, SENT)
+        self.inbox = Inbox(root, state, SENT, most_held=given.held_items)
         self.lake = Lake(root / "lake", state)
         self.buckets = int(state.get("buckets") or given.buckets)
 

@@ -8,11 +8,10 @@ from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from sqlalchemy import insert, select, update
 
 from regard.errors import BadInput, UnknownName
-from regard.store import coded, disk, ids, log, tables
+from regard.store import coded, disk, heldback, ids, log, tables
 from regard.store.log import OUTCOMES, Liveness, Outcome
 from regard.store.state import now_text, write_meta
 
@@ -43,15 +42,14 @@ class Arrival:
         from_index: list[str] = []
         with self.inbox.state.writing() as connection:
             new, repeated, held, dropped = self._classified(connection)
+            kept = self._hold(connection, held)
             outcome = Outcome(
                 received=self.table.num_rows,
                 stored=len(new),
-                held_back=len(held),
-                refused=dropped,
+                held_back=kept,
+                refused=dropped + len(held) - kept,
                 duplicate=self.table.num_rows - len(new) - len(held) - dropped,
             )
-            if len(held):
-                self._set_aside(held)
             if len(repeated):
                 ranges = log.packed(repeated)
                 connection.execute(insert(tables.repeats).values(batch=self.batch.id, ranges=ranges))
@@ -100,21 +98,13 @@ class Arrival:
         salt = connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == "tombstone_key")).scalar()
         return erased_rows(self.batch.engine, self.table, str(salt), hashes)
 
-    def _set_aside(self, held: NDArray[Any]) -> None:
-        path = self.inbox.rejects / f"held-{self.batch.id}-{uuid4().hex}.parquet"
-        kept = coded.plain(self.table.take(pa.array(held))).replace_schema_metadata(
-            {
-                "regard": json.dumps(
-                    {
-                        "batch": self.batch.id,
-                        "kind": self.kind,
-                        "source": self.batch.source,
-                        "why": "a message id known with other content",
-                    }
-                )
-            }
-        )
-        disk.publish(path, lambda target: pq.write_table(kept, target, compression="zstd", compression_level=1))
+    def _hold(self, connection: Connection, held: NDArray[Any]) -> int:
+        """Keep rows whose message id is known with other content; returns how many there was room for."""
+        if not len(held):
+            return 0
+        aside = self.table.take(pa.array(held))
+        items = heldback.of_rows(self.kind, aside, source=self.batch.source, at=now_text())
+        return heldback.keep(connection, self.batch.id, items, most=self.inbox.most_held)
 
     def _write(self, connection: Connection, by_id: NDArray[Any]) -> list[str]:
         """Write new rows, given in the order of their ids, as a segment in the order they came."""

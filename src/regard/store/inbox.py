@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import delete, insert, select, update
 
 from regard.errors import BadInput, Busy, Damaged, UnknownName
-from regard.store import coded, disk, ids, log, rows, tables
+from regard.store import coded, disk, heldback, ids, log, rows, tables
 from regard.store.arrivals import ID_COLUMNS, Arrival, add_counts, batch_row, check_open, described
 from regard.store.log import OUTCOMES, Outcome, Segment
 from regard.store.state import inserted, now_text, read_meta, write_meta
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from regard.store.heldback import Held
     from regard.store.state import State
 
 CHUNK = 1 << 18
@@ -48,14 +49,17 @@ class Inbox:
         root: The workspace's directory; ``inbox``, ``ids`` and ``rejects`` are made inside it.
         state: The workspace's state.
         schemas: Columns of each kind of signal.
+        most_held: Open held-back items of one source at most.
     """
 
-    def __init__(self, root: Path, state: State, schemas: Mapping[str, pa.Schema]) -> None:
+    def __init__(
+        self, root: Path, state: State, schemas: Mapping[str, pa.Schema], *, most_held: int = heldback.MOST
+    ) -> None:
         self.directory, self.ids, self.rejects = root / "inbox", root / "ids", root / "rejects"
         self.spill = root / "spill" / str(os.getpid())
         for directory in (self.spill, self.directory, self.ids, self.rejects):
             directory.mkdir(parents=True, exist_ok=True)
-        self.state = state
+        self.state, self.most_held = state, most_held
         self.schemas = dict(schemas)
         self._lock = root / "inbox" / "append.lock"
         self._runs: dict[str, ids.Ids] = {}
@@ -115,6 +119,7 @@ class Inbox:
             write_meta(connection, "position", str(position))
             found = update(tables.batches).where(tables.batches.c.id == batch)
             connection.execute(found.values(undone=now_text(), undone_position=position))
+            heldback.undone(connection, batch)
 
     def ledger(self, source: str | None = None) -> list[dict[str, Any]]:
         """Outcomes per source, batches that were undone left out, and a last row of totals (source ``""``)."""
@@ -162,6 +167,7 @@ class Inbox:
         try:
             with self.appending(wait=0):
                 self.sweep()
+                heldback.take_over(self.state, self.rejects)
         except Busy:
             return
 
@@ -266,14 +272,14 @@ class Batch:
         self._ordinals: dict[str, ids.Ordinals] = {}
         self.engine = duckdb.connect()
 
-    def append(self, kind: str, table: pa.Table, *, refused: int = 0, held_back: int = 0) -> Outcome:
+    def append(self, kind: str, table: pa.Table, *, refused: int = 0, held: Sequence[Held] = ()) -> Outcome:
         """Add rows of one kind; when this returns they are durable.
 
         Args:
             kind: Kind of signal.
             table: Its columns, or a subset of them.
             refused: Rows the caller read but refused, to be counted.
-            held_back: Rows the caller keeps aside, to be counted.
+            held: Items the caller could not make rows of, to be kept and counted as held back.
 
         Raises:
             UnknownName: The kind or a column is unknown.
@@ -283,7 +289,7 @@ class Batch:
         if kind not in self.inbox.schemas:
             raise UnknownName("kind of signal", kind, self.inbox.schemas)
         fitted = rows.fitted(kind, table, self.inbox.schemas[kind])
-        total = self._count(Outcome(received=refused + held_back, refused=refused, held_back=held_back))
+        total = self._count(refused, held)
         for start in range(0, fitted.num_rows, CHUNK):
             total += self._append(kind, coded.coded(fitted.slice(start, CHUNK)))
         return total
@@ -299,11 +305,14 @@ class Batch:
                 connection.execute(found.values(finished=now_text()))
         return Outcome(**{name: row[name] for name in OUTCOMES})
 
-    def _count(self, outcome: Outcome) -> Outcome:
-        if outcome.received:
-            with self.inbox.state.writing() as connection:
-                check_open(batch_row(connection, self.id))
-                add_counts(connection, self.id, outcome)
+    def _count(self, refused: int, held: Sequence[Held]) -> Outcome:
+        if not refused and not held:
+            return Outcome()
+        with self.inbox.state.writing() as connection:
+            check_open(batch_row(connection, self.id))
+            kept = heldback.keep(connection, self.id, held, most=self.inbox.most_held)
+            outcome = Outcome(received=refused + len(held), refused=refused + len(held) - kept, held_back=kept)
+            add_counts(connection, self.id, outcome)
         return outcome
 
     def _append(self, kind: str, table: pa.Table) -> Outcome:

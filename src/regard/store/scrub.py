@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import re
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
-from regard.store import disk, log, tables
+from regard.store import disk, heldback, log, tables
 from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows, write_segment
 from regard.store.state import now_text, read_meta, write_meta
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 PLAIN = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".toml", ".log"}
 """Files beside the log in which lines can be taken out; any other that names the customer goes whole."""
+
+
+SPACES = ("person", "account", "anonymous")
 
 
 def tombstone_key(connection: Connection) -> str:
@@ -92,8 +96,6 @@ def segments(inbox: Inbox) -> Iterator[tuple[int, int]]:
             if hit.any():
                 _rewrite(inbox, segment, table, hit)
             yield number + 1, len(found)
-        for path in inbox.rejects.glob("*.parquet"):
-            _rewrite_held(engine, path, key, hashes)
 
 
 def done(inbox: Inbox) -> None:
@@ -134,13 +136,66 @@ def emptied(table: pa.Table, hit: NDArray[np.bool_]) -> pa.Table:
     return pa.table({**columns, ERASED: gone})
 
 
-def _rewrite_held(engine: duckdb.DuckDBPyConnection, path: Path, key: str, hashes: Sequence[str]) -> None:
-    table = pq.read_table(path, partitioning=None)
-    hit = erased_rows(engine, table, key, hashes)
-    if hit.all():
-        path.unlink()
-    elif hit.any():
-        disk.publish(path, lambda target: pq.write_table(table.filter(pa.array(~hit)), target, compression="zstd"))
+def items(inbox: Inbox, ids: Sequence[str]) -> None:
+    """Remove held-back items that name an erased customer; those still open count as refused from then on.
+
+    Args:
+        inbox: Whose; call it while appending.
+        ids: Ids of who is being erased, as text, as far as they are known; others are told by their tombstones.
+    """
+    heldback.take_over(inbox.state, inbox.rejects)
+    with inbox.state.reading() as connection:
+        hashes = set(connection.execute(select(tables.tombstones.c.hash).where(~tables.tombstones.c.done)).scalars())
+        key = read_meta(connection, "tombstone_key")
+        found = [item.id for item in _naming(connection, key, hashes, ids)]
+    if not found:
+        return
+    with inbox.state.writing() as connection:
+        heldback.discard(connection, found, by="erase")
+        for start in range(0, len(found), heldback.AT_ONCE):
+            gone = tables.held.c.id.in_(found[start : start + heldback.AT_ONCE])
+            connection.execute(delete(tables.held).where(gone))
+
+
+def items_of(inbox: Inbox, ids: Sequence[tuple[str, str]]) -> list[heldback.Item]:
+    """Held-back items that name a customer, given every id that is theirs: space and id."""
+    key = "items"
+    hashes = {tombstone(key, space, id_) for space, id_ in ids}
+    with inbox.state.reading() as connection:
+        return list(_naming(connection, key, hashes, [id_ for _, id_ in ids]))
+
+
+def _naming(connection: Connection, key: str, hashes: set[str], ids: Sequence[str]) -> Iterator[heldback.Item]:
+    words, after = _words(ids), 0
+    while hashes and (page := heldback.listed(connection, state="", after=after, limit=1000)):
+        for item in page:
+            texts = (item.item, item.changed or "")
+            if any(words and words.search(text.encode()) for text in texts) or any(
+                tombstone(key, space, value) in hashes
+                for value in {v for text in texts for v in _values(text)}
+                for space in SPACES
+            ):
+                yield item
+        after = page[-1].id
+
+
+def _values(text: str) -> Iterator[str]:
+    """Every text and number in a JSON text, as text; of what is no JSON, its words."""
+    try:
+        rest: list[Any] = [json.loads(text)] if text else []
+    except ValueError:
+        yield from re.findall(r"[\w@.+-]+", text)
+        return
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            rest += [*value, *value.values()]
+        elif isinstance(value, list):
+            rest += value
+        elif isinstance(value, str | int | float):
+            yield str(value)
+            if value != text and str(value).startswith(("{", "[")):
+                yield from _values(str(value))
 
 
 def files(directories: Sequence[Path], ids: Sequence[str]) -> None:
@@ -152,16 +207,21 @@ def files(directories: Sequence[Path], ids: Sequence[str]) -> None:
         directories: Searched with everything below them.
         ids: Ids as text; matched as whole words.
     """
-    words = [re.escape(i.encode()) for i in ids if i]
-    if not words:
+    pattern = _words(ids)
+    if pattern is None:
         return
-    pattern = re.compile(rb"(?<![\w-])(?:" + b"|".join(words) + rb")(?![\w-])")
     for directory in directories:
         for path in sorted(directory.rglob("*")):
             if path.is_file() and path.suffix != ".parquet":
                 _scrub(path, pattern)
             elif path.is_file() and directory.name != "rejects" and _mentions(path, pattern):
                 path.unlink()
+
+
+def _words(ids: Sequence[str]) -> re.Pattern[bytes] | None:
+    """Finds any of the ids as a whole word; None without ids."""
+    words = [re.escape(i.encode()) for i in ids if i]
+    return re.compile(rb"(?<![\w-])(?:" + b"|".join(words) + rb")(?![\w-])") if words else None
 
 
 def _mentions(path: Path, pattern: re.Pattern[bytes]) -> bool:

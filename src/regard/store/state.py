@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Table
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration in `migrations/versions`; a database that says otherwise is migrated on opening."""
 
 HINT = "Restore it from a backup: regard restore BACKUP -w DIR"

@@ -146,6 +146,26 @@ tombstones = Table(
     Column("done", Boolean, nullable=False),
 )
 
+held = Table(
+    "held",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("batch", Integer, ForeignKey("batches.id"), nullable=False),
+    Column("source", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("format", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("changed", Text),
+    Column("state", String, nullable=False),
+    Column("outcome", String),
+    Column("settled", String),
+    Column("by", String),
+    Index("held_by_state", "state", "source", "code"),
+    Index("held_by_batch", "batch"),
+)
+
 record = Table(
     "record",
     metadata,
