@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from regard.figures.bars import DriverBar, Side, interval_bars
 from regard.findings import Caution, Finding, Interval
-from regard.listening.counted import metric_of
+from regard.listening.counted import metric_of, texts
 from regard.listening.facts import Asked, collected, floats
 from regard.listening.rules import Rule, classes, rule_of
 from regard.listening.weighing import LEAST_CUSTOMERS, Family, Weighed, weigh
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST = 8_000
 ENOUGH = 300
+SPREAD = 1_000_003
+"""A prime: a sample is the ids whose place after stirring by it comes first, the same at every asking."""
 
 
 class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,32 +159,30 @@ def drivers(
 
 
 def _read(ask: Ask, metric: str, survey: str, days: int) -> _Read:
-    """The answers of the period; with the period before where they are few; a fixed sample where they are very many."""
+    """The answers of the period; with the period before where they are few; a fixed sample where they are very many.
+
+    They are kept as ``picked``, which every statement of facts reads.
+    """
     scope = ask.scope
-    parameters = {
-        "metric": metric, "survey": survey, "days": days, "both": False, "keep": 1_000_003,
-        "first": scope.since - timedelta(days=days),
-    }  # fmt: skip
-    table = ask.table("drivers.sql", **parameters)
-    both = len(table) < ENOUGH and scope.before_until <= scope.until
-    if both:
-        first = min(scope.before_since, scope.since) - timedelta(days=days)
-        parameters |= {"both": True, "first": first}
-        table = ask.table("drivers.sql", **parameters)
-    total = len(table)
+    said = ask.table("drivers.sql", metric=metric, survey=survey)
+    now = texts(said, "period") == "now"
+    both = int(now.sum()) < ENOUGH and scope.before_until <= scope.until
+    chosen = np.ones(len(said), bool) if both else now
+    total = int(chosen.sum())
     if total > MOST:
-        parameters["keep"] = int(1_000_003 * MOST / total)
-        table = ask.table("drivers.sql", **parameters)
-    rule = rule_of(metric)
-    score = floats(table, "score")
-    low, high = floats(table, "scale_min"), floats(table, "scale_max")
-    keep = np.isfinite(classes(rule, score, low, high))
-    ids, customer = table.column("id").to_numpy(), table.column("customer").to_numpy()
-    known = table.column("known").to_numpy(zero_copy_only=False).astype(bool)
-    asked = Asked(ids=ids, known=known, parameters=parameters, days=days)
+        chosen &= said.column("id").to_numpy() % SPREAD * 7919 % SPREAD < SPREAD * MOST // total
+    table = said.filter(chosen)
+    ask.keep("picked", table)
+    rule, score = rule_of(metric), floats(table, "score")
+    on_scale = np.isfinite(classes(rule, score, floats(table, "scale_min"), floats(table, "scale_max")))
+    ids = table.column("id").to_numpy()
+    known = np.asarray(table.column("customer").is_valid())
+    first = min(scope.before_since, scope.since) if both else scope.since
+    asked = Asked(ids=ids, known=known, parameters={"days": days, "first": first - timedelta(days=days)}, days=days)
     # Facts are read for every answer; those off the scale count as missing outcome and are dropped by their score.
     return _Read(
-        rule=rule, score=np.where(keep, score, np.nan), weight=floats(table, "weight"), customer=customer,
+        rule=rule, score=np.where(on_scale, score, np.nan), weight=floats(table, "weight"),
+        customer=np.where(known, table.column("customer").fill_null(0).to_numpy(), -ids),
         asked=asked, total=total, both=both,
     )  # fmt: skip
 

@@ -1,21 +1,5 @@
 -- What asking for help was like: the contact the answer is about, and others of the days before it.
-WITH said AS (
-    SELECT position * 2 AS id, customer, occurred_at AS at, period, about, response, weight, score, scale_min,
-           scale_max, coalesce(survey, '') AS survey, slice
-    FROM answers
-    WHERE score IS NOT NULL AND coalesce(part, '') = ''
-      AND lower(coalesce(nullif(metric, ''), 'score')) = $metric AND ($survey = '' OR coalesce(survey, '') = $survey)
-    UNION ALL
-    SELECT position * 2 + 1, customer, occurred_at, period, about, NULL, weight, score, scale_min, scale_max,
-           'reviews', slice
-    FROM reviews
-    WHERE score IS NOT NULL AND lower(coalesce(nullif(metric, ''), 'stars')) = $metric
-      AND ($survey = '' OR $survey = 'reviews')
-),
-picked AS (
-    SELECT * FROM said WHERE (period = 'now' OR $both) AND id % 1000003 * 7919 % 1000003 < $keep
-),
-helped AS (
+WITH helped AS (
     SELECT p.id, p.at, 'this' AS reach, c.occurred_at, c.answered_at, c.solved_at, c.reopened, c.handovers
     FROM picked AS p JOIN contacts_whole AS c ON c.key = p.about
     WHERE p.about <> ''

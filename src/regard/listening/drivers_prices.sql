@@ -1,21 +1,5 @@
 -- Contracts that became dearer on the same plan in the days before the answer, and how long the customer has been one.
-WITH said AS (
-    SELECT position * 2 AS id, customer, occurred_at AS at, period, about, response, weight, score, scale_min,
-           scale_max, coalesce(survey, '') AS survey, slice
-    FROM answers
-    WHERE score IS NOT NULL AND coalesce(part, '') = ''
-      AND lower(coalesce(nullif(metric, ''), 'score')) = $metric AND ($survey = '' OR coalesce(survey, '') = $survey)
-    UNION ALL
-    SELECT position * 2 + 1, customer, occurred_at, period, about, NULL, weight, score, scale_min, scale_max,
-           'reviews', slice
-    FROM reviews
-    WHERE score IS NOT NULL AND lower(coalesce(nullif(metric, ''), 'stars')) = $metric
-      AND ($survey = '' OR $survey = 'reviews')
-),
-picked AS (
-    SELECT * FROM said WHERE (period = 'now' OR $both) AND id % 1000003 * 7919 % 1000003 < $keep
-),
-steps AS (
+WITH steps AS (
     SELECT customer, occurred_at AS at, plan, amount, lower(change) AS change,
            lag(amount) OVER w AS amount_before, lag(plan) OVER w AS plan_before, lag(every) OVER w AS every_before, every
     FROM subscriptions_whole

@@ -1,21 +1,5 @@
 -- What the customers who answered are worth by declaration, and the order their answer is about.
-WITH said AS (
-    SELECT position * 2 AS id, customer, occurred_at AS at, period, about, response, weight, score, scale_min,
-           scale_max, coalesce(survey, '') AS survey, slice
-    FROM answers
-    WHERE score IS NOT NULL AND coalesce(part, '') = ''
-      AND lower(coalesce(nullif(metric, ''), 'score')) = $metric AND ($survey = '' OR coalesce(survey, '') = $survey)
-    UNION ALL
-    SELECT position * 2 + 1, customer, occurred_at, period, about, NULL, weight, score, scale_min, scale_max,
-           'reviews', slice
-    FROM reviews
-    WHERE score IS NOT NULL AND lower(coalesce(nullif(metric, ''), 'stars')) = $metric
-      AND ($survey = '' OR $survey = 'reviews')
-),
-picked AS (
-    SELECT * FROM said WHERE (period = 'now' OR $both) AND id % 1000003 * 7919 % 1000003 < $keep
-),
-steps AS (
+WITH steps AS (
     SELECT customer, lower(change) AS change, occurred_at AS at,
            lead(occurred_at) OVER w AS next_at,
            amount * rate * CASE lower(every) WHEN 'month' THEN 12 WHEN 'quarter' THEN 4 WHEN 'year' THEN 1 END AS yearly

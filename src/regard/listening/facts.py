@@ -279,6 +279,7 @@ def contacts(ask: Ask, asked: Asked) -> Iterator[Fact]:
 
 def events(ask: Ask, asked: Asked) -> Iterator[Fact]:
     """Use, errors, and the moments of the journey lived in the days before."""
+    ask.keep("used", ask.table("drivers_used.sql", **asked.parameters))
     table = ask.table("drivers_events.sql", **asked.parameters)
     total, errors, days = (asked.spread(table, n, 0.0) for n in ("events", "errors", "days"))
     away = ~asked.known

@@ -133,6 +133,7 @@ class Ask:
     scope: Scope
     package: str = "regard"
     seed: int = 20_261_123
+    _kept: set[str] = field(default_factory=set)
 
     @property
     def declarations(self) -> Declarations:
@@ -145,7 +146,25 @@ class Ask:
 
     def sql(self, statement: str) -> str:
         """The scoped text of a statement of the question's own stem, such as ``scores.sql``."""
-        return scoped(_statement(self.package, statement), self.scope, self.declarations)
+        text = _statement(self.package, statement)
+        return scoped(text, self.scope, self.declarations, beside=frozenset(self._kept))
+
+    def keep(self, name: str, table: pa.Table) -> None:
+        """Keep rows under a name that later statements of the stem read like a noun.
+
+        What several statements start from is read and scoped once. A kept name belongs to this asking: another's
+        rows are never read, since a question keeps before it reads.
+
+        Args:
+            name: A lower-case word that is no noun.
+            table: The rows.
+        """
+        connection = self.view.connection
+        connection.abort()
+        connection.register("kept_now", table)
+        connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT * FROM kept_now')
+        connection.unregister("kept_now")
+        self._kept.add(name)
 
     def table(self, statement: str, /, **parameters: Any) -> pa.Table:
         """Run a statement of the stem; ``$name`` in it takes a parameter, or since, until, before_since, before_until.

@@ -135,6 +135,11 @@ def _parsed(statement: str) -> Any:
     return sqlglot.parse_one(statement, dialect="duckdb")
 
 
+@lru_cache(maxsize=512)
+def _names(statement: str) -> frozenset[str]:
+    return frozenset(t.name for t in _parsed(statement).find_all(exp.Table) if not t.db)
+
+
 def nouns_of(statement: str) -> list[str]:
     """The nouns a statement reads, in order of appearance."""
     tree = _parsed(statement)
@@ -147,20 +152,30 @@ def _plain(noun: str) -> str:
     return noun.removesuffix(EVER).removesuffix(WHOLE)
 
 
-def scoped(statement: str, scope: Scope, declarations: Declarations, *, dialect: str = "duckdb") -> str:
+def scoped(
+    statement: str,
+    scope: Scope,
+    declarations: Declarations,
+    *,
+    beside: frozenset[str] = frozenset(),
+    dialect: str = "duckdb",
+) -> str:
     """The statement with its nouns defined for this scope, in the engine's dialect.
 
     Args:
         statement: Static SQL that reads nouns.
         scope: The slice in view.
         declarations: Those in force.
+        beside: Names of kept rows. A statement that reads one reads rows that were scoped already, so it need not
+            know every dimension itself.
         dialect: ``duckdb``, or a cluster's.
 
     Raises:
         UnknownName: The grouping exists, but on none of the nouns this statement reads.
     """
     nouns = nouns_of(statement)
-    _check_reach(nouns, scope, declarations)
+    if not beside & _names(statement):
+        _check_reach(nouns, scope, declarations)
     recursive, own, body = _apart(statement, dialect)
     heads = [_cte(noun, _definition(noun, scope, declarations), dialect) for noun in nouns]
     with_ = f"WITH {'RECURSIVE ' if recursive else ''}{', '.join([*heads, *own])} " if heads or own else ""
