@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
-from regard.listening.counted import LEAST, Answers, change_of, enough, read, score_of
+from regard.listening.counted import LEAST, Answers, change_of, enough, score_of
 from regard.periods import Period, grain, midnight, zone_of
 from regard.statistics.changes import Sample, decompose
 from regard.statistics.comparisons import benjamini_hochberg
@@ -129,7 +128,12 @@ def _shrunk(scores: list[Estimate]) -> list[float]:
     return out
 
 
-def split(ask: Ask, answers: Answers, *, metric: str, survey: str, part: str) -> tuple[str, Decomposition | None, int]:
+def also(ask: Ask) -> tuple[str, ...]:
+    """The dimensions a change may be split by, where none was chosen."""
+    return () if ask.scope.by else tuple(d.name for d in ask.declarations.dimensions)[:MOST_DIMENSIONS]
+
+
+def split(ask: Ask, answers: Answers) -> tuple[str, Decomposition | None, int]:
     """The change split by the chosen dimension, else by the one whose mix moved the score most.
 
     Returns:
@@ -142,24 +146,15 @@ def split(ask: Ask, answers: Answers, *, metric: str, survey: str, part: str) ->
         return ask.scope.by, _decomposed(both), 1
     best: tuple[str, Decomposition | None] = ("", None)
     tried = 0
-    candidates = [d.name for d in ask.declarations.dimensions][:MOST_DIMENSIONS]
-    for name in [*candidates, "survey"]:
-        cut = _cut(ask, both, name, metric=metric, survey=survey, part=part)
-        if not 2 <= len(np.unique(cut.slice)) <= MOST_GROUPS:
+    cuts = dict(zip(ask.scope.also, both.slices.T, strict=True)) | {"survey": both.survey}
+    for name, slice_ in cuts.items():
+        if not 2 <= len(np.unique(slice_)) <= MOST_GROUPS:
             continue
         tried += 1
-        found = _decomposed(cut)
+        found = _decomposed(replace(both, slice=slice_))
         if best[1] is None or abs(found.mix.value) > abs(best[1].mix.value):
             best = (name, found)
     return *best, tried
-
-
-def _cut(ask: Ask, both: Answers, name: str, *, metric: str, survey: str, part: str) -> Answers:
-    if name == "survey":
-        return replace(both, slice=both.survey)
-    sliced = replace(ask, scope=msgspec.structs.replace(ask.scope, by=name))
-    found = read(sliced, metric=metric, survey=survey, part=part)
-    return found.at((found.period == "now") | (found.period == "before"))
 
 
 def _decomposed(answers: Answers) -> Decomposition:

@@ -42,6 +42,7 @@ class Answers:
         known: Whether who gave it is known: numbers of customers have any sign, so they do not tell.
         period: now, before, earlier or later.
         slice: Value of the chosen dimension.
+        slices: Values of each further dimension asked for, shape (answers, dimensions).
         survey: Which survey.
         day: Local day, as days since 1970.
         week: First day of its week.
@@ -59,6 +60,7 @@ class Answers:
     known: NDArray[np.bool_]
     period: NDArray[np.str_]
     slice: NDArray[np.str_]
+    slices: NDArray[np.str_]
     survey: NDArray[np.str_]
     day: NDArray[np.int64]
     week: NDArray[np.int64]
@@ -95,6 +97,7 @@ class Answers:
             "known",
             "period",
             "slice",
+            "slices",
             "survey",
             "day",
             "week",
@@ -147,7 +150,7 @@ def read(ask: Ask, *, metric: str, survey: str = "", part: str = "", first: date
     """The scores of a metric from an instant on that count by its rule.
 
     Args:
-        ask: What may be looked at; its grouping becomes `slice`.
+        ask: What may be looked at; its grouping becomes `slice`, what it is also cut by `slices`.
         metric: Name of the metric.
         survey: One survey only; empty takes all.
         part: The part of the experience; empty is the whole.
@@ -166,7 +169,7 @@ def read(ask: Ask, *, metric: str, survey: str = "", part: str = "", first: date
         rule=rule, score=score, value=values(rule, score, group), group=group, weight=_floats(table, "weight"),
         customer=table.column("customer").to_numpy(),
         known=table.column("known").to_numpy(zero_copy_only=False),
-        period=texts(table, "period"), slice=texts(table, "slice"),
+        period=texts(table, "period"), slice=texts(table, "slice"), slices=_slices(table, len(ask.scope.also)),
         survey=texts(table, "survey"), day=_days(table, "day"), week=_days(table, "week"),
         month=_days(table, "month"), scale=scale,
     )  # fmt: skip
@@ -199,6 +202,10 @@ def texts(table: pa.Table, name: str) -> NDArray[Any]:
     pool = np.asarray(column.dictionary.to_pylist() or [""], dtype=str)
     found: NDArray[Any] = pool[np.asarray(column.indices)]
     return found
+
+
+def _slices(table: pa.Table, number: int) -> NDArray[Any]:
+    return np.asarray(table.column("slices").combine_chunks().flatten(), dtype=str).reshape(len(table), number)
 
 
 def enough(answers: Answers) -> str:

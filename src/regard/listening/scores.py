@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
@@ -154,12 +155,13 @@ def scores(
     """How do customers score us, and has it changed?"""
     name = metric_of(ask, metric, survey, part)
     shown, first = compared.window(ask)
+    ask = replace(ask, scope=msgspec.structs.replace(ask.scope, also=compared.also(ask)))
     answers = read(ask, metric=name, survey=survey, part=part, first=first)
     now = answers.of("now")
     why = enough(now)
     if why:
         return _too_few(ask, answers, why)
-    reading = _reading(ask, answers, name, survey, part)
+    reading = _reading(ask, answers)
     told = _told(reading)
     grain, buckets = compared.trend(answers, shown)
     cut = compared.slices(answers) if ask.scope.by else []
@@ -178,10 +180,10 @@ def scores(
     return msgspec.structs.replace(finding, answer=verdicts.sentence(reading), facts=verdicts.facts(reading, finding))
 
 
-def _reading(ask: Ask, answers: Answers, metric: str, survey: str, part: str) -> Reading:
+def _reading(ask: Ask, answers: Answers) -> Reading:
     now, before = answers.of("now"), answers.of("before")
     change = None if enough(before) else change_of(now, before)
-    split_by, decomposition, tried = compared.split(ask, answers, metric=metric, survey=survey, part=part)
+    split_by, decomposition, tried = compared.split(ask, answers)
     same = same_customers(now.value, now.customer, before.value, before.customer, least=10)
     return Reading(
         ask=ask, rule=answers.rule, now=now, before=before, score=score_of(now), change=change,

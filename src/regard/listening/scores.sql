@@ -1,14 +1,14 @@
 -- One row per answer or review with a score of the metric: what was given, by whom, when.
 WITH given AS (
     SELECT
-        position, customer, slice, period, day, week, month, weight, occurred_at, score, scale_min, scale_max,
+        position, customer, slice, slices, period, day, week, month, weight, occurred_at, score, scale_min, scale_max,
         coalesce(survey, '') AS survey,
         lower(coalesce(nullif(metric, ''), 'score')) AS metric
     FROM answers_ever
     WHERE score IS NOT NULL AND coalesce(part, '') = $part
     UNION ALL
     SELECT
-        position, customer, slice, period, day, week, month, weight, occurred_at, score, scale_min, scale_max,
+        position, customer, slice, slices, period, day, week, month, weight, occurred_at, score, scale_min, scale_max,
         'reviews' AS survey,
         lower(coalesce(nullif(metric, ''), 'stars')) AS metric
     FROM reviews_ever
@@ -16,7 +16,7 @@ WITH given AS (
 )
 SELECT
     coalesce(customer, -position) AS customer, customer IS NOT NULL AS known,
-    slice, period, day, week, month, weight, score, scale_min, scale_max, survey
+    slice, slices, period, day, week, month, weight, score, scale_min, scale_max, survey
 FROM given
 WHERE metric = $metric
   AND ($survey = '' OR survey = $survey)

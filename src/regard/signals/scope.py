@@ -40,7 +40,10 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """The slice in view, resolved to days and instants."""
+    """The slice in view, resolved to days and instants.
+
+    ``also`` are further names a statement's rows are cut by at the same time: the list column ``slices``.
+    """
 
     period: Period
     compared: Period
@@ -50,6 +53,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     before_until: datetime
     where: dict[str, tuple[str, ...]] = {}
     by: str = ""
+    also: tuple[str, ...] = ()
     zone: str = "UTC"
 
     def told(self) -> dict[str, Any]:
@@ -236,8 +240,8 @@ def _definition(noun: str, scope: Scope, declarations: Declarations) -> str:
 
 
 def _noun(kind: Kind, scope: Scope, declarations: Declarations, *, ever: bool) -> str:
-    used = [n for n in [scope.by, *scope.where] if n]
-    joins = _joins([d for n in used if (d := declarations.dimension(n))])
+    used = [n for n in [scope.by, *scope.where, *scope.also] if n]
+    joins = _joins([d for n in dict.fromkeys(used) if (d := declarations.dimension(n))])
     day = "CAST(r.local AS DATE)"
     conditions = [
         f"{_value(kind, name, declarations)} IN ({', '.join(quoted(v) for v in values)})"
@@ -246,18 +250,21 @@ def _noun(kind: Kind, scope: Scope, declarations: Declarations, *, ever: bool) -
     ]
     if not ever:
         conditions.insert(0, _within(scope))
-    slice_ = _value(kind, scope.by, declarations) if scope.by else None
-    if slice_ is None or not (declarations.dimension(scope.by) or _has(kind.noun, scope.by)):
-        slice_ = "'all'"
+    slices = [f"coalesce({_slice(kind, name, declarations)}, 'unknown')" for name in (scope.by, *scope.also)]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     week = WEEKDAYS[declarations.week_start]
     return (
         f"SELECT r.* EXCLUDE (weight, local), coalesce(r.weight, 1.0) AS weight, '{kind.name}' AS kind, "
-        f"coalesce({slice_}, 'unknown') AS slice, {_period_name(scope, ever=ever)} AS period, {day} AS day, "
-        f"{day} - CAST((isodow({day}) - {week} + 7) % 7 AS INTEGER) AS week, "
+        f"{slices[0]} AS slice, CAST([{', '.join(slices[1:])}] AS VARCHAR[]) AS slices, "
+        f"{_period_name(scope, ever=ever)} AS period, {day} AS day, {day} - CAST((isodow({day}) - {week} + 7) % 7 AS INTEGER) AS week, "
         f"CAST(date_trunc('month', {day}) AS DATE) AS month{_rate(kind, declarations)} "
         f"FROM (SELECT *, {_local('occurred_at', scope, ever=ever)} AS local FROM lake_{kind.name}) AS r{joins}{where}"
     )
+
+
+def _slice(kind: Kind, name: str, declarations: Declarations) -> str:
+    known = name and (declarations.dimension(name) or _has(kind.noun, name))
+    return _value(kind, name, declarations) if known else "'all'"
 
 
 def _whole(kind: Kind, scope: Scope, declarations: Declarations) -> str:
