@@ -33,7 +33,8 @@ def split(arguments: dict[str, Any]) -> tuple[Given, dict[str, Any]]:
     if isinstance(scope.get("where"), str):
         scope["where"] = (scope["where"],)
     elif isinstance(scope.get("where"), dict):
-        scope["where"] = tuple(f"{k}={v}" for k, v in scope["where"].items())
+        several = {k: [v] if isinstance(v, str) else v for k, v in scope["where"].items()}
+        scope["where"] = tuple(f"{name}={value}" for name, values in several.items() for value in values)
     elif "where" in scope:
         scope["where"] = tuple(scope["where"])
     rest = {k: v for k, v in arguments.items() if k not in SCOPE and v is not None}

@@ -102,7 +102,7 @@ worths AS (
   WHERE $worth = 'trailing'
 ),
 worth AS (SELECT instant, customer, sum(amount) AS amount FROM worths GROUP BY instant, customer)
-SELECT i.instant, count(m.customer) AS customers, coalesce(sum(w.amount), 0) AS value
+SELECT i.instant, count(m.customer) AS customers, coalesce(exact_sum(w.amount), 0) AS value
 FROM instants i
 LEFT JOIN members m ON m.instant = i.instant
 LEFT JOIN worth w ON w.instant = m.instant AND w.customer = m.customer

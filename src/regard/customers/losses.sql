@@ -43,12 +43,12 @@ whole AS (
 SELECT w.period, w.slice, count(*) AS orders, count(DISTINCT w.customer) AS customers,
        CAST(sum(w.unvalued) AS BIGINT) AS unvalued,
        count(*) FILTER (WHERE r.low IS NOT NULL) AS rated, count(*) FILTER (WHERE r.low) AS low,
-       sum(w.amount) AS value_rows, sum(w.amount * w.weight) AS value,
-       sum(w.amount * w.weight) FILTER (WHERE r.low IS NOT NULL) AS rated_value,
-       sum(w.amount) FILTER (WHERE r.low) AS low_value_rows,
-       sum(w.amount * w.weight) FILTER (WHERE r.low) AS low_value,
-       sum(w.weight) FILTER (WHERE r.low IS NOT NULL) AS rated_weight,
-       sum(w.weight) FILTER (WHERE r.low) AS low_weight,
+       exact_sum(w.amount) AS value_rows, exact_sum(w.amount * w.weight) AS value,
+       exact_sum(CASE WHEN r.low IS NOT NULL THEN w.amount * w.weight END) AS rated_value,
+       exact_sum(CASE WHEN r.low THEN w.amount END) AS low_value_rows,
+       exact_sum(CASE WHEN r.low THEN w.amount * w.weight END) AS low_value,
+       exact_sum(CASE WHEN r.low IS NOT NULL THEN w.weight END) AS rated_weight,
+       exact_sum(CASE WHEN r.low THEN w.weight END) AS low_weight,
        max(w.weight) FILTER (WHERE r.low IS NOT NULL) AS heaviest,
        bool_or(w.weight <> 1) AS weighted
 FROM whole AS w

@@ -238,11 +238,16 @@ SELECT 'asked', place // 1000, place % 1000, slice, CASE WHEN is_now THEN 'now' 
        NULL, NULL, NULL, coalesce(customer, -position), score, weight
 FROM scored WHERE place IS NOT NULL
 UNION ALL
-SELECT 'seen', stage_no, NULL, slice, CASE WHEN is_now THEN 'now' ELSE 'before' END, metric, count(*), NULL, NULL, NULL, NULL, NULL, avg(score), stddev_samp(score)
-FROM voices GROUP BY stage_no, slice, is_now, metric
+SELECT 'seen', stage_no, NULL, slice, CASE WHEN is_now THEN 'now' ELSE 'before' END, metric, n, NULL, NULL, NULL, NULL, NULL, total / n,
+       CASE WHEN n > 1 THEN sqrt(greatest(squares - total * total / n, 0) / (n - 1)) END
+FROM (
+  SELECT stage_no, slice, is_now, metric, count(*) AS n, exact_sum(score) AS total, exact_sum(score * score) AS squares
+  FROM voices GROUP BY stage_no, slice, is_now, metric
+)
 UNION ALL
-SELECT 'worth', s.stage_no, NULL, s.slice, 'now', NULL, count(*), NULL, NULL, NULL, NULL, NULL, sum(w.amount), NULL
+SELECT 'worth', s.stage_no, NULL, s.slice, 'now', NULL, count(*), NULL, NULL, NULL, NULL, NULL, exact_sum(w.amount), NULL
 FROM (SELECT DISTINCT stage_no, customer, CAST(NULL AS VARCHAR) AS slice FROM stages WHERE now > 0
       UNION ALL SELECT stage_no, customer, slice FROM stages WHERE now > 0) AS s
 JOIN worths AS w ON w.customer = s.customer
 GROUP BY s.stage_no, s.slice
+ORDER BY section, stage_no, moment_no, slice, period, metric, customer, x, y, n
