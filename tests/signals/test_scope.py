@@ -30,7 +30,8 @@ def _sum(values, scope):
 
 
 def test_a_sum_is_the_same_in_whatever_order_rows_come(scope):
-    values = [random.Random(4).uniform(-1e6, 1e6) for _ in range(300)]
+    drawn = random.Random(4)
+    values = [drawn.uniform(-1e6, 1e6) for _ in range(300)]
     shuffled = values.copy()
     plain = set()
     exact = set()
