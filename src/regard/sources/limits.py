@@ -1,11 +1,17 @@
-"""What a file may be at most, in one table: beyond it a row is refused, or the file, and the person is told which."""
+"""What a file, and what a request, may be at most, in two tables; beyond it something is refused and the sender told.
+
+Each limit of `Wire` may be set from outside as ``REGARD_LIMIT_<NAME>``.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+
+from regard.errors import BadInput
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,3 +37,92 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LIMITS = Limits()
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True):
+    """Every limit of signals sent over HTTP. Beyond one, the request or the item is refused with its code."""
+
+    body_bytes: Annotated[
+        int, Meta(description="Bytes of a request as sent. More: 413, code too_large.", extra={"code": "too_large"})
+    ] = 1 << 20
+    inflated_bytes: Annotated[
+        int,
+        Meta(description="Bytes of a request once unpacked. More: 413, code too_large.", extra={"code": "too_large"}),
+    ] = 5 << 20
+    inflate_ratio: Annotated[
+        int,
+        Meta(
+            description="A packed request may unpack to so many times its size. More: 413, code too_packed.",
+            extra={"code": "too_packed"},
+        ),
+    ] = 100
+    batch_items: Annotated[
+        int, Meta(description="Items of one request. More: 413, code too_many.", extra={"code": "too_many"})
+    ] = 1000
+    item_bytes: Annotated[
+        int, Meta(description="Bytes of one item. More: that item is refused, code item_too_large.",
+                  extra={"code": "item_too_large"})
+    ] = 32 << 10  # fmt: skip
+    depth: Annotated[
+        int, Meta(description="Objects and lists inside one another. More: the item is refused, code too_deep.",
+                  extra={"code": "too_deep"})
+    ] = 32  # fmt: skip
+    keys: Annotated[
+        int, Meta(description="Keys of one item, in all. More: the item is refused, code too_many_keys.",
+                  extra={"code": "too_many_keys"})
+    ] = 1000  # fmt: skip
+    id_bytes: Annotated[
+        int, Meta(description="Bytes of an id. More: the item is refused, code id_too_long.",
+                  extra={"code": "id_too_long"})
+    ] = 512  # fmt: skip
+    future_hours: Annotated[
+        int, Meta(description="Hours an item may lie ahead of when it came. More: held back, code future.",
+                  extra={"code": "future"})
+    ] = 24  # fmt: skip
+    header_seconds: Annotated[
+        float, Meta(description="Seconds until a request's headers are there. Longer: the connection is closed.")
+    ] = 10.0
+    body_seconds: Annotated[
+        float, Meta(description="Seconds until a request's body is there. Longer: 408, code too_slow.",
+                    extra={"code": "too_slow"})
+    ] = 20.0  # fmt: skip
+    idle_seconds: Annotated[float, Meta(description="Seconds a connection may wait for its next request.")] = 30.0
+    connections: Annotated[
+        int, Meta(description="Open connections. More: 503 with Retry-After, and the connection is closed.")
+    ] = 2000
+    waiting_bytes: Annotated[
+        int, Meta(description="Bytes of requests under way. More: 429 with Retry-After, code busy.",
+                  extra={"code": "busy"})
+    ] = 48 << 20  # fmt: skip
+    source_bytes: Annotated[
+        int, Meta(description="Bytes of one source's requests under way. More: 429 with Retry-After, code busy.",
+                  extra={"code": "busy"})
+    ] = 8 << 20  # fmt: skip
+    source_rate: Annotated[
+        float, Meta(description="Bytes a second one source may send, unpacked, over time; 0 for no such limit. "
+                                "More: 429 with Retry-After, code too_fast.", extra={"code": "too_fast"})
+    ] = 24.0 * (1 << 20)  # fmt: skip
+    source_burst: Annotated[
+        float, Meta(description="Bytes one source may send at once above its rate.", extra={"code": "too_fast"})
+    ] = 48.0 * (1 << 20)  # fmt: skip
+    free_bytes: Annotated[
+        int, Meta(description="Free space of the disk below which nothing more is taken: 507, code disk_full.",
+                  extra={"code": "disk_full"})
+    ] = 64 << 20  # fmt: skip
+
+
+def wire() -> Wire:
+    """The limits of HTTP in force: the environment's, else the defaults.
+
+    Raises:
+        BadInput: A variable is no number.
+    """
+    given: dict[str, float] = {}
+    for field in msgspec.structs.fields(Wire):
+        name = f"REGARD_LIMIT_{field.name.upper()}"
+        if raw := os.environ.get(name):
+            try:
+                given[field.name] = type(field.default)(float(raw))
+            except ValueError as error:
+                raise BadInput(f"{name} must be a number, not {raw!r}.", where=name) from error
+    return Wire(**given)  # type: ignore[arg-type]
