@@ -81,8 +81,9 @@ def test_the_timeline_is_newest_first_and_folds_a_sitting_into_one_row(view):
 
 
 def test_the_timeline_can_be_cut_and_read_by_lane(view):
-    found = ask(view, limit=2)
-    assert len(found.rows) == 2
+    found = ask(view, limit=1)
+    assert [r.lane in {"did", "we wrote"} for r in found.rows].count(True) == 1
+    assert len(found.rows) == 2, "one of what they did, and one of all else: use never hides a complaint"
     assert "cut_off" in {c.code for c in found.cautions}
     assert {r.lane for r in ask(view, lane="asked").rows} == {"asked"}
     with pytest.raises(UnknownName, match="lane"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -118,7 +119,14 @@ def customer(
     id: Annotated[  # noqa: A002 (what people call it)
         str, Meta(description="Id of the customer, of a person or account, a mail address, or the name.")
     ],
-    limit: Annotated[int, Meta(description="Rows of the timeline shown.", ge=1, le=100_000)] = 60,
+    limit: Annotated[
+        int,
+        Meta(
+            description="Rows of the timeline: so many of what they did and we wrote, as many of all else.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 60,
     lane: Annotated[str, Meta(description="Only this lane of the timeline.")] = "",
 ) -> Customer:
     """Who is this customer, and what have they lived with us?"""
@@ -188,7 +196,7 @@ def _finding(  # noqa: PLR0917 - the parts in the order they were read
         merged=tuple(r["a"] for r in who if r["row"] == "merged" and r["a"]),
     )
     shown, total = len(finding.rows), finding.total or 0
-    cut = (Caution(code="cut_off", text=f"The newest {shown} of {wording.number(total)} rows are shown."),)
+    cut = (Caution(code="cut_off", text=_cut(finding)),)
     return msgspec.structs.replace(
         finding,
         answer=_sentence(ask, finding),
@@ -198,6 +206,12 @@ def _finding(  # noqa: PLR0917 - the parts in the order they were read
             n=total, customers=1, complete="everything in the log that carries one of this customer's ids"
         ),
     )
+
+
+def _cut(found: Customer) -> str:
+    """Which rows are left out; what they did is many, all else is telling."""
+    shown = f"{wording.number(len(found.rows))} of {wording.number(found.total)} rows are shown"
+    return f"{shown}: the newest of what they did and we wrote, and the newest of all else."
 
 
 def _worth(ask: Ask, today: datetime, who: list[dict[str, Any]]) -> float | None:
@@ -231,6 +245,8 @@ def _row(row: dict[str, Any], zone: str) -> TimelineRow:
         took = (row["until"] - row["at"]).total_seconds()
         others = f", mostly {wording.title(row['what'])}" if row["names"] > 1 else f": {wording.title(row['what'])}"
         what = f"{wording.count(row['n'], 'event')} in {wording.duration(max(took, 1))}{others}"
+    elif row["currency"] == "failures":
+        what = f"{_watched(what)} failed {_so_often(row['amount'])}"
     elif row["n"] > 1:
         what = f"{what} ({wording.number(row['n'])})"
     return TimelineRow(
@@ -245,6 +261,15 @@ def _row(row: dict[str, Any], zone: str) -> TimelineRow:
         instant=row["at"].isoformat(timespec="seconds") if row["at"] else "",
         until=row["until"].isoformat(timespec="seconds") if row["until"] else "",
     )
+
+
+def _watched(name: str) -> str:
+    """What a reading watches: of `oven_link_ok`, the oven link."""
+    return re.sub(r" (ok|success|successful|succeeded|good)$", "", name, flags=re.IGNORECASE)
+
+
+def _so_often(n: float) -> str:
+    return {1: "once", 2: "twice"}.get(n) or wording.times(n)
 
 
 def _waits(row: dict[str, Any], today: datetime, zone: str) -> Waiting:
@@ -297,11 +322,18 @@ def _facts(found: Customer) -> tuple[str, ...]:
         )
     voice = next((r for r in found.rows if r.lane == "said" and r.words), None)
     if voice:
-        told.append(f"{wording.quote(voice.words)} ({voice.at})")
+        scored = f", {_scored(voice.amount, voice.unit)}" if voice.amount is not None else ""
+        told.append(f"{wording.quote(voice.words)} ({voice.at.partition(',')[0]}{scored})")
     if found.people and found.kind == "account":
         names = [f"{p.name or p.id}{f' ({p.role})' if p.role else ''}" for p in found.people]
         told.append(f"We know {wording.listed(names, most=3)} there.")
     return tuple(told[:3])
+
+
+def _scored(score: float, metric: str) -> str:
+    """A score with its metric: `NPS 9`, `4 stars`."""
+    number = wording.number(score)
+    return wording.count(score, "star") if metric == "stars" else f"{metric.upper()} {number}".lstrip()
 
 
 def figure(finding: Customer) -> Figure | None:
@@ -321,7 +353,14 @@ def figure(finding: Customer) -> Figure | None:
         if row.instant
     ]
     lanes = [lane for lane in LANES if any(m.lane == lane for m in marks)]
-    return timeline(marks, lanes, title=finding.answer)
+    return timeline(marks, lanes, title=finding.answer, begins=_begins(finding))
+
+
+def _begins(found: Customer) -> dict[str, str]:
+    """Lanes whose older marks are left out, with the month they begin: an empty lane must not read as nothing done."""
+    oldest = next((r for r in reversed(found.rows) if r.lane == "did" and r.instant), None)
+    cut = (found.total or 0) > len(found.rows) and oldest and oldest.instant > found.rows[-1].instant
+    return {"did": f"since {wording.month(_instant(oldest.instant), year=True)}"} if oldest and cut else {}
 
 
 def _instant(text: str) -> datetime:

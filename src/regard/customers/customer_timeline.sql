@@ -1,4 +1,5 @@
 -- Everything one customer said, did, met and was promised, newest first; events of one sitting are one row.
+-- What is many (what they did, what we wrote) and what is telling (all else) are each cut at the newest: use must not hide a complaint.
 WITH gaps AS (
   SELECT occurred_at, name, error, duration,
          CASE WHEN occurred_at - lag(occurred_at) OVER (ORDER BY occurred_at, position) > INTERVAL 30 MINUTE
@@ -46,15 +47,17 @@ told AS (
               WHEN due_at < $today THEN 'broken' ELSE 'open' END, coalesce(key, '')
   FROM promises_whole WHERE customer = $customer
   UNION ALL
-  SELECT min(occurred_at), max(occurred_at), 'met trouble', name || ' failed', NULL, sum(total - good), '', count(*), 1, 'bad', ''
+  SELECT min(occurred_at), max(occurred_at), 'met trouble', name, NULL, sum(total - good), 'failures', count(*), 1, 'bad', ''
   FROM telemetry_whole WHERE customer = $customer AND good < total GROUP BY name, CAST(occurred_at AS DATE)
   UNION ALL
   SELECT occurred_at, NULL, 'we wrote', coalesce(topic, channel, 'message'), verbatim, NULL, '', 1, 1, coalesce(channel, ''), coalesce(key, '')
   FROM messages_whole WHERE customer = $customer
   UNION ALL
   SELECT occurred_at, NULL, 'we did', name, verbatim, NULL, '', 1, 1, '', coalesce(key, '') FROM acts_whole WHERE customer = $customer
+),
+numbered AS (
+  SELECT *, count(*) OVER () AS total, lane IN ('did', 'we wrote') AS routine,
+         row_number() OVER (PARTITION BY lane IN ('did', 'we wrote') ORDER BY at DESC NULLS LAST, lane, key) AS newest
+  FROM told WHERE $lane = '' OR lane = $lane
 )
-SELECT *, count(*) OVER () AS total FROM told
-WHERE $lane = '' OR lane = $lane
-ORDER BY at DESC NULLS LAST, lane, key
-LIMIT $most
+SELECT * FROM numbered WHERE newest <= $most ORDER BY at DESC NULLS LAST, lane, key

@@ -11,10 +11,12 @@ from regard.figures.figure import Figure, finished, is_narrow, nothing
 from regard.wording import day, month
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Tone = Literal["", "good", "bad"]
 _MOST_NARROW = 24
+_LEGIBLE = 14
+"""Characters a cut label must keep; a stub of a word tells nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ def timeline(
     since: datetime | None = None,
     until: datetime | None = None,
     zone: str = "UTC",
+    begins: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw marks in lanes along time. Narrow places tell the latest as a list, newest first.
 
@@ -60,6 +63,7 @@ def timeline(
         since: Start of the axis; the first mark when left out.
         until: End of the axis; the last mark when left out.
         zone: Zone days are told in.
+        begins: A few words under the name of a lane whose older marks are left out.
     """
     known = sorted((m for m in marks if m.lane in lanes), key=lambda m: m.at)
 
@@ -71,13 +75,19 @@ def timeline(
         else:
             start = since or known[0].at
             end = max(until or known[-1].at, *(m.until or m.at for m in known), start + timedelta(hours=1))
-            _laned(sheet, known, lanes, (start, end))
+            _laned(sheet, known, lanes, (start, end), begins or {})
 
     return finished(draw, title=title, alt=alt)
 
 
-def _laned(sheet: Sheet, marks: Sequence[TimelineMark], lanes: Sequence[str], span: tuple[datetime, datetime]) -> None:
-    left = min(max(text_width(lane, 12.5) for lane in lanes) + 20, 150.0)
+def _laned(  # noqa: PLR0917 - one place calls it
+    sheet: Sheet,
+    marks: Sequence[TimelineMark],
+    lanes: Sequence[str],
+    span: tuple[datetime, datetime],
+    begins: Mapping[str, str],
+) -> None:
+    left = min(max(text_width(words, 12.5) for words in (*lanes, *begins.values())) + 20, 150.0)
     x = Scale(0.0, (span[1] - span[0]).total_seconds(), left + 8, sheet.width - 12)
     pitch, top = 34.0, 8.0
     foot = top + pitch * len(lanes)
@@ -86,7 +96,10 @@ def _laned(sheet: Sheet, marks: Sequence[TimelineMark], lanes: Sequence[str], sp
         y = top + pitch * (i + 0.5)
         sheet.line(0, top + pitch * (i + 1), sheet.width, top + pitch * (i + 1), "rule")
         own = [m for m in marks if m.lane == lane]
-        sheet.text(0, y + 4, fitted(lane, left - 8, 12.5), "" if own else "soft")
+        late = begins.get(lane, "")
+        sheet.text(0, y - 2 if late else y + 4, fitted(lane, left - 8, 12.5), "" if own else "soft")
+        if late:
+            sheet.text(0, y + 12, fitted(late, left - 8, 11.5), "soft small")
         _lane(sheet, own, i, x, span[0], y)
     sheet.height = foot + 24
 
@@ -133,8 +146,8 @@ def _lane(  # noqa: PLR0917 - one place calls it
             sheet.hit(here - 12, y - 12, 24, 24)
         _sign(sheet, lane, here, y, mark.tone, dense=crowded and not mark.label)
         room = following - here - 20
-        if mark.label and here >= free and room > 34:
-            words = fitted(mark.label, room, 11.5)
+        words = fitted(mark.label, room, 11.5) if mark.label and here >= free and room > 34 else ""
+        if words and (words == mark.label or len(words) >= _LEGIBLE):
             sheet.text(here + 9, y + 4, words, f"small {mark.tone}-text" if mark.tone else "small soft")
             free = here + 9 + text_width(words, 11.5)
         sheet.close_mark(mark.link)

@@ -94,6 +94,7 @@ def told(question: Question) -> Told:
     """What the pages need of one registered question."""
     own = [n for n in question.finding.__struct_fields__ if n not in Finding.__struct_fields__]
     hints = get_type_hints(question.finding, include_extras=True)
+    asked = get_type_hints(question.ask, include_extras=True)
     room, _, name = question.path.partition("/")
     return Told(
         path=question.path,
@@ -102,16 +103,16 @@ def told(question: Question) -> Told:
         title=question.title,
         help=question.help,
         needs=question.needs,
-        parameters=tuple(_parameter(p) for p in question.parameters.values()),
+        parameters=tuple(_parameter(p, asked.get(n, p.annotation)) for n, p in question.parameters.items()),
         fields=tuple(_field(n, hints[n]) for n in own),
         figure=question.figure is not None,
     )
 
 
-def _parameter(parameter: inspect.Parameter) -> Field:
+def _parameter(parameter: inspect.Parameter, hint: Any) -> Field:
     required = parameter.default is inspect.Parameter.empty
     default = None if required else msgspec.to_builtins(parameter.default)
-    made = _field(parameter.name, parameter.annotation)
+    made = _field(parameter.name, hint)
     return msgspec.structs.replace(made, default=default, required=required)
 
 

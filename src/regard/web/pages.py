@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from regard.errors import UnknownName
 from regard.web import slices
+from regard.web.days import days
 from regard.web.frame import ROOM_WORDS, ROOMS, house, page, part, question_of
 from regard.web.marks import linked
 from regard.web.refusals import not_found
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from regard.web.slices import Slice
     from regard.web.telling import Speaker
 
-STATE = "report/state"
+STATE, PERSON = "report/state", "customers/customer"
 VOICES = ("In their own words", "listening/verbatims", "All they said")
 """The closing chapter of the page: no finding to count, but nobody should leave without having heard a customer."""
 FIRST_LOOK, GLANCE = 0.7, 0.15
@@ -156,6 +157,7 @@ async def _view(question: Told, kept: Kept, speaker: Speaker, seen: Slice) -> di
         "numbers": speaker.numbers(finding, question),
         "remarks": speaker.remarks(finding, question),
         "tables": speaker.tables(finding, question, seen),
+        "days": days(finding.get("rows") or (), speaker) if question.path == PERSON else [],
         "age": kept.age,
     }
 
