@@ -269,7 +269,7 @@ def _watched(name: str) -> str:
 
 
 def _so_often(n: float) -> str:
-    return {1: "once", 2: "twice"}.get(n) or wording.times(n)
+    return {1.0: "once", 2.0: "twice"}.get(n) or wording.times(n)
 
 
 def _waits(row: dict[str, Any], today: datetime, zone: str) -> Waiting:

@@ -80,7 +80,7 @@ def timeline(
     return finished(draw, title=title, alt=alt)
 
 
-def _laned(  # noqa: PLR0917 - one place calls it
+def _laned(
     sheet: Sheet,
     marks: Sequence[TimelineMark],
     lanes: Sequence[str],
