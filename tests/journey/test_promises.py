@@ -119,6 +119,10 @@ def test_weights_come_first_and_the_unweighted_share_stands_beside(view_of):
     found = ask(view)
     assert (found.broken_share, found.broken_unweighted) == (0.1, 0.5)
     assert "weighted" in {c.code for c in found.cautions}
+    assert found.rows[0].never_share == 0.1
+    drawn = find("journey/promises").figure(found).svg
+    assert "10\u00a0%" in drawn, "the bar is weighted as the sentence is"
+    assert "50\u00a0%" not in drawn
 
 
 def test_what_was_still_missing_when_the_customer_answered_is_a_class_of_its_own(view_of):

@@ -58,7 +58,7 @@ def test_a_cell_that_tripled_is_rising_with_its_ratio_and_words(view_of):
     assert top.ratio == pytest.approx(3 / 91 * 92, rel=1e-6)
     expected = binomtest(60, 80, 91 / 183).pvalue
     assert top.q == pytest.approx(2 * expected, rel=0.5)
-    assert "billing · bug 3 times as often" in found.answer
+    assert "billing (bug) 3 times as often" in found.answer
     assert {s.area for s in found.said} == {"billing"}
     assert next(r for r in found.rows if r.area == "login").direction == ""
 

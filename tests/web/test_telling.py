@@ -7,8 +7,10 @@ import re
 import pytest
 
 from regard.figures.waterfall import Panel, Step, waterfall
-from regard.web.catalogue import Field
-from regard.web.columns import chance, columns_of, places, with_units
+from regard.questions import questions
+from regard.web.catalogue import Field, told
+from regard.web.columns import chance, columns_of, places, steady, with_units
+from regard.web.headings import KNOWN
 from regard.web.marks import linked
 from regard.web.telling import Speaker
 
@@ -87,3 +89,42 @@ def test_every_link_of_a_figure_leads_to_an_answer(served, path):
     for way in sorted(ways)[:4]:
         head, _, query = way.partition("?")
         assert served.client.get(f"{head}.json?{query}").status_code == 200, way
+
+
+def test_a_column_of_plain_numbers_has_the_same_decimals_throughout():
+    known = fields(("area", "t", ""), ("rate", "n", ""))
+    rows = [{"area": "a", "rate": 39.0}, {"area": "b", "rate": 25.234}, {"area": "c", "rate": 8.4}]
+    column = columns_of(known, rows, "x/y")[1]
+
+    said = [Speaker().cell(r, column, {}, steady(column, rows)).text for r in rows]
+
+    assert said == ["39.0", "25.2", "8.4"]
+
+
+def test_every_name_that_is_called_otherwise_exists():
+    known = {q.path: told(q) for q in questions().values()}
+
+    for path, words in KNOWN.items():
+        names = {f.name for f in (*known[path].fields, *known[path].parameters)}
+        names |= {c.name for f in known[path].fields for c in f.columns}
+        assert set(words) <= names, path
+
+
+@pytest.mark.parametrize("path", ["/customers/ledger", "/listening/contacts"])
+def test_a_single_number_shows_what_it_rests_on_and_the_customers_behind_it(served, path):
+    page = served.answer(path).text
+    numbers = page.partition('<dl class="numbers">')[2].partition("</dl>")[0]
+    ways = [w.replace("&amp;", "&") for w in re.findall(r'<dd><a href="([^"]*)"', numbers)]
+
+    assert "Show the customers" in numbers
+    assert re.search(r"(Counted|Estimated) from [\d,]+ rows", numbers)
+    for way in ways:
+        head, _, query = way.partition("?")
+        assert served.client.get(f"{head}.json?{query}").json()["total"] > 0, way
+
+
+def test_losses_in_one_piece_offer_the_ways_to_cut_them(served):
+    page = served.answer("/customers/losses").text
+
+    assert 'href="/customers/losses?by=region"' in page
+    assert served.answer("/customers/losses?by=region").status_code == 200

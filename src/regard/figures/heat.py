@@ -39,7 +39,13 @@ class Cell:
 
 
 def heat_table(
-    rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Cell]], *, title: str, alt: str = ""
+    rows: Sequence[str],
+    columns: Sequence[str],
+    cells: Sequence[Sequence[Cell]],
+    *,
+    title: str,
+    alt: str = "",
+    legend: str = "",
 ) -> Figure:
     """Draw cells by row and column. Narrow places list the cells that matter most instead of many columns.
 
@@ -49,6 +55,7 @@ def heat_table(
         cells: One sequence a row, one cell a column.
         title: The finding.
         alt: What it shows.
+        legend: What the numbers are, under the table; empty leaves it out.
     """
 
     def draw(sheet: Sheet) -> None:
@@ -59,8 +66,17 @@ def heat_table(
             _listed(sheet, rows, columns, cells, most)
         else:
             _table(sheet, rows, columns, cells, most)
+        if legend and most > 0:
+            _legend(sheet, legend)
 
     return finished(draw, title=title, alt=alt)
+
+
+def _legend(sheet: Sheet, legend: str) -> None:
+    sheet.height += 4
+    for line in wrapped(legend, sheet.width, 11.5, lines=3):
+        sheet.height += 17
+        sheet.text(0, sheet.height - 3, line, "soft small")
 
 
 def _strength(value: float | None, most: float) -> float:

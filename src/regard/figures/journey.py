@@ -66,7 +66,7 @@ def journey_band(
     *,
     title: str,
     alt: str = "",
-    legend: str = "Height: customers who came; what turns off left. ● One contact per 1,000 customers.",
+    legend: str = "Height: customers who came; what turns off: those who left. ● Contacts per 1,000 customers.",
 ) -> Figure:
     """Draw the journey. Narrow places turn it downwards, one stage a row.
 
@@ -152,15 +152,15 @@ def _p(x: float, y: float) -> str:
 def _figures(sheet: Sheet, stage: StageMark, x: float, y: float, pitch: float) -> None:
     score = stage.score_text or "no score"
     sheet.text(x, y, score, "large strong" if stage.score_text else "soft label")
-    if stage.word and stage.score_text:
-        at = x + text_width(score, 17, strong=True) + 7
-        sheet.text(at, y, fitted(stage.word, x + pitch - at - 4, 12), f"{stage.text_look} label strong")
-    for i, line in enumerate(_drop_lines(stage, pitch)):
-        sheet.text(x, y + 17 + 15 * i, line, "soft label")
+    lines = _drop_lines(stage, pitch)
+    for i, line in enumerate(lines):
+        said = i == 0 and stage.word and stage.score_text
+        sheet.text(x, y + 17 + 15 * i, line, f"{stage.text_look} label strong" if said else "soft label")
 
 
 def _drop_lines(stage: StageMark, pitch: float) -> list[str]:
-    return wrapped(stage.drop_text, pitch - 8, 12)
+    word = [fitted(stage.word, pitch - 8, 12)] if stage.word and stage.score_text else []
+    return [*word, *wrapped(stage.drop_text, pitch - 8, 12)]
 
 
 def _dots(sheet: Sheet, stage: StageMark, x: float, y: float, room: float) -> None:
@@ -174,7 +174,7 @@ def _dots(sheet: Sheet, stage: StageMark, x: float, y: float, room: float) -> No
             sheet.text(x, y + 4, fitted(stage.contacts_text, room, 11.5), "soft small")
         return
     sheet.circle(x + 2.5, y, 2.4, "quiet")
-    sheet.text(x + 9, y + 4, fitted(f"× {n:,}", room, 11.5), "soft small")
+    sheet.text(x + 9, y + 4, fitted(f"{n:,} per 1,000", room, 11.5), "soft small")
 
 
 def _downwards(sheet: Sheet, stages: Sequence[StageMark]) -> None:

@@ -42,6 +42,9 @@ class PromiseRow(msgspec.Struct, frozen=True, kw_only=True):
     broken_share: Annotated[
         float | None, Meta(description="Late and never of those due; weighted where the log is a weighted sample.")
     ]
+    never_share: Annotated[
+        float | None, Meta(description="Share never kept, of those due; weighted where the log is a weighted sample.")
+    ]
     due: Annotated[int, Meta(description="Promises that fell due in the period and were not called off in time.")]
     kept: Annotated[int, Meta(description="Kept in time.")]
     late: Annotated[int, Meta(description="Broken: kept, but late.")]
@@ -169,6 +172,7 @@ def _row(promise: str, part: str, counted: list[dict[str, Any]]) -> PromiseRow:
         at_risk=int(n["at risk"]),
         open=int(n["open"]),
         broken_share=weighted,
+        never_share=_sum(counted, "weight", "never", "now") / weight if weight else None,
         broken_interval=Interval(interval.low, interval.high) if interval else None,
         broken_unweighted=unweighted,
         broken_before=_broken(counted, "weight", "before"),
@@ -366,6 +370,13 @@ def _nothing_due(ask: Ask, rows: tuple[PromiseRow, ...], total: PromiseRow) -> P
     )
 
 
+def _parts(row: PromiseRow) -> tuple[float, float, float]:
+    """Never kept, kept late and kept in time as shares, weighted as the sentence is."""
+    if row.broken_share is None or row.never_share is None:
+        return (row.never, row.late, row.kept)
+    return (row.never_share, max(row.broken_share - row.never_share, 0.0), 1.0 - row.broken_share)
+
+
 def figure(finding: Promises) -> Figure | None:
     """What became of the promises that fell due, per sort and slice."""
     if not finding.due:
@@ -373,7 +384,7 @@ def figure(finding: Promises) -> Figure | None:
     bars = [
         Distribution(
             label=r.promise if r.slice == "all" else f"{r.promise}, {r.slice}",
-            parts=(r.never, r.late, r.kept),
+            parts=_parts(r),
             note=f"{wording.percent(r.broken_share)} broken",
         )
         for r in finding.rows[:15]

@@ -302,7 +302,7 @@ def _trend(ask: Ask, cells: list[tuple[str, str]]) -> tuple[str, tuple[TrendRow,
 def _cell(row: ContactRow) -> str:
     if row.issue == "unknown":
         return f"“{row.area}”"
-    return f"{row.area} · {row.issue}" if row.area != "unknown" else f"“{row.issue}”"
+    return f"{row.area} ({row.issue})" if row.area != "unknown" else f"“{row.issue}”"
 
 
 def _sentence(read: _Read, rows: tuple[ContactRow, ...]) -> str:
@@ -365,7 +365,10 @@ def figure(finding: Contacts) -> Figure | None:
     by = {(r.area, r.issue): r for r in finding.rows}
     cells = [[_drawn(by.get((area, issue))) for issue in issues] for area in areas]
     per = "Contacts" if finding.rate is None else "Contacts per 1,000 active customers and month"
-    return heat_table(areas, issues, cells, title=finding.answer, alt=f"{per} by area and issue")
+    rising = "; ▲ rising beyond chance" if any(r.direction == "rising" for r in finding.rows) else ""
+    return heat_table(
+        areas, issues, cells, title=finding.answer, alt=f"{per} by area and issue", legend=f"{per}{rising}."
+    )
 
 
 def _largest(rows: tuple[ContactRow, ...], name: str, most: int) -> list[str]:

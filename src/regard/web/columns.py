@@ -195,6 +195,15 @@ def places(low: float, high: float) -> int | None:
     return min(6, max(0, min(most, 1 - math.floor(math.log10(width)))))
 
 
+def steady(column: Column, rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """Decimals for a whole column of plain numbers, so that it can be compared by eye; None leaves each to itself."""
+    values = [v for r in rows if isinstance(v := r.get(column.field.name), float) and math.isfinite(v)]
+    if unit_of(column.field) != "number" or all(v.is_integer() for v in values):
+        return None
+    most = max(abs(v) for v in values)
+    return 0 if most >= 1000 else 1 if most >= 10 else 2
+
+
 def is_filled(value: Any) -> bool:
     """Whether there is something to show."""
     return value not in (None, "", [], {})

@@ -22,7 +22,9 @@ from starlette.responses import HTMLResponse, Response
 from regard import wording
 from regard.web import slices
 from regard.web.catalogue import Catalogue, Told, code_version
-from regard.web.telling import Speaker, command, emphasised, heading
+from regard.web.headings import heading
+from regard.web.telling import Speaker, command, emphasised
+from regard.web.trails import CUTS
 from regard.web.workers import Failed
 
 if TYPE_CHECKING:
@@ -208,7 +210,7 @@ class House:
             "title": wording.title,
             "day": wording.day,
         }
-        environment.globals |= {"wording": wording, "command": command}
+        environment.globals |= {"wording": wording, "command": command, "CUTS": CUTS}
         return environment
 
 

@@ -140,7 +140,8 @@ async def _piece(request: Request, question: Told, seen: Slice, answered: Answer
     company = await house(request).company()
     found = await _view(question, answered.kept, company.speaker, seen)
     template = {"card": "_card.html", "chapter": "_chapter.html"}.get(piece, "_answer.html")
-    door = next((c.door for c in (await house(request).catalogue()).chapters if c.path == question.path), "")
+    planned = [*((c.path, c.door) for c in (await house(request).catalogue()).chapters), VOICES[1:]]
+    door = next((door for path, door in planned if path == question.path), "")
     return part(
         request, template, question=question, found=found, slice=seen, company=company, computing=False, door=door
     )  # fmt: skip
@@ -154,7 +155,7 @@ async def _view(question: Told, kept: Kept, speaker: Speaker, seen: Slice) -> di
     return {
         "finding": finding,
         "figure": _led(said["figure"], question.path, marks(question.path, finding, seen)),
-        "numbers": speaker.numbers(finding, question),
+        "numbers": speaker.numbers(finding, question, seen),
         "remarks": speaker.remarks(finding, question),
         "tables": speaker.tables(finding, question, seen),
         "days": days(finding.get("rows") or (), speaker) if question.path == PERSON else [],

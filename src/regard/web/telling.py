@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from regard import wording
-from regard.web.columns import chance, columns_of, is_filled, places, unit_of, with_units
-from regard.web.trails import FIRST_TABLES, trails
+from regard.web.columns import chance, columns_of, is_filled, places, steady, unit_of, with_units
+from regard.web.headings import heading
+from regard.web.trails import FIRST_TABLES, behind, trails
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,6 +57,18 @@ class Head:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Number:
+    """One single number of a finding: what it is called, how it is written, and the customers behind it."""
+
+    words: str
+    text: str
+    spread: str = ""
+    level: str = ""
+    help: str = ""
+    href: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """A table of a finding as a page shows it; `left` rows are only in the CSV."""
 
@@ -87,12 +100,14 @@ class Speaker:
         named = row.get("currency") or row.get("unit")
         return Speaker(currency=named if isinstance(named, str) else "", zone=self.zone)
 
-    def cell(self, row: Mapping[str, Any], column: Column, way: Mapping[str, str]) -> Cell:
+    def cell(self, row: Mapping[str, Any], column: Column, way: Mapping[str, str], digits: int | None = None) -> Cell:
         """One cell: the value as its field means it, its interval beside it, and where it leads."""
         field, ends = column.field, column.ends(row)
         part = row.get(column.deeper) if column.deeper else None
         value = part or row.get(field.name)
         text, spread = self.say(value, field), ""
+        if digits is not None and isinstance(value, int | float) and not ends:
+            text = self._number(value, field, digits)
         if ends and isinstance(value, int | float):
             digits = places(*ends)
             text = self._number(value, field, digits)
@@ -155,12 +170,16 @@ class Speaker:
         columns = columns_of(field.columns, rows, question.path)
         shown = rows[:SHOWN_ROWS]
         led = [trails(question.path, r, seen) for r in shown]
+        digits = [steady(c, shown) for c in columns]
         return Table(
             name=field.name,
-            title="" if field.name in {"rows", "table"} else wording.title(field.name),
+            title="" if field.name in {"rows", "table"} else heading(field, question.path),
             help=field.help,
-            columns=[Head(words=heading(c.field), help=c.field.help, look=c.look) for c in columns],
-            rows=[[self.beside(r).cell(r, c, way) for c in columns] for r, way in zip(shown, led, strict=True)],
+            columns=[Head(words=heading(c.field, question.path), help=c.field.help, look=c.look) for c in columns],
+            rows=[
+                [self.beside(r).cell(r, c, way, d) for c, d in zip(columns, digits, strict=True)]
+                for r, way in zip(shown, led, strict=True)
+            ],
             left=len(rows) - len(shown),
             quotes=self._quotes(shown, field, led),
         )
@@ -186,31 +205,41 @@ class Speaker:
             if r.get("verbatim") and _is_new(seen, r)
         ]
 
-    def numbers(self, finding: Mapping[str, Any], question: Told) -> list[tuple[str, str, str, str]]:
-        """The finding's single numbers: heading, words, its interval in words, help; what is empty is left out."""
-        fields = {f.name: f for f in question.fields}
+    def numbers(self, finding: Mapping[str, Any], question: Told, seen: Slice) -> list[Number]:
+        """The finding's single numbers; what is empty is left out."""
+        fields, ways = {f.name: f for f in question.fields}, behind(question.path, finding, seen)
         found = []
         for field in with_units(question.fields):
             if field.shape not in {"number", "whole"} or finding.get(field.name) is None:
                 continue
             names = (f"{field.name}_interval", "interval" if field.name in {"score", question.name} else "")
             spread = next((finding[n] for n in names if n in fields and finding.get(n)), None)
-            found.append((heading(field), self.say(finding[field.name], field), self.spread(spread, field), field.help))
+            found.append(
+                Number(
+                    words=heading(field, question.path),
+                    text=self._number(finding[field.name], field, digits := places(*_ends(spread)) if spread else None),
+                    spread=self.spread(spread, field, digits),
+                    level=wording.percent(spread.get("level", 0.95)) if spread else "",
+                    help=field.help,
+                    href=ways.get(field.name, ""),
+                )
+            )
         return found
 
-    def spread(self, interval: Mapping[str, float] | None, field: Field) -> str:
-        """An interval in words, or nothing."""
-        return self.say(interval, field) if interval else ""
+    def spread(self, interval: Mapping[str, float] | None, field: Field, digits: int | None) -> str:
+        """An interval in words, with the decimals its number has; or nothing."""
+        return " … ".join(self._number(end, field, digits) for end in _ends(interval)) if interval else ""
 
     def remarks(self, finding: Mapping[str, Any], question: Told) -> list[tuple[str, str]]:
         """The finding's short texts, for the evidence."""
         texts = [f for f in question.fields if f.shape in {"text", "truth", "day", "time"}]
-        return [(heading(f), self.say(finding[f.name], f)) for f in texts if is_filled(finding.get(f.name))]
+        return [
+            (heading(f, question.path), self.say(finding[f.name], f)) for f in texts if is_filled(finding.get(f.name))
+        ]
 
 
-def heading(field: Field) -> str:
-    """A column's heading."""
-    return {"n": "n", "q": "Words" if field.shape == "text" else "q"}.get(field.name, wording.title(field.name))
+def _ends(interval: Mapping[str, float]) -> tuple[float, float]:
+    return interval["low"], interval["high"]
 
 
 def _is_new(seen: set[tuple[str, str]], row: Mapping[str, Any]) -> bool:

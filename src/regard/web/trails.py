@@ -56,6 +56,12 @@ def marks(path: str, finding: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     return found
 
 
+def behind(path: str, finding: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """Name of a single number to the address of the customers behind it; only where there are any."""
+    ways = _BEHIND.get(path, {})
+    return {name: seen.link(LIST, {"who": who}) for name, who in ways.items() if finding.get(name)}
+
+
 def _customer(row: Mapping[str, Any], seen: Slice) -> str:
     who = row.get("customer") if isinstance(row.get("customer"), str) else row.get("id")
     if not isinstance(who, str) or not who or "name" not in row:
@@ -103,8 +109,19 @@ _MARKS = {
     "listening/contacts": ("area · issue", "customers"),
 }
 """The fields that make a mark's key, and the column whose address it takes; elsewhere a mark is a slice."""
+_BEHIND = {
+    "customers/ledger": {
+        "customers": "base", "value": "base", "opening": "opening", "opening_value": "opening", "lost": "lost",
+        "lost_value": "lost", "churn_rate": "lost",
+    },
+    "journey/promises": {"broken_share": "broken-promise", "at_risk": "promise-at-risk"},
+    "listening/contacts": {"n": "contacted", "rate": "contacted"},
+}  # fmt: skip
+"""Single numbers, and whom customers/list shows for them."""
 INVITES = {"listening/contacts": "show what they said", "customers/losses": "this slice alone"}
 """What following a mark does, where it is not showing the customers."""
+CUTS = {"customers/losses": ["category", "seller"]}
+"""Questions that say little in one piece, and the columns besides the dimensions that they are usually cut by."""
 FIRST_TABLES = {"customers/customer": ("waiting", "people", "contracts", "rows")}
 """Tables shown before the others, where the order of a finding's fields is not the order people read in."""
 SHEET_ONLY = {"customers/customer": {"key", "instant", "until", "unit", "currency"}}

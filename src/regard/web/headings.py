@@ -1,0 +1,114 @@
+"""What a field is called on a page, where its name alone would puzzle: a short name for programs, words for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regard import wording
+
+if TYPE_CHECKING:
+    from regard.web.catalogue import Field
+
+EVERYWHERE = {
+    "n": "Answers",
+    "before": "Before",
+    "before_n": "Answers before",
+    "at": "When",
+    "ratio": "Times as often",
+    "skip": "From row",
+    "limit": "At most",
+}
+"""Names that mean the same in every question."""
+KNOWN: dict[str, dict[str, str]] = {
+    "customers/ledger": {
+        "customers": "Customers now",
+        "opening": "At the opening",
+        "value": "Value now",
+        "opening_value": "Value at the opening",
+        "change_before": "Change the period before",
+        "churn_rate": "Left, of those at the opening",
+        "came_and_left": "Came and left again",
+        "known_from": "Known from",
+    },
+    "customers/list": {"total": "Customers", "q": "Words", "value": "Worth", "who": "Who"},
+    "customers/losses": {
+        "low": "Low up to",
+        "of": "Value of",
+        "rank": "In order of",
+        "low_value": "Went with a low score",
+        "low_value_unweighted": "The same, unweighted",
+        "low_share": "Of what was scored",
+        "low_share_before": "The share before",
+        "rated_share": "Value that has a score",
+        "slices": "Slices compared",
+        "shrunk_rate": "Low orders, steadied",
+        "beyond_chance": "Beyond chance",
+        "rated_orders": "Scored orders",
+    },
+    "journey/map": {
+        "within": "Within days",
+        "within_days": "Days to get further",
+        "gone": "Left here",
+        "troubled_share": "Met trouble",
+        "days_to_next": "Days to get further",
+    },
+    "journey/promises": {
+        "due": "Fell due",
+        "broken_share": "Broken",
+        "broken_unweighted": "Broken, unweighted",
+        "broken_before": "Broken before",
+        "at_risk": "At risk now",
+        "score_difference": "Score: broken less kept",
+        "score_difference_unweighted": "The same, unweighted",
+        "days": "Days ahead",
+        "ahead": "Due next",
+    },
+    "listening/contacts": {
+        "n": "Contacts",
+        "before_n": "Contacts before",
+        "active": "Active customers",
+        "rate": "A month per 1,000",
+        "before": "The same before",
+        "tested": "Cells tested",
+        "times": "How long it took",
+        "said": "In their words",
+    },
+    "listening/drivers": {
+        "days": "Days looked back",
+        "explained": "Of the differences explained",
+        "parts_explained": "By the parts of the survey",
+        "title": "What was lived through",
+        "penalty": "Loses",
+        "reward": "Wins",
+        "share": "Share explained",
+        "value": "Worth",
+        "contrast": "Compared",
+    },
+    "listening/scores": {
+        "effective": "As precise as so many",
+        "before": "Score before",
+        "mix": "From who answered",
+        "rate": "From what they said",
+        "twice": "Answered both times",
+        "same_change": "They moved by",
+        "given": "How often each was given",
+        "asked": "Customers asked",
+        "answered": "Of those, answered",
+    },
+    "listening/verbatims": {"n": "Verbatims", "customers": "Customers who said them", "q": "Words"},
+}
+
+
+def heading(field: Field, path: str = "") -> str:
+    """What a field of a question is called.
+
+    Args:
+        field: The field, a column or a parameter.
+        path: The question; empty takes what holds everywhere.
+    """
+    own = KNOWN.get(path, {}).get(field.name)
+    if own:
+        return own
+    if field.name == "q":
+        return "Words" if field.shape == "text" else "q"
+    return EVERYWHERE.get(field.name) or wording.title(field.name)
