@@ -46,7 +46,11 @@ def ask(view, *, given=None, **arguments):
 
 def test_where_no_currency_is_declared_money_is_in_the_one_the_log_uses(view_of):
     """Two orders in BRL, one in USD: reais, and the dollars left out and said, not added to them."""
-    given = [line("1", 1, 30, "A", currency="BRL"), line("2", 1, 50, "A", currency="BRL"), line("3", 1, 7, "A", currency="USD")]
+    given = [
+        line("1", 1, 30, "A", currency="BRL"),
+        line("2", 1, 50, "A", currency="BRL"),
+        line("3", 1, 7, "A", currency="USD"),
+    ]
 
     found = ask(view_of(order=given, review=[rated("1", 1), rated("2", 5), rated("3", 1)]))
 

@@ -33,7 +33,12 @@ def tickets(n, *, area="billing", issue="bug", month="2026-10", who=None, **more
 
 def users(n=100):
     """The same hundred people, active in every month from June to November."""
-    return [{"person": f"u{i}", "occurred_at": f"2026-{m:02d}-{d:02d}T08:00:00", "name": "used"} for i in range(n) for m in range(6, 12) for d in (5, 20, 29)]
+    return [
+        {"person": f"u{i}", "occurred_at": f"2026-{m:02d}-{d:02d}T08:00:00", "name": "used"}
+        for i in range(n)
+        for m in range(6, 12)
+        for d in (5, 20, 29)
+    ]
 
 
 def test_rates_are_contacts_over_active_customers_and_months(view_of):
@@ -48,7 +53,12 @@ def test_rates_are_contacts_over_active_customers_and_months(view_of):
 
 def test_a_cell_that_tripled_is_rising_with_its_ratio_and_words(view_of):
     """p from scipy's exact binomial test: 60 of 80 at the exposures' share 91/183."""
-    rows = tickets(20, month="2026-07") + tickets(60) + tickets(40, area="login", month="2026-07") + tickets(40, area="login")
+    rows = (
+        tickets(20, month="2026-07")
+        + tickets(60)
+        + tickets(40, area="login", month="2026-07")
+        + tickets(40, area="login")
+    )
     rows += tickets(1, area="login", month="2026-04")
 
     found = ask(view_of(contact=rows, event=users()))
@@ -127,7 +137,18 @@ def test_the_first_answer_counts_those_still_waiting_as_waiting(view_of):
     """Kaplan-Meier by hand: 30 answered after 1 h, 30 after 5 h, 20 never: half of 80 are answered by 5 h."""
     at = datetime(2026, 10, 2, 9)
     rows = tickets(30, answered_at=None) + tickets(30, issue="wish") + tickets(20, issue="how")
-    rows = [r | {"occurred_at": at, "answered_at": at + timedelta(hours=1) if r["issue"] == "bug" else at + timedelta(hours=5) if r["issue"] == "wish" else None} for r in rows]
+    rows = [
+        r
+        | {
+            "occurred_at": at,
+            "answered_at": at + timedelta(hours=1)
+            if r["issue"] == "bug"
+            else at + timedelta(hours=5)
+            if r["issue"] == "wish"
+            else None,
+        }
+        for r in rows
+    ]
 
     found = ask(view_of(contact=rows, event=users()))
 
@@ -149,7 +170,10 @@ def test_slices_have_their_own_active_customers(view_of):
     events = [r | {"labels": labels if int(r["person"][1:]) < 20 else {"region": "South"}} for r in users()]
     declared = Declarations(dimensions=(Dimension(name="region", of="signal"),))
 
-    found = ask(view_of(contact=north, event=events, declarations=declared), given=Given(since="2026-09-01", until="2026-11-30", by="region"))
+    found = ask(
+        view_of(contact=north, event=events, declarations=declared),
+        given=Given(since="2026-09-01", until="2026-11-30", by="region"),
+    )
 
     row = next(s for s in found.slices if s.slice == "North")
     assert row.rate == pytest.approx(30 / 20 / (91 / 30.4375) * 1000)

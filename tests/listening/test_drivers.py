@@ -37,9 +37,18 @@ def company(n=1200, *, seed=1, late=-2.0, errors=0.0, slow=-1.0):
                                "kept_at": at - (5 if is_late else 12) * DAY, "key": f"d{i}", "due_by": "day"})  # fmt: skip
         if helped:
             asked = at - 8 * DAY
-            log["contact"].append({"person": who, "occurred_at": asked, "answered_at": asked + timedelta(hours=waited), "key": f"c{i}"})
+            log["contact"].append(
+                {"person": who, "occurred_at": asked, "answered_at": asked + timedelta(hours=waited), "key": f"c{i}"}
+            )
         for j in range(int(rng.integers(3, 12))):
-            log["event"].append({"person": who, "occurred_at": at - (j % 9 + 2) * DAY, "name": "report", "error": "oops" if j < met else None})
+            log["event"].append(
+                {
+                    "person": who,
+                    "occurred_at": at - (j % 9 + 2) * DAY,
+                    "name": "report",
+                    "error": "oops" if j < met else None,
+                }
+            )
         for _ in range(int(rng.integers(0, 5))):
             log["message"].append({"person": who, "occurred_at": at - 4 * DAY, "topic": "news", "key": None})
         latent = 8 + late * is_late + slow * (helped and waited > 10) + errors * met + rng.normal(0, 1.2)
@@ -105,7 +114,11 @@ def test_a_fact_that_only_some_could_meet_is_not_applicable_for_the_others_rathe
 
 def test_the_same_customer_answering_ten_times_does_not_make_ten_customers(view_of):
     few = company(120, seed=3)
-    rows = [r | {"key": f"{r['key']}-{k}", "occurred_at": r["occurred_at"] + timedelta(minutes=k)} for r in few["answer"] for k in range(10)]
+    rows = [
+        r | {"key": f"{r['key']}-{k}", "occurred_at": r["occurred_at"] + timedelta(minutes=k)}
+        for r in few["answer"]
+        for k in range(10)
+    ]
 
     once, many = (rows_of(ask(view_of(few | {"answer": a}))) for a in (few["answer"], rows))
 
@@ -114,7 +127,15 @@ def test_the_same_customer_answering_ten_times_does_not_make_ten_customers(view_
 
 
 def test_facts_after_the_answer_do_not_count(view_of, log):
-    later = [r | {"kept_at": r["kept_at"] + 40 * DAY, "due_at": r["due_at"] + 40 * DAY, "occurred_at": r["occurred_at"] + 40 * DAY} for r in log["promise"]]
+    later = [
+        r
+        | {
+            "kept_at": r["kept_at"] + 40 * DAY,
+            "due_at": r["due_at"] + 40 * DAY,
+            "occurred_at": r["occurred_at"] + 40 * DAY,
+        }
+        for r in log["promise"]
+    ]
 
     found = rows_of(ask(view_of(log | {"promise": later})))
 
@@ -152,7 +173,14 @@ def test_one_article_or_several_has_no_reward_against_an_empty_middle(view_of):
     for i in range(400):
         several = i % 4 == 0
         who = {"person": f"p{i}", "occurred_at": "2026-10-01T10:00:00"}
-        lines += [who | {"key": f"o{i}-{j}", "order_id": f"o{i}", "amount": (10.0 + i % 7) / (1 + several)} for j in range(1 + several)] if i % 10 else []
+        lines += (
+            [
+                who | {"key": f"o{i}-{j}", "order_id": f"o{i}", "amount": (10.0 + i % 7) / (1 + several)}
+                for j in range(1 + several)
+            ]
+            if i % 10
+            else []
+        )
         given.append(who | {"occurred_at": "2026-10-09T10:00:00", "metric": "stars", "about": f"o{i}", "key": f"a{i}",
                             "score": float(np.clip(round(4 - several + rng.normal(0, 0.7)), 1, 5)), "scale_min": 1.0, "scale_max": 5.0})  # fmt: skip
 
@@ -229,10 +257,21 @@ def test_seat_parts_drive_the_overall_score_with_legroom_strongest(view_of):
         for i, row in enumerate(csv.DictReader(file)):
             who = {"person": f"p{i}", "occurred_at": "2015-07-01T12:00:00", "response": f"r{i}", "metric": "overall"}
             if row["overall_rating"]:
-                answers.append(who | {"score": float(row["overall_rating"]), "scale_min": 1.0, "scale_max": 10.0, "key": f"{i}"})
+                answers.append(
+                    who | {"score": float(row["overall_rating"]), "scale_min": 1.0, "scale_max": 10.0, "key": f"{i}"}
+                )
             for name, value in row.items():
                 if name.endswith("_rating") and name != "overall_rating" and value and float(value) > 0:
-                    answers.append(who | {"part": name.removesuffix("_rating"), "score": float(value), "scale_min": 1.0, "scale_max": 5.0, "key": f"{i}{name}"})
+                    answers.append(
+                        who
+                        | {
+                            "part": name.removesuffix("_rating"),
+                            "score": float(value),
+                            "scale_min": 1.0,
+                            "scale_max": 5.0,
+                            "key": f"{i}{name}",
+                        }
+                    )
 
     found = ask(view_of(answer=answers), given=Given(period="2015"))
 
@@ -284,7 +323,9 @@ def olist():
 @pytest.mark.data
 def test_olist_orders_delivered_late_score_two_against_four(view_of, olist):
     """Counted straight from the files: late by calendar day 2.18, on time 4.27; undelivered past the promise 1.7."""
-    found = ask(view_of(olist, declarations=Declarations(currency="BRL")), given=Given(since="2016-09-01", until="2018-10-31"))
+    found = ask(
+        view_of(olist, declarations=Declarations(currency="BRL")), given=Given(since="2016-09-01", until="2018-10-31")
+    )
 
     rows = rows_of(found)
     late, overdue = rows["late:delivery"], rows["overdue:delivery"]
@@ -307,7 +348,9 @@ def test_the_made_up_companys_true_drivers_are_found_and_its_false_ones_are_not(
         chunks.setdefault(chunk.kind, []).append(chunk.table)
     tables = {k: pa.concat_tables(v, promote_options="default") for k, v in chunks.items()}
 
-    found = ask(view_of(tables, declarations=declarations()), given=Given(since="2025-11-15", until="2026-11-14"), metric="nps")
+    found = ask(
+        view_of(tables, declarations=declarations()), given=Given(since="2025-11-15", until="2026-11-14"), metric="nps"
+    )
 
     rows = rows_of(found)
     assert {"broken:delivery", "errors"} <= {n for n, r in rows.items() if r.key}

@@ -42,7 +42,11 @@ def test_nps_counts_nine_and_ten_less_nought_to_six_with_the_interval_of_rocks(v
     assert found.interval.low == pytest.approx(100 * (middle - 1.959964 * error), abs=1e-3)
     assert found.interval.high == pytest.approx(100 * (middle + 1.959964 * error), abs=1e-3)
     assert (found.n, found.evidence.customers, found.evidence.kind) == (100, 100, "estimated")
-    assert {(g.score, g.group, g.n) for g in found.given} >= {(6.0, "detractor", 10), (9.0, "promoter", 25), (7.0, "passive", 15)}
+    assert {(g.score, g.group, g.n) for g in found.given} >= {
+        (6.0, "detractor", 10),
+        (9.0, "promoter", 25),
+        (7.0, "passive", 15),
+    }
 
 
 def test_csat_is_the_two_highest_of_five_with_wilsons_interval(view_of):
@@ -54,7 +58,10 @@ def test_csat_is_the_two_highest_of_five_with_wilsons_interval(view_of):
     assert (found.interval.low, found.interval.high) == pytest.approx((100 * low, 100 * high), abs=1e-6)
 
 
-@pytest.mark.parametrize(("low", "high", "top"), [(0, 1, [1]), (1, 3, [3]), (1, 4, [3, 4]), (1, 7, [6, 7]), (0, 10, [8, 9, 10]), (1, 10, [8, 9, 10])])
+@pytest.mark.parametrize(
+    ("low", "high", "top"),
+    [(0, 1, [1]), (1, 3, [3]), (1, 4, [3, 4]), (1, 7, [6, 7]), (0, 10, [8, 9, 10]), (1, 10, [8, 9, 10])],
+)
 def test_csat_on_other_scales_counts_what_its_rule_says(view_of, low, high, top):
     given = list(range(low, high + 1)) * 12
 
@@ -97,7 +104,11 @@ def test_ten_customers_who_answer_ten_times_each_are_ten_customers_not_a_hundred
 
 def test_customers_are_counted_once_and_answers_of_nobody_known_beside_them(view_of):
     """40 answers: 30 customers, five of them twice, and five answers without any id."""
-    given = answers([9] * 30) + answers([3] * 5, at="2026-11-01T10:00:00") + answers([7] * 5, at="2026-11-02T10:00:00", person=None)
+    given = (
+        answers([9] * 30)
+        + answers([3] * 5, at="2026-11-01T10:00:00")
+        + answers([7] * 5, at="2026-11-02T10:00:00", person=None)
+    )
 
     found = ask(view_of(answer=given))
 
@@ -109,14 +120,19 @@ def test_customers_are_counted_once_and_answers_of_nobody_known_beside_them(view
 def test_the_parts_of_a_change_add_up_as_they_are_written(view_of):
     """NPS 20 with 60/40 becomes 44.4: the change in the sentence is the sum of its two parts, to the digit shown."""
     declared = Declarations(dimensions=(Dimension(name="region", of="signal"),))
-    now = answers([9] * 40 + [3] * 14, labels={"region": "N"}) + answers([9] * 25 + [3] * 11, prefix="q", labels={"region": "S"})
+    now = answers([9] * 40 + [3] * 14, labels={"region": "N"}) + answers(
+        [9] * 25 + [3] * 11, prefix="q", labels={"region": "S"}
+    )
     then = answers([9] * 30 + [3] * 13, at="2026-07-05T10:00:00", prefix="x", labels={"region": "N"})
     then += answers([9] * 21 + [3] * 23, at="2026-07-05T10:00:00", prefix="y", labels={"region": "S"})
 
     found = ask(view_of(answer=now + then, declarations=declared))
 
     told = next(f for f in found.facts if "from what they answered" in f)
-    numbers = [float(x.replace("\u2212", "-").replace("+", "")) for x in re.findall(r"(?<![\w.])[+\u2212][\d.]+", told.split("(by")[0])]
+    numbers = [
+        float(x.replace("\u2212", "-").replace("+", ""))
+        for x in re.findall(r"(?<![\w.])[+\u2212][\d.]+", told.split("(by")[0])
+    ]
     assert len(numbers) in {3, 5}
     assert numbers[0] == pytest.approx(numbers[-2] + numbers[-1], abs=0.051)
 
@@ -202,7 +218,9 @@ def test_a_fall_from_who_answered_is_mix_and_not_rate(view_of):
 def test_slices_show_their_scores_and_thin_ones_show_none(view_of):
     now = regional({"North": [10] * 40 + [0] * 10, "South": [0] * 30, "Isles": [10] * 3}, "2026-10-05T10:00:00")
 
-    found = ask(view_of(answer=now, declarations=REGION), given=Given(since="2026-09-01", until="2026-11-30", by="region"))
+    found = ask(
+        view_of(answer=now, declarations=REGION), given=Given(since="2026-09-01", until="2026-11-30", by="region")
+    )
 
     rows = {r.slice: r for r in found.rows}
     assert (rows["North"].score, rows["South"].score) == (pytest.approx(60), pytest.approx(-100))
@@ -217,7 +235,10 @@ def test_many_slices_without_any_change_are_hardly_ever_called_changed(view_of):
     before = regional({f"r{i}": draw() for i in range(40)}, "2026-07-05T10:00:00")
     now = regional({f"r{i}": draw() for i in range(40)}, "2026-10-05T10:00:00")
 
-    found = ask(view_of(answer=before + now, declarations=REGION), given=Given(since="2026-09-01", until="2026-11-30", by="region"))
+    found = ask(
+        view_of(answer=before + now, declarations=REGION),
+        given=Given(since="2026-09-01", until="2026-11-30", by="region"),
+    )
 
     claimed = [r for r in found.rows[1:] if r.verdict in {"better", "worse"}]
     assert len(claimed) <= 1
@@ -263,7 +284,9 @@ def test_the_share_of_those_asked_who_answered_is_told_when_messages_know(view_o
 
 
 def test_the_trend_takes_buckets_wide_enough_to_tell_something(view_of):
-    rows = [r for m in range(1, 12) for r in answers([10] * 20 + [0] * 10, at=f"2026-{m:02d}-10T10:00:00", prefix=f"m{m}")]
+    rows = [
+        r for m in range(1, 12) for r in answers([10] * 20 + [0] * 10, at=f"2026-{m:02d}-10T10:00:00", prefix=f"m{m}")
+    ]
 
     found = ask(view_of(answer=rows))
 

@@ -17,14 +17,24 @@ def ask(view, given=AUTUMN, **arguments):
 
 
 def said(text, day, score=None, person="ana", **more):
-    return {"person": person, "occurred_at": f"2026-10-{day:02d}T10:00:00", "verbatim": text, "score": score, "key": text} | more
+    return {
+        "person": person,
+        "occurred_at": f"2026-10-{day:02d}T10:00:00",
+        "verbatim": text,
+        "score": score,
+        "key": text,
+    } | more
 
 
 @pytest.fixture
 def view(view_of):
     nps = {"metric": "nps", "scale_min": 0.0, "scale_max": 10.0}
     return view_of(
-        answer=[said("Late again", 3, 2.0, **nps), said("Love it", 4, 10.0, "ben", **nps), said("Fine", 5, 8.0, "cho", **nps)],
+        answer=[
+            said("Late again", 3, 2.0, **nps),
+            said("Love it", 4, 10.0, "ben", **nps),
+            said("Fine", 5, 8.0, "cho", **nps),
+        ],
         review=[said("Too DEAR", 6, 1.0, "ben")],
         contact=[said("Cannot sign in", 7, None, "cho", area="login", issue="bug")],
         profile=[{"person": "cho", "name": "Cho Bakery", "occurred_at": "2026-01-01T00:00:00"}],
@@ -73,11 +83,26 @@ def test_an_empty_log_is_refused(view_of):
     assert ask(view_of()).refused
 
 
-@pytest.mark.parametrize(("metric", "low", "high"), [("nps", 0, 10), ("nps", 1, 10), ("csat", 1, 5), ("csat", 1, 3), ("csat", 0, 1), ("ces", 1, 7), ("stars", 1, 5), ("mood", 1, 10), ("mood", 0, 100)])
+@pytest.mark.parametrize(
+    ("metric", "low", "high"),
+    [
+        ("nps", 0, 10),
+        ("nps", 1, 10),
+        ("csat", 1, 5),
+        ("csat", 1, 3),
+        ("csat", 0, 1),
+        ("ces", 1, 7),
+        ("stars", 1, 5),
+        ("mood", 1, 10),
+        ("mood", 0, 100),
+    ],
+)
 def test_classes_in_the_statement_are_those_of_the_rules(view_of, metric, low, high):
     """The rules in Python are the reference for the same rules in SQL."""
     given = list(range(low, high + 1))
-    rows = [said(str(s), 1, float(s), f"p{s}", metric=metric, scale_min=float(low), scale_max=float(high)) for s in given]
+    rows = [
+        said(str(s), 1, float(s), f"p{s}", metric=metric, scale_min=float(low), scale_max=float(high)) for s in given
+    ]
 
     found = ask(view_of(answer=rows), limit=500)
 

@@ -38,7 +38,11 @@ def test_each_chapter_is_the_finding_of_its_question_with_the_same_scope(view_of
     told = ask(view, Given(since="2026-08-15", until="2026-11-14", where=("region=Iberia", "region=Alps")))
 
     for chapter in told.chapters:
-        own = answer(find(chapter.question), view=view, given=Given(since="2026-08-15", until="2026-11-14", where=("region=Iberia", "region=Alps")))
+        own = answer(
+            find(chapter.question),
+            view=view,
+            given=Given(since="2026-08-15", until="2026-11-14", where=("region=Iberia", "region=Alps")),
+        )
         assert chapter.answer == own.answer
         assert chapter.finding["evidence"]["scope"] == own.evidence.scope
         assert chapter.door.startswith(f"/{chapter.question}?since=2026-08-15")
@@ -81,7 +85,10 @@ def test_a_question_that_does_not_stand_here_is_left_out(view_of, tables, monkey
 
 
 def test_a_filter_one_question_does_not_know_silences_that_chapter_only(view_of, tables):
-    told = ask(view_of(tables, declarations=declarations()), Given(since="2026-08-15", until="2026-11-14", where=("survey=How is it rising",)))
+    told = ask(
+        view_of(tables, declarations=declarations()),
+        Given(since="2026-08-15", until="2026-11-14", where=("survey=How is it rising",)),
+    )
 
     assert next(c for c in told.chapters if c.name == "feel").refused == ""
     assert any(c.refused for c in told.chapters)
@@ -118,7 +125,9 @@ def test_the_document_stands_alone_and_its_links_lead_somewhere(told):
 
     seen = Seen()
     seen.feed(page)
-    loads = [v for k, v in seen.attributes if k in {"src", "href", "action", "srcset"} and not (v or "").startswith("#")]
+    loads = [
+        v for k, v in seen.attributes if k in {"src", "href", "action", "srcset"} and not (v or "").startswith("#")
+    ]
     assert loads == []
     assert not re.search(r"<script|@import|url\(", page)
     assert seen.open == []

@@ -1,26 +1,10 @@
 -- Customers of one group, by what they said, met or did in the period: one row each, with when it was last so.
 -- Branches of other groups are constant false and read nothing.
-WITH given AS (
-  SELECT customer, occurred_at, lower(coalesce(nullif(metric, ''), 'score')) AS metric, score,
-         coalesce(scale_min, CASE WHEN lower(metric) = 'nps' THEN 0 ELSE 1 END) AS low_end,
-         coalesce(scale_max, CASE lower(metric) WHEN 'nps' THEN 10 WHEN 'ces' THEN 7 ELSE 5 END) AS high_end
-  FROM answers
-  WHERE $who IN ('promoters', 'passives', 'detractors') AND period = 'now' AND score IS NOT NULL AND coalesce(part, '') = ''
-  UNION ALL
-  SELECT customer, occurred_at, lower(coalesce(nullif(metric, ''), 'stars')), score,
-         coalesce(scale_min, 1), coalesce(scale_max, 5)
-  FROM reviews
-  WHERE $who IN ('promoters', 'passives', 'detractors') AND period = 'now' AND score IS NOT NULL
-),
-placed AS (
+WITH placed AS (
   SELECT customer, occurred_at,
-         CASE WHEN metric = 'nps' THEN CASE WHEN score >= 9 THEN 'promoters' WHEN score <= 6 THEN 'detractors' ELSE 'passives' END
-              WHEN score <= low_end + CASE WHEN high_end - low_end > 10 THEN (high_end - low_end) / 5
-                WHEN high_end - low_end > 6 THEN 2 WHEN high_end - low_end > 2 THEN 1 ELSE 0 END THEN 'detractors'
-              WHEN score >= high_end - CASE WHEN high_end - low_end > 10 THEN (high_end - low_end) / 5
-                WHEN high_end - low_end > 6 THEN 2 WHEN high_end - low_end > 2 THEN 1 ELSE 0 END THEN 'promoters'
-              ELSE 'passives' END AS class
-  FROM given WHERE metric = $metric
+         CASE class WHEN -1 THEN 'detractors' WHEN 0 THEN 'passives' WHEN 1 THEN 'promoters' END AS class
+  FROM scores
+  WHERE $who IN ('promoters', 'passives', 'detractors') AND period = 'now' AND part = '' AND metric = $metric
 ),
 there AS (
   SELECT m.kind, m.field, m.name, m.prefix FROM moments AS m

@@ -1,30 +1,15 @@
 -- Order value by what the customer said of the order: per period and slice, and in total (slice null).
 -- An order's score is that of its latest answer or review as a whole; one order with several sellers counts for each.
 -- Of customers: the latest score each gave by the end of the period stands for all they ordered in it.
-WITH given AS (
-  SELECT about, customer, score, scale_min, scale_max, occurred_at, position,
-         lower(coalesce(nullif(metric, ''), 'score')) AS metric
-  FROM answers_whole WHERE score IS NOT NULL AND coalesce(part, '') = ''
-  UNION ALL
-  SELECT about, customer, score, scale_min, scale_max, occurred_at, position, lower(coalesce(nullif(metric, ''), 'stars'))
-  FROM reviews_whole WHERE score IS NOT NULL
-),
-same AS (
+WITH same AS (
   SELECT key, min(order_id) AS order_id FROM orders_whole
   WHERE key IS NOT NULL AND order_id IS NOT NULL AND key <> order_id GROUP BY key
 ),
 rated AS (
   SELECT CASE WHEN $of = 'customer' THEN CAST(g.customer AS VARCHAR) ELSE coalesce(s.order_id, g.about) END AS unit,
-         arg_max(g.score <= coalesce($low,
-           CASE WHEN g.metric = 'nps' THEN 6
-                -- The two lowest of five, one of three, two of seven, three of eleven, a fifth of longer scales.
-                WHEN coalesce(g.scale_max, 5) - coalesce(g.scale_min, 1) > 10
-                THEN g.scale_min + (g.scale_max - g.scale_min) / 5
-                WHEN coalesce(g.scale_max, 5) - coalesce(g.scale_min, 1) > 6 THEN g.scale_min + 2
-                WHEN coalesce(g.scale_max, 5) - coalesce(g.scale_min, 1) > 2 THEN coalesce(g.scale_min, 1) + 1
-                ELSE g.scale_min END), (g.occurred_at, g.position)) AS low
-  FROM given AS g LEFT JOIN same AS s ON s.key = g.about
-  WHERE ($metric = '' OR g.metric = $metric) AND g.occurred_at < CASE WHEN $of = 'customer' THEN $until ELSE TIMESTAMP '2900-01-01' END
+         arg_max(CASE WHEN $low IS NULL THEN g.class = -1 ELSE g.score <= $low END, (g.occurred_at, g.position)) AS low
+  FROM scores_whole AS g LEFT JOIN same AS s ON s.key = g.about
+  WHERE g.part = '' AND ($metric = '' OR g.metric = $metric) AND g.occurred_at < CASE WHEN $of = 'customer' THEN $until ELSE TIMESTAMP '2900-01-01' END
   GROUP BY 1
 ),
 lines AS (

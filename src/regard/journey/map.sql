@@ -44,19 +44,12 @@ scored AS (
          CASE WHEN NOT $by THEN 'all' WHEN a.occurred_at >= $since AND a.occurred_at < $until
               THEN coalesce(a.slice, p.slice_now, 'unknown') ELSE coalesce(a.slice, p.slice_before, 'unknown') END AS slice,
          -- NPS and CSAT in points of a hundred, by their rules; everything else as given.
-         CASE lower(a.metric)
-           WHEN 'nps' THEN CASE WHEN a.score >= 9 THEN 100.0 WHEN a.score <= 6 THEN -100.0 ELSE 0.0 END
-           WHEN 'csat' THEN CASE WHEN a.score > coalesce(a.scale_max, 5)
-             - CASE WHEN coalesce(a.scale_max, 5) - coalesce(a.scale_min, 1) > 6 THEN 3
-                    WHEN coalesce(a.scale_max, 5) - coalesce(a.scale_min, 1) > 2 THEN 2 ELSE 1 END
-             THEN 100.0 ELSE 0.0 END
-           ELSE a.score END AS score,
-         lower(coalesce(nullif(a.metric, ''), 'score')) AS metric, r.place
-  FROM answers_whole AS a
+         a.value AS score, a.metric, r.place
+  FROM scores_whole AS a
   LEFT JOIN (SELECT name, min(place) AS place FROM rules WHERE kind = 'answer' AND field = 'survey' GROUP BY name) AS r
     ON r.name = a.survey
   LEFT JOIN people AS p ON p.customer = a.customer
-  WHERE a.score IS NOT NULL AND coalesce(a.part, '') = ''
+  WHERE a.kind = 'answer' AND a.value IS NOT NULL AND a.part = ''
     AND (a.occurred_at >= $since AND a.occurred_at < $until OR a.occurred_at >= $before_since AND a.occurred_at < $before_until)
     AND (NOT $filtered OR CASE WHEN a.occurred_at >= $since AND a.occurred_at < $until
          THEN coalesce(a.inside AND p.settled_now, p.inside_now, a.inside, FALSE)

@@ -22,13 +22,8 @@ whole AS (
   FROM timed GROUP BY about
 ),
 given AS (
-  SELECT about, customer, position, occurred_at, score, weight, scale_min, scale_max,
-         lower(coalesce(nullif(metric, ''), 'score')) AS metric
-  FROM answers_whole WHERE score IS NOT NULL AND about IS NOT NULL AND coalesce(part, '') = ''
-  UNION ALL
-  SELECT about, customer, position, occurred_at, score, weight, scale_min, scale_max,
-         lower(coalesce(nullif(metric, ''), 'stars'))
-  FROM reviews_whole WHERE score IS NOT NULL AND about IS NOT NULL
+  SELECT about, customer, position, occurred_at, score, weight, scale_max, metric
+  FROM scores_whole WHERE about IS NOT NULL AND part = ''
 ),
 joined AS (
   SELECT g.*, w.slice, w.deadline, w.kept_at, w.withdrawn_at

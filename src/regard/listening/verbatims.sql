@@ -1,26 +1,21 @@
--- What customers said in answers, reviews and contacts, newest first. A score's class follows the rules of the scores:
--- NPS by its own, others by the one, two or three points at each end of their scale, a fifth of scales longer than 11.
+-- What customers said in answers, reviews and contacts, newest first, with the class the metric's rule gives the score.
 WITH said AS (
-    SELECT 'answer' AS kind, position, customer, slice, occurred_at, period, score, verbatim,
+    SELECT kind, position, customer, slice, occurred_at, score, verbatim,
            lower(coalesce(nullif(metric, ''), 'score')) AS metric,
-           scale_min, scale_max, coalesce(survey, '') AS place, coalesce(part, '') AS part, '' AS area, '' AS issue
-    FROM answers
+           coalesce(survey, '') AS place, coalesce(part, '') AS part, '' AS area, '' AS issue
+    FROM answers WHERE period = 'now'
     UNION ALL
-    SELECT 'review', position, customer, slice, occurred_at, period, score, coalesce(nullif(verbatim, ''), subject),
-           lower(coalesce(nullif(metric, ''), 'stars')), scale_min, scale_max, coalesce(channel, ''), '', '', ''
-    FROM reviews
+    SELECT kind, position, customer, slice, occurred_at, score, coalesce(nullif(verbatim, ''), subject),
+           lower(coalesce(nullif(metric, ''), 'stars')), coalesce(channel, ''), '', '', ''
+    FROM reviews WHERE period = 'now'
     UNION ALL
-    SELECT 'contact', position, customer, slice, occurred_at, period, NULL, coalesce(nullif(verbatim, ''), subject),
-           '', NULL, NULL, coalesce(channel, ''), '', coalesce(nullif(area, ''), 'unknown'),
-           coalesce(nullif(issue, ''), 'unknown')
-    FROM contacts
+    SELECT kind, position, customer, slice, occurred_at, NULL, coalesce(nullif(verbatim, ''), subject),
+           '', coalesce(channel, ''), '', coalesce(nullif(area, ''), 'unknown'), coalesce(nullif(issue, ''), 'unknown')
+    FROM contacts WHERE period = 'now'
 ),
-scaled AS (
-    SELECT *,
-        coalesce(scale_min, CASE metric WHEN 'nps' THEN 0 WHEN 'csat' THEN 1 WHEN 'ces' THEN 1 WHEN 'stars' THEN 1 END) AS first,
-        coalesce(scale_max, CASE metric WHEN 'nps' THEN 10 WHEN 'csat' THEN 5 WHEN 'ces' THEN 7 WHEN 'stars' THEN 5 END) AS last
-    FROM said
-    WHERE period = 'now' AND coalesce(verbatim, '') <> ''
+chosen AS (
+    SELECT * FROM said
+    WHERE coalesce(verbatim, '') <> ''
       AND ($kind = '' OR kind = $kind)
       AND ($metric = '' OR metric = $metric)
       AND ($survey = '' OR place = $survey)
@@ -29,24 +24,12 @@ scaled AS (
       AND ($issue = '' OR issue = $issue)
       AND ($q = '' OR contains(lower(verbatim), lower($q)))
 ),
-ended AS (
-    SELECT *,
-        CASE WHEN last - first + 1 > 11 THEN (last - first) / 5
-             WHEN last - first + 1 > 7 THEN 2
-             WHEN last - first + 1 > 3 THEN 1
-             ELSE 0 END AS ends
-    FROM scaled
-),
 grouped AS (
-    SELECT *,
-        CASE WHEN score IS NULL OR score < first OR score > last THEN ''
-             WHEN metric = 'nps' AND last = 10 AND first IN (0, 1) THEN
-                 CASE WHEN score >= 9 THEN 'high' WHEN score <= 6 THEN 'low' ELSE 'middle' END
-             WHEN metric = 'nps' OR first IS NULL OR last IS NULL THEN ''
-             WHEN score >= last - ends THEN 'high'
-             WHEN score <= first + ends THEN 'low'
-             ELSE 'middle' END AS class
-    FROM ended
+    SELECT c.*,
+           CASE WHEN s.scale_min IS NULL OR s.scale_max IS NULL OR s.class IS NULL THEN ''
+                WHEN s.class = 1 THEN 'high' WHEN s.class = -1 THEN 'low' ELSE 'middle' END AS class
+    FROM chosen AS c
+    LEFT JOIN scores AS s ON s.kind = c.kind AND s.position = c.position AND s.period = 'now'
 ),
 kept AS (
     SELECT *, count(*) OVER () AS total, count(DISTINCT coalesce(customer, -position)) OVER () AS customers

@@ -20,6 +20,7 @@ from regard.errors import BadInput, UnknownName
 from regard.periods import WEEKDAYS, Period, checked, offsets, parse_day, parse_period, zone_of
 from regard.signals.declarations import Declarations, Dimension
 from regard.signals.kinds import BY_NOUN, Kind
+from regard.signals.measures import SCORED, SCORES, scores
 
 EVER = "_ever"
 WHOLE = "_whole"
@@ -149,7 +150,11 @@ def nouns_of(statement: str) -> list[str]:
     tree = _parsed(statement)
     made = {cte.alias for cte in tree.find_all(exp.CTE)}
     names = dict.fromkeys(t.name for t in tree.find_all(exp.Table) if not t.db)
-    return [n for n in names if n not in made and (_plain(n) in BY_NOUN or n in {"customers", "moments", "standings"})]
+    return [
+        n
+        for n in names
+        if n not in made and (_plain(n) in BY_NOUN or _plain(n) == SCORES or n in {"customers", "moments", "standings"})
+    ]
 
 
 def _plain(noun: str) -> str:
@@ -230,15 +235,20 @@ def _check_reach(nouns: list[str], scope: Scope, declarations: Declarations) -> 
             continue
         if not any(_has(noun, name) for noun in nouns):
             reach = {d.name for d in declarations.dimensions}
-            for noun in nouns:
-                kind = BY_NOUN.get(_plain(noun))
-                reach |= {c.name for c in kind.columns if c.type == "text"} if kind else set()
+            for kind in (k for noun in nouns for k in _kinds(noun)):
+                reach |= {c.name for c in kind.columns if c.type == "text"}
             raise UnknownName("dimension of this question", name, reach, where="where, by")
 
 
 def _has(noun: str, name: str) -> bool:
-    kind = BY_NOUN.get(_plain(noun))
-    return kind is not None and (name in COMMON_GROUPINGS or any(c.name == name for c in kind.columns))
+    kinds = _kinds(noun)
+    return any(name in COMMON_GROUPINGS or any(c.name == name for c in kind.columns) for kind in kinds)
+
+
+def _kinds(noun: str) -> list[Kind]:
+    """The kinds of signal a noun is read from."""
+    names = SCORED if _plain(noun) == SCORES else (_plain(noun),)
+    return [BY_NOUN[name] for name in names if name in BY_NOUN]
 
 
 def _definition(noun: str, scope: Scope, declarations: Declarations) -> str:
@@ -248,6 +258,10 @@ def _definition(noun: str, scope: Scope, declarations: Declarations) -> str:
         return _customers(scope, declarations)
     if noun == "standings":
         return _standings(scope, declarations)
+    if _plain(noun) == SCORES:
+        ends = noun.removeprefix(SCORES)
+        answers, reviews = (_definition(name + ends, scope, declarations) for name in SCORED)
+        return scores(answers, reviews, whole=ends == WHOLE)
     if noun.endswith(WHOLE):
         return _whole(BY_NOUN[_plain(noun)], scope, declarations)
     return _noun(BY_NOUN[_plain(noun)], scope, declarations, ever=noun.endswith(EVER))

@@ -1,0 +1,57 @@
+"""The measure of scores says of every score what the rules say in words and for arrays."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import product
+
+import duckdb
+import numpy as np
+import pytest
+
+from regard.listening.rules import classes, rule_of, values
+from regard.signals.declarations import Declarations
+from regard.signals.measures import scores
+from regard.signals.scope import Given, nouns_of, resolve, scoped
+
+METRICS = ("nps", "csat", "ces", "stars", "taste", "")
+SCALES = ((None, None), (0, 10), (1, 10), (1, 5), (1, 7), (1, 3), (0, 1), (0, 100), (1, 11), (5, 1))
+GIVEN = (-1.0, 0.0, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 20.0, 80.0, 100.0)
+
+
+def test_every_score_has_the_class_and_the_value_its_rule_gives_it():
+    grid = list(product(METRICS, SCALES, GIVEN))
+    rows = [(i, m, s, lo, hi) for i, (m, (lo, hi), s) in enumerate(grid)]
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE given (position BIGINT, metric TEXT, score DOUBLE, scale_min DOUBLE, scale_max DOUBLE)"
+        )
+        connection.executemany("INSERT INTO given VALUES (?, ?, ?, ?, ?)", rows)
+        columns = (
+            "*, 1 AS customer, NULL AS occurred_at, NULL AS slice, NULL AS inside, 1.0 AS weight, NULL AS about, "
+            "'' AS survey, '' AS part, NULL AS response"
+        )
+        noun = scores(f"SELECT {columns} FROM given", f"SELECT {columns} FROM given LIMIT 0", whole=True)
+        found = connection.execute(f"SELECT metric, class, value FROM ({noun}) ORDER BY position").fetchnumpy()
+    found_class = np.ma.filled(found["class"].astype(float), np.nan)
+    found_value = np.ma.filled(found["value"].astype(float), np.nan)
+
+    for name in METRICS:
+        at = np.array([m == name for m, _, _ in grid])
+        rule = rule_of(name or "score")
+        score = np.array([s for _, _, s in grid])[at]
+        low, high = (np.array([np.nan if e[k] is None else float(e[k]) for _, e, _ in grid])[at] for k in (0, 1))
+        expected = classes(rule, score, low, high)
+        np.testing.assert_array_equal(found_class[at], expected, err_msg=name)
+        factor = 1.0 if rule.kind == "mean" else 100.0
+        np.testing.assert_array_equal(found_value[at], factor * values(rule, score, expected), err_msg=name)
+
+
+@pytest.mark.parametrize("noun", ["scores", "scores_ever", "scores_whole"])
+def test_scores_are_a_noun_that_filters_and_groupings_reach(noun):
+    scope = resolve(Given(where=("survey=spring",), by="channel"), declarations=Declarations(), last=date(2026, 9, 30))
+    statement = f"SELECT count(*) FROM {noun}"
+
+    assert nouns_of(statement) == [noun]
+    assert "lake_answer" in scoped(statement, scope, Declarations())
+    assert "lake_review" in scoped(statement, scope, Declarations())
