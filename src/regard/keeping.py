@@ -46,6 +46,8 @@ def bring_up_to_date(workspace: Workspace, *, quiet: bool) -> None:
     """Settle what was received but is not yet in the answers: nothing asked here is answered from less than all."""
     from regard.terminal import follow
 
+    for damage in workspace.inbox.seal():
+        click.echo(f"regard: {damage}", err=True)
     if workspace.settled_position < workspace.position:
         follow(settle(workspace), quiet=quiet)
 

@@ -21,7 +21,7 @@ from regard.signals import settling
 from regard.signals.settling import Progress
 from regard.signals.shapes import FOLD, KNOWN
 from regard.signals.views import read
-from regard.store import backup, log, scrub, tables
+from regard.store import backup, log, scrub, sealing, tables
 from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows
 from regard.store.state import now_text, read_meta, write_meta
 
@@ -150,8 +150,11 @@ def _forget(workspace: Workspace) -> Iterator[Progress]:
         scrub.files([root / "uploads", root / "rejects"], ids)
         for done, total in scrub.segments(inbox):
             yield Progress(done=done, total=total, what="erasing from the inbox")
+        with workspace.state.writing() as connection:
+            inbox.runs(connection)  # made again here, rather than by whoever takes the next signal in
     yield from settling.settle_held(workspace)
-    for aside in workspace.lake.directory.glob("*.damaged"):
+    sealing.emptied(inbox)
+    for aside in (*workspace.lake.directory.glob("*.damaged"), *inbox.journal.glob("*.damaged")):
         aside.unlink()  # nobody can say whom a damaged file names
     with inbox.appending():
         inbox.sweep()
@@ -169,6 +172,7 @@ def export(workspace: Workspace, customer: str) -> dict[str, Any]:
         workspace: Where; settled.
         customer: Any of their ids.
     """
+    workspace.inbox.seal()
     person = find(workspace, customer)
     with workspace.connect() as (connection, position):
         rows = connection.execute("SELECT * FROM lake_customer WHERE customer = $c", {"c": person.customer})

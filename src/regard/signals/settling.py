@@ -65,6 +65,7 @@ def settle(workspace: Workspace, *, wait: float = 600.0) -> Iterator[Progress]:
         Busy: Another process is settling and still is after ``wait`` seconds.
         Damaged: A segment of the inbox is not what was acknowledged.
     """
+    workspace.inbox.seal()
     with settling(workspace, wait=wait):
         yield from settle_held(workspace)
 

@@ -20,7 +20,7 @@ from regard.signals.declarations import Declarations
 from regard.signals.shapes import SENT, SETTLED
 from regard.signals.toml import written
 from regard.signals.views import connect, make_views
-from regard.store import backup, disk, log, tables
+from regard.store import backup, disk, log, sealing, tables
 from regard.store.inbox import Inbox
 from regard.store.lake import Lake
 from regard.store.state import HINT, State, now_text, read_meta, write_meta
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from regard.store.lake import Generation
 
 DECLARATIONS = "company.toml"
-DIRECTORIES = ("inbox", "lake", "ids", "uploads", "rejects", "spill")
+DIRECTORIES = ("inbox", "journal", "lake", "ids", "uploads", "rejects", "spill")
 
 
 class Workspace:
@@ -207,7 +207,9 @@ class Workspace:
         return cls.open(into)
 
     def verify(self) -> Iterator[Damaged]:
-        """Read every byte of the inbox and the lake, yielding what is not what was written."""
+        """Read every byte of the journals, the inbox and the lake, yielding what is not what was written."""
+        self.inbox.seal()
+        yield from sealing.damage(self.inbox)
         yield from self.inbox.damage(thorough=True)
         newest = self.lake.newest()
         for file in self.lake.damaged(newest, thorough=True) if newest else []:
@@ -341,8 +343,9 @@ def _holds_something(path: Path) -> bool:
 
 
 def _check_new(root: Path, *, create: bool) -> None:
-    if found := len(list(root.glob("inbox/*.parquet"))):  # to a new state they would be orphans, and swept away
-        told = f"The state of this workspace is missing, while its inbox holds {found} segments."
+    # to a new state they would be orphans, and swept away
+    if found := len([*root.glob("inbox/*.parquet"), *root.glob("journal/*.journal")]):
+        told = f"The state of this workspace is missing, while its inbox holds {found} files."
         raise Damaged(told, where=str(root / "state.sqlite"), hint=HINT)
     if not create:
         raise BadInput("There is no workspace there.", where=str(root), hint=f"Make one: regard import FILE -w {root}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 from sqlalchemy import insert, select, update
@@ -13,13 +16,12 @@ from sqlalchemy import insert, select, update
 from regard.errors import BadInput, UnknownName
 from regard.store import coded, disk, heldback, ids, log, tables
 from regard.store.log import OUTCOMES, Liveness, Outcome
-from regard.store.state import now_text, write_meta
+from regard.store.state import now_text, read_meta, write_meta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import duckdb
     from numpy.typing import NDArray
     from sqlalchemy import Connection
 
@@ -31,36 +33,70 @@ ERASED = "erased"
 """Column of a segment some rows of which were erased: those rows are empty."""
 
 
+@dataclass
+class Origin:
+    """The batch rows come with, and its source."""
+
+    id: int
+    source: str
+
+    @cached_property
+    def engine(self) -> duckdb.DuckDBPyConnection:
+        """A DuckDB of its own."""
+        return duckdb.connect()
+
+
 class Arrival:
     """One chunk on its way into the log: classified, written, acknowledged. Used under the inbox's lock."""
 
-    def __init__(self, inbox: Inbox, batch: Batch, kind: str, table: pa.Table, identity: Identities) -> None:
+    def __init__(self, inbox: Inbox, batch: Batch | Origin, kind: str, table: pa.Table, identity: Identities) -> None:
         self.inbox, self.batch, self.kind, self.table, self.identity = inbox, batch, kind, table, identity
 
     def store(self) -> Outcome:
         """Give each row its outcome and acknowledge them all in one transaction."""
         from_index: list[str] = []
         with self.inbox.state.writing() as connection:
-            new, repeated, held, dropped = self._classified(connection)
-            kept = self._hold(connection, held)
-            outcome = Outcome(
-                received=self.table.num_rows,
-                stored=len(new),
-                held_back=kept,
-                refused=dropped + len(held) - kept,
-                duplicate=self.table.num_rows - len(new) - len(held) - dropped,
-            )
-            if len(repeated):
-                ranges = log.packed(repeated)
-                connection.execute(insert(tables.repeats).values(batch=self.batch.id, ranges=ranges))
-            if len(new):
-                from_index = self._write(connection, new)
+            outcome, fresh = self.enter(connection, self.inbox.runs(connection), received=now_text())
+            if len(fresh):
+                from_index = self.inbox.remember(connection, fresh, until=log.position(connection))
             add_counts(connection, self.batch.id, outcome)
-        for name in from_index:
-            (self.inbox.ids / name).unlink(missing_ok=True)
+        self.inbox.forget_runs(from_index)
         return outcome
 
-    def _classified(self, connection: Connection) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]:
+    def enter(
+        self, connection: Connection, runs: Sequence[ids.Ids], *, received: str, seen: ids.Ids | None = None
+    ) -> tuple[Outcome, ids.Ids]:
+        """Give each row its outcome and write the new ones; the caller counts and remembers them.
+
+        Args:
+            connection: A writing transaction.
+            runs: The runs of the id index.
+            received: When the rows were received.
+            seen: Ids of rows that were known already when they came, and so are not in the chunk.
+
+        Returns:
+            The outcomes, and the ids of the new rows, sorted.
+        """
+        new, repeated, held, dropped = self._classified(connection, runs)
+        kept = self._hold(connection, held, received)
+        fresh = self._write(connection, new, received)
+        if seen is not None and len(seen):
+            repeated = np.union1d(repeated, self._seen(connection, [*runs, fresh], seen))
+        if len(repeated):
+            ranges = log.packed(repeated)
+            connection.execute(insert(tables.repeats).values(batch=self.batch.id, ranges=ranges))
+        outcome = Outcome(
+            received=self.table.num_rows,
+            stored=len(new),
+            held_back=kept,
+            refused=dropped + len(held) - kept,
+            duplicate=self.table.num_rows - len(new) - len(held) - dropped,
+        )
+        return outcome, fresh
+
+    def _classified(
+        self, connection: Connection, runs: Sequence[ids.Ids]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]:
         """Rows to store (by id), positions repeated (ascending), rows held back, number of rows erased."""
         erased = self._erased(connection)
         identity = self.identity
@@ -70,7 +106,7 @@ class Arrival:
         first = np.ones(len(order), bool)
         first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
         start = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
-        position, known_check = ids.find(self.inbox.runs(connection), high, low)
+        position, known_check = ids.find(runs, high, low)
         known = position >= 0
         if known.any():
             known[known] = Liveness(connection).stands(position[known])
@@ -79,6 +115,17 @@ class Arrival:
         own = self._own_positions(connection, position)
         repeated = np.unique(position[known & ~held & ~own])
         return order[new], repeated, np.sort(order[held]), int(erased.sum())
+
+    def _seen(self, connection: Connection, runs: Sequence[ids.Ids], seen: ids.Ids) -> NDArray[np.int64]:
+        """Positions of rows known already; those a batch undone meanwhile had brought stand again."""
+        order = ids.order_of(seen.high, seen.low)
+        position, _ = ids.find(runs, seen.high[order], seen.low[order])
+        position = position[position >= 0]
+        position = np.unique(position[~self._own_positions(connection, position)])
+        if len(position) and not Liveness(connection).stands(position).all():
+            make_again(connection, self.kind)
+            write_meta(connection, "position", str(log.position(connection) + 1))
+        return position
 
     def _own_positions(self, connection: Connection, position: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which positions this very batch stored: repeating oneself needs no remembering."""
@@ -98,23 +145,24 @@ class Arrival:
         salt = connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == "tombstone_key")).scalar()
         return erased_rows(self.batch.engine, self.table, str(salt), hashes)
 
-    def _hold(self, connection: Connection, held: NDArray[Any]) -> int:
+    def _hold(self, connection: Connection, held: NDArray[Any], received: str) -> int:
         """Keep rows whose message id is known with other content; returns how many there was room for."""
         if not len(held):
             return 0
         aside = self.table.take(pa.array(held))
-        items = heldback.of_rows(self.kind, aside, source=self.batch.source, at=now_text())
+        items = heldback.of_rows(self.kind, aside, source=self.batch.source, at=received)
         return heldback.keep(connection, self.batch.id, items, most=self.inbox.most_held)
 
-    def _write(self, connection: Connection, by_id: NDArray[Any]) -> list[str]:
+    def _write(self, connection: Connection, by_id: NDArray[Any], received: str) -> ids.Ids:
         """Write new rows, given in the order of their ids, as a segment in the order they came."""
+        if not len(by_id):
+            return ids.NONE
         first = log.position(connection)
         every = len(by_id) == self.table.num_rows
         new = np.arange(len(by_id)) if every else np.sort(by_id)
         chosen = self.table if every else self.table.take(pa.array(new))
         identity = self.identity
         columns = [identity.high[new], identity.low[new], identity.check[new]]
-        received = now_text()
         for name, column in zip(ID_COLUMNS, columns, strict=True):
             chosen = chosen.append_column(name, pa.array(column))
         about = {"batch": self.batch.id, "kind": self.kind, "source": self.batch.source, "first_position": first}
@@ -126,8 +174,13 @@ class Arrival:
         connection.execute(insert(tables.segments).values(**row, received_at=received, **described(written)))
         write_meta(connection, "position", str(first + len(new)))
         position = first + (by_id if every else np.searchsorted(new, by_id))
-        fresh = ids.Ids(identity.high[by_id], identity.low[by_id], position, identity.check[by_id])
-        return self.inbox.remember(connection, fresh, until=first + len(new))
+        return ids.Ids(identity.high[by_id], identity.low[by_id], position, identity.check[by_id])
+
+
+def make_again(connection: Connection, kind: str) -> None:
+    """Have a kind settled again from the inbox: rows of it changed that were settled before."""
+    again = set(filter(None, read_meta(connection, "lake.again").split(","))) | {kind}
+    write_meta(connection, "lake.again", ",".join(sorted(again)))
 
 
 def write_segment(path: Path, table: pa.Table, about: dict[str, Any]) -> disk.Written:

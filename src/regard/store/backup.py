@@ -14,7 +14,7 @@ from uuid import uuid4
 from sqlalchemy import delete, select, update
 
 from regard.errors import BadInput, Damaged
-from regard.store import disk, log, scrub, tables
+from regard.store import disk, log, scrub, sealing, tables
 from regard.store.state import State, read_meta, write_meta
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def _staged(inbox: Inbox, root: Path) -> Iterator[Path]:
     (staging / "inbox").mkdir(parents=True)
     try:
         with inbox.appending():
+            sealing.seal_held(inbox)  # so that no journal has to be copied while it grows
             inbox.state.copy_to(staging / STATE)
             with inbox.state.reading() as connection:
                 found = log.segments(connection)

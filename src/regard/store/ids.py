@@ -54,6 +54,10 @@ class Ids:
         return self.take(order[last])
 
 
+NONE = Ids(np.zeros(0, U64), np.zeros(0, U64), np.zeros(0, I64), np.zeros(0, U64))
+"""No ids at all."""
+
+
 def order_of(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.int64]:
     """The stable order that sorts ids; one fast sort of the high halves unless two of them are equal."""
     order = np.argsort(high)
@@ -95,7 +99,7 @@ def open_run(path: Path, rows: int) -> Ids:
         ValueError: The file is shorter than ``rows``.
     """
     if rows == 0:
-        return Ids(np.zeros(0, U64), np.zeros(0, U64), np.zeros(0, I64), np.zeros(0, U64))
+        return NONE
     words = np.memmap(path, dtype=U64, mode="r", shape=(4, rows))
     return Ids(words[0], words[1], words[2].view(I64), words[3])
 

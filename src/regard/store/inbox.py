@@ -13,6 +13,7 @@ import json
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import delete, insert, select, update
 
 from regard.errors import BadInput, Busy, Damaged, UnknownName
-from regard.store import coded, disk, heldback, ids, log, rows, tables
+from regard.store import coded, disk, frames, heldback, ids, log, rows, sealing, tables
 from regard.store.arrivals import ID_COLUMNS, Arrival, add_counts, batch_row, check_open, described
 from regard.store.log import OUTCOMES, Outcome, Segment
 from regard.store.state import inserted, now_text, read_meta, write_meta
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18
 """Rows of one segment at most."""
 
+LOOKS = 8
+"""So often counts are read again because somebody sealed meanwhile; then sealing has to wait for them."""
+
 SEGMENT_HINT = "The inbox is the truth and cannot be made again: restore it from a backup (regard restore)."
 
 
@@ -46,7 +50,7 @@ class Inbox:
     """The durable intake of one workspace.
 
     Args:
-        root: The workspace's directory; ``inbox``, ``ids`` and ``rejects`` are made inside it.
+        root: The workspace's directory; ``inbox``, ``journal``, ``ids`` and ``rejects`` are made inside it.
         state: The workspace's state.
         schemas: Columns of each kind of signal.
         most_held: Open held-back items of one source at most.
@@ -56,8 +60,9 @@ class Inbox:
         self, root: Path, state: State, schemas: Mapping[str, pa.Schema], *, most_held: int = heldback.MOST
     ) -> None:
         self.directory, self.ids, self.rejects = root / "inbox", root / "ids", root / "rejects"
+        self.journal = root / "journal"
         self.spill = root / "spill" / str(os.getpid())
-        for directory in (self.spill, self.directory, self.ids, self.rejects):
+        for directory in (self.spill, self.directory, self.ids, self.rejects, self.journal):
             directory.mkdir(parents=True, exist_ok=True)
         self.state, self.most_held = state, most_held
         self.schemas = dict(schemas)
@@ -111,7 +116,12 @@ class Inbox:
             UnknownName: No such batch.
             BadInput: It was undone before.
         """
-        with self.appending(), self.state.writing() as connection:
+        with self.appending():
+            sealing.seal_held(self)
+            self._undo(batch)
+
+    def _undo(self, batch: int) -> None:
+        with self.state.writing() as connection:
             row = batch_row(connection, batch)
             if row["undone"] is not None:
                 raise BadInput(f"Batch {batch} was undone already.", where="batch", hint="Import its files again.")
@@ -123,13 +133,38 @@ class Inbox:
 
     def ledger(self, source: str | None = None) -> list[dict[str, Any]]:
         """Outcomes per source, batches that were undone left out, and a last row of totals (source ``""``)."""
-        listed = [b for b in self.batches() if b["undone"] is None and (source is None or b["source"] == source)]
-        names = sorted({b["source"] for b in listed})
-        result: list[dict[str, Any]] = [
-            {"source": name, **{o: sum(b[o] for b in listed if b["source"] == name) for o in OUTCOMES}}
-            for name in names
-        ]
-        return [*result, {"source": "", **{o: sum(b[o] for b in listed) for o in OUTCOMES}}]
+        counts = {s: c for s, c in self._counts().items() if source is None or s == source}
+        rows = [{"source": s, **dict(zip(OUTCOMES, counts[s], strict=True))} for s in sorted(counts)]
+        return [*rows, {"source": "", **{o: sum(row[o] for row in rows) for o in OUTCOMES}}]
+
+    def _counts(self) -> dict[str, frames.Counts]:
+        """Counts per source, sealed and not yet sealed: no frame twice, none left out, whoever seals meanwhile."""
+        for _ in range(LOOKS):
+            mark, total = self._sealed_counts()
+            for frame in frames.unsealed(self.journal, mark):
+                frames.added(total, frame.head.counts)
+            if self._sealed_counts()[0] == mark:
+                return total
+        with self.appending():
+            mark, total = self._sealed_counts()
+            for frame in frames.unsealed(self.journal, mark):
+                frames.added(total, frame.head.counts)
+        return total
+
+    def _sealed_counts(self) -> tuple[frames.Mark, dict[str, frames.Counts]]:
+        """How far journals are sealed and the counts up to there, as of one moment."""
+        columns = (tables.batches.c[name] for name in OUTCOMES)
+        total: dict[str, frames.Counts] = {}
+        with self.state.reading() as connection:
+            mark = frames.Mark.read(read_meta(connection, frames.MARK))
+            standing = select(tables.batches.c.source, *columns).where(tables.batches.c.undone.is_(None))
+            for source, *counts in connection.execute(standing):
+                frames.added(total, {source: (counts[0], counts[1], counts[2], counts[3], counts[4])})
+        return mark, total
+
+    def seal(self) -> list[Damaged]:
+        """Bring what the journal holds into the log; see `sealing.seal`."""
+        return sealing.seal(self)
 
     # ------------------------------------------------------------------ reading
 
@@ -236,6 +271,11 @@ class Inbox:
         position = np.arange(segment.first_position, segment.last_position + 1)
         return ids.Ids(high, low, position, check).sorted_newest()
 
+    def forget_runs(self, names: Sequence[str]) -> None:
+        """Remove runs that a committed transaction merged into others."""
+        for name in names:
+            (self.ids / name).unlink(missing_ok=True)
+
     def remember(self, connection: Connection, new: ids.Ids, *, until: int) -> list[str]:
         """Add sorted ids to the index, merging runs as they grow.
 
@@ -270,7 +310,11 @@ class Batch:
 
     def __post_init__(self) -> None:
         self._ordinals: dict[str, ids.Ordinals] = {}
-        self.engine = duckdb.connect()
+
+    @cached_property
+    def engine(self) -> duckdb.DuckDBPyConnection:
+        """A DuckDB of its own."""
+        return duckdb.connect()
 
     def append(self, kind: str, table: pa.Table, *, refused: int = 0, held: Sequence[Held] = ()) -> Outcome:
         """Add rows of one kind; when this returns they are durable.
@@ -319,6 +363,7 @@ class Batch:
         ordinals = self._ordinals.setdefault(kind, ids.Ordinals(self.inbox.spill))
         identity = rows.identify(self.engine, kind=kind, source=self.source, table=table, ordinals=ordinals)
         with self.inbox.appending():
+            sealing.seal_held(self.inbox)  # an id known there is known here
             with self.inbox.state.reading() as connection:
                 check_open(batch_row(connection, self.id))
             return Arrival(self.inbox, self, kind, table, identity).store()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from regard.store import tables
 from regard.store.state import read_meta
@@ -58,6 +58,12 @@ class Segment:
 def position(connection: Connection) -> int:
     """The log position: how many positions were given out."""
     return int(read_meta(connection, "position", "0"))
+
+
+def last_end(connection: Connection) -> int:
+    """The position after the last row: undoing and erasing give out positions that no row has."""
+    last = connection.execute(select(func.max(tables.segments.c.last_position))).scalar()
+    return 0 if last is None else int(last) + 1
 
 
 def segments(connection: Connection, *, since: int = 0, kind: str | None = None) -> list[Segment]:

@@ -19,6 +19,8 @@ import pyarrow.compute as pc
 from regard.errors import BadInput, UnknownName
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
     from numpy.typing import NDArray
 
@@ -93,7 +95,26 @@ def identify(
         table: The chunk, from `fitted`.
         ordinals: The batch's memory of equal rows.
     """
-    prefix = f"{len(kind)}:{kind}{len(source)}:{source}"
+    high, low = content(connection, kind=kind, source=source, table=table)
+    check = np.zeros(len(high), np.uint64)
+    named = present(table, "message_id")
+    plain = ~named & ~present(table, "key")
+    if named.any():
+        check[named] = low[named]
+        message_high, message_low = _md5(connection, table, "$prefix || '#' || message_id", _prefix(kind, source))
+        high[named], low[named] = message_high[named], message_low[named]
+    if plain.any():
+        ordinal = ordinals.of(high[plain]).astype(np.uint64)
+        high[plain] += mixed(ordinal)
+        low[plain] ^= mixed(ordinal)
+    return Identities(high, low, check)
+
+
+def content(
+    connection: duckdb.DuckDBPyConnection, *, kind: str, source: str, table: pa.Table
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Two hashes of each row of a fitted chunk: of its kind, its source and every value, but for when it was sent."""
+    prefix = _prefix(kind, source)
     texts = [f.name for f in table.schema if _is_text(f.type)]
     columns = ", ".join('"' + name.replace('"', '""') + '"' for name in texts)
     high, low = _md5(connection, table, f"concat({', '.join(filter(None, ['$prefix', columns]))})", prefix)
@@ -101,21 +122,23 @@ def identify(
     for field in table.schema:
         if field.name not in texts and field.name != NOT_CONTENT:
             _stir(high, low, field.name, table[field.name])
-    check = np.zeros(len(high), np.uint64)
-    named = _present(table, "message_id")
-    plain = ~named & ~_present(table, "key")
-    if named.any():
-        check[named] = low[named]
-        message_high, message_low = _md5(connection, table, "$prefix || '#' || message_id", prefix)
-        high[named], low[named] = message_high[named], message_low[named]
-    if plain.any():
-        ordinal = ordinals.of(high[plain]).astype(np.uint64)
-        high[plain] += _mixed(ordinal)
-        low[plain] ^= _mixed(ordinal)
-    return Identities(high, low, check)
+    return high, low
 
 
-def _present(table: pa.Table, name: str) -> NDArray[np.bool_]:
+def of_messages(ids: Sequence[str], *, kind: str, source: str) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """The identities of rows known by their message ids: the same as `identify` finds, for few rows quicker."""
+    prefix = f"{_prefix(kind, source)}#".encode()
+    digests = b"".join([hashlib.md5(prefix + i.encode(), usedforsecurity=False).digest() for i in ids])
+    words = np.frombuffer(digests, "<u8").reshape(-1, 2)
+    return words[:, 1].copy(), words[:, 0].copy()
+
+
+def _prefix(kind: str, source: str) -> str:
+    return f"{len(kind)}:{kind}{len(source)}:{source}"
+
+
+def present(table: pa.Table, name: str) -> NDArray[np.bool_]:
+    """Where a column has a value; nowhere when there is no such column."""
     if name not in table.column_names:
         return np.zeros(table.num_rows, bool)
     return np.asarray(table[name].is_valid())
@@ -154,7 +177,7 @@ def _lengths(column: pa.ChunkedArray) -> NDArray[np.uint64]:
 
 
 def _stirred(half: NDArray[np.uint64], bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return _mixed((half * np.uint64(0x9E3779B97F4A7C15)) ^ _mixed(bits))
+    return mixed((half * np.uint64(0x9E3779B97F4A7C15)) ^ mixed(bits))
 
 
 def _stir(high: NDArray[np.uint64], low: NDArray[np.uint64], name: str, column: pa.ChunkedArray) -> None:
@@ -198,7 +221,7 @@ def _md5(
     return np.array(np.ma.getdata(found["high"])), np.array(np.ma.getdata(found["low"]))
 
 
-def _mixed(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """splitmix64 without its first step: 0 stays 0, so the first of equals keeps the plain id (Steele et al. 2014)."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import delete, insert, select, update
 
 from regard.store import disk, heldback, log, tables
-from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows, write_segment
+from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows, make_again, write_segment
 from regard.store.state import now_text, read_meta, write_meta
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ def _rewrite(inbox: Inbox, segment: Segment, table: pa.Table, hit: NDArray[np.bo
     with inbox.state.writing() as connection:
         values = {"size": written.size, "mtime_ns": written.mtime_ns, "checksum": written.checksum, "file": name}
         connection.execute(update(tables.segments).where(tables.segments.c.id == segment.id).values(**values))
-        again = set(filter(None, read_meta(connection, "lake.again").split(","))) | {segment.kind}
-        write_meta(connection, "lake.again", ",".join(sorted(again)))
+        make_again(connection, segment.kind)
         inbox.forget_ids(connection)  # ids of emptied rows go too
     (inbox.directory / segment.file).unlink(missing_ok=True)
 

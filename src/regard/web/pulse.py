@@ -1,7 +1,8 @@
 """How far the log is: a glance at the workspace's state that costs a millisecond and loads nothing.
 
 The supervisor and the pages must know when something was received or settled, without the store and the engine in
-their memory. They read four words of state through Python's own SQLite, never write, and never wait.
+their memory. They read five words of state through Python's own SQLite, and the sizes of journals; they never write,
+and never wait.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from regard.store.frames import Mark, waiting
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 STATE = "state.sqlite"
+JOURNALS = "journal"
 _GLANCE = """
 SELECT (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'position'),
        (SELECT max(version) FROM declarations),
+       (SELECT value FROM meta WHERE name = 'journal'),
        g.id, g.position, g.declarations, g.published
 FROM (SELECT 1) LEFT JOIN (SELECT * FROM generations ORDER BY id DESC LIMIT 1) AS g
 """
@@ -34,6 +39,7 @@ class Pulse:
         declarations: Version of the declarations in force.
         settled_with: Version of the declarations the generation was settled with.
         settled_at: When it was published.
+        unsealed: Whether the journal holds signals that are not in the log yet.
     """
 
     received: int = 0
@@ -42,6 +48,7 @@ class Pulse:
     declarations: int = 0
     settled_with: int = 0
     settled_at: datetime | None = None
+    unsealed: bool = False
 
     @property
     def mark(self) -> str:
@@ -51,7 +58,11 @@ class Pulse:
     @property
     def unsettled(self) -> bool:
         """Whether something acknowledged is not in the answers yet."""
-        return self.received > self.position or (self.generation > 0 and self.settled_with < self.declarations)
+        return (
+            self.unsealed
+            or self.received > self.position
+            or (self.generation > 0 and self.settled_with < self.declarations)
+        )
 
 
 def pulse(workspace: Path) -> Pulse:
@@ -67,7 +78,7 @@ def pulse(workspace: Path) -> Pulse:
             connection.close()
     except sqlite3.Error:
         return Pulse()
-    received, declarations, generation, position, settled_with, published = row
+    received, declarations, sealed, generation, position, settled_with, published = row
     return Pulse(
         received=received or 0,
         position=position or 0,
@@ -75,4 +86,5 @@ def pulse(workspace: Path) -> Pulse:
         declarations=declarations or 0,
         settled_with=settled_with or 0,
         settled_at=datetime.fromisoformat(published).astimezone(UTC) if published else None,
+        unsealed=waiting(workspace / JOURNALS, Mark.read(sealed or "")),
     )
