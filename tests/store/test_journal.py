@@ -64,9 +64,7 @@ class Played:
         ]  # fmt: skip
         given = [Lot(source=s, kind=k, table=self.tools.table(rows)) for s, k, rows in lots if rows]
         found = self.journal.commit(given, refused={"desk": self.chance.randrange(2)})
-        wanted = [
-            [CODES[self.model.add((s, self.days[s]), k, s, row)] for row in rows] for s, k, rows in lots if rows
-        ]
+        wanted = [[CODES[self.model.add((s, self.days[s]), k, s, row)] for row in rows] for s, k, rows in lots if rows]
         assert [outcome.tolist() for outcome in found] == wanted
 
     def reopen(self):
@@ -135,7 +133,9 @@ def _lot(tools, rows, *, source="shop", check=None):
 
 
 def test_an_id_given_twice_in_one_commit_is_stored_once_and_another_content_is_held(opened, tools, workspace):
-    found = opened.commit([_lot(tools, _rows(1, 1)), _lot(tools, _rows(1, amount=2.0)), _lot(tools, _rows(1), source="b")])
+    found = opened.commit(
+        [_lot(tools, _rows(1, 1)), _lot(tools, _rows(1, amount=2.0)), _lot(tools, _rows(1), source="b")]
+    )
 
     assert [o.tolist() for o in found] == [[STORED, DUPLICATE], [HELD], [STORED]]
     workspace.inbox.seal()
@@ -247,7 +247,9 @@ def test_the_pulse_notices_the_journal_and_the_settler_brings_it_into_the_answer
     assert not pulse(workspace.root).unsettled
     opened.commit([_lot(tools, _rows(1, 2))])
     assert pulse(workspace.root).unsettled
-    done = subprocess.run([sys.executable, "-m", "regard.web.settler", workspace.root], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "regard.web.settler", workspace.root], capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr.decode()
     assert not pulse(workspace.root).unsettled
     assert workspace.counts()["event"] == 2
@@ -363,7 +365,9 @@ def test_a_workspace_that_lost_its_state_is_not_taken_for_a_new_one(written):
 
 
 @pytest.mark.parametrize("call", ["write", "fdatasync"])
-def test_what_could_not_be_written_was_not_acknowledged_and_can_be_sent_again(opened, tools, workspace, monkeypatch, call):
+def test_what_could_not_be_written_was_not_acknowledged_and_can_be_sent_again(
+    opened, tools, workspace, monkeypatch, call
+):
     opened.commit([_lot(tools, _rows(1))])
 
     def full(*_):

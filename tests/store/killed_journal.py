@@ -1,0 +1,110 @@
+"""A process that takes signals in, or seals them, and kills itself at a chosen step; run by test_journal_kills.
+
+Usage: python killed_journal.py WORKSPACE ACKNOWLEDGED SEED STEP DO
+DO is ``both`` (takes in and seals), ``take`` or ``seal``. Every write, flush, rename, removal and commit is a step; at
+STEP the process dies as by kill -9. What was acknowledged is written to a file of its own as it happens.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import random
+import signal
+import sys
+import time
+
+import pyarrow as pa
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from regard.settings import Settings
+from regard.signals.workspace import Workspace
+from regard.store import journal
+from regard.store.journal import Journal, Lot
+
+root, acknowledged, seed, last, do = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
+steps = 0
+
+
+def step():
+    global steps  # noqa: PLW0603
+    steps += 1
+    if steps == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dangerous(function):
+    def wrapped(*args, **kwargs):
+        step()
+        result = function(*args, **kwargs)
+        step()
+        return result
+
+    return wrapped
+
+
+plain_write = os.write
+
+
+def torn_write(handle, data):
+    """Half of it, a step, then the rest: the process may die in the middle of a frame."""
+    step()
+    return plain_write(handle, bytes(data)[: max(1, len(data) // 2)])
+
+
+os.write = torn_write
+for name in ("fsync", "fdatasync", "rename"):
+    setattr(os, name, dangerous(getattr(os, name)))
+for name in ("rename", "replace", "unlink"):
+    setattr(pathlib.Path, name, dangerous(getattr(pathlib.Path, name)))
+event.listen(Engine, "commit", lambda _connection: step())
+
+
+def say(**told):
+    handle = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    plain_write(handle, (json.dumps(told) + "\n").encode())
+    os.close(handle)
+
+
+def lots(chance):
+    """A few lots of a small world of ids, so that repeats and conflicts are common."""
+    found = []
+    for _ in range(chance.randrange(1, 3)):
+        numbers = [chance.randrange(150) for _ in range(chance.randrange(1, 6))]
+        source = chance.choice(["shop", "desk"])
+        rows = {
+            "message_id": [f"m{n}" for n in numbers],
+            "person": [f"p{n}" for n in numbers],
+            "name": ["x"] * len(numbers),
+        }
+        found.append((source, numbers, Lot(source=source, kind="event", table=pa.table(rows))))
+    return found
+
+
+def take(opened, chance):
+    given = lots(chance)
+    outcomes = opened.commit([lot for *_, lot in given], refused={"desk": 1})
+    say(
+        act="took",
+        lots=[[s, n, [int(o) for o in outcome]] for (s, n, _), outcome in zip(given, outcomes, strict=True)],
+    )
+
+
+chance = random.Random(seed)
+journal.FULL_SECONDS = 0.05
+with Workspace.open(root, given=Settings(buckets=2, memory="300MB", threads=1)) as workspace:
+    say(act="open")
+    if do == "seal":
+        until = time.monotonic() + 120
+        while not pathlib.Path(root, "stop").exists() and time.monotonic() < until:
+            workspace.inbox.seal()
+            time.sleep(0.002)
+    else:
+        with Journal(workspace.inbox) as opened:
+            for _ in range(60):
+                take(opened, chance)
+                if do == "both" and chance.random() < 0.2:
+                    workspace.inbox.seal()
+say(act="end", steps=steps)
