@@ -18,7 +18,7 @@ from regard.settings import Settings
 from regard.signals import declarations
 from regard.signals.kinds import COMMON, KINDS
 from regard.signals.scope import Given
-from regard.sources import mapping
+from regard.sources import mapping, replaying  # noqa: F401  acts register when their module is read
 from regard.sources.limits import LIMITS
 from regard.options import help_of
 
@@ -92,7 +92,8 @@ def commands_page() -> str:
                 inner = command.get_command(context, name)
                 if inner is not None:
                     walk(inner, f"{path} {name}")
-            return
+            if not command.invoke_without_command or path == "regard":
+                return
         rows = []
         for p in command.params:
             if isinstance(p, click.Option):
@@ -123,6 +124,7 @@ PAGES = {
     "settings": settings_page,
     "commands": commands_page,
     "errors": errors_page,
+    "acts": acts_page,
 }
 
 

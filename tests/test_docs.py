@@ -43,7 +43,7 @@ def test_the_reference_is_what_the_code_says():
 def command(words):
     current, context = regard, click.Context(regard)
     for word in words:
-        if not isinstance(current, click.Group):
+        if not isinstance(current, click.Group) or (word.startswith("-") and current.invoke_without_command):
             return current
         current = current.get_command(context, word)
         if current is None:
@@ -73,7 +73,7 @@ def test_every_link_to_a_file_leads_somewhere(page):
     assert broken == []
 
 
-ASKED = "|".join([*ROOM_HELP, "report", "questions", "ledger", "batches", "declare"])
+ASKED = "|".join([*ROOM_HELP, "report", "questions", "ledger", "held", "batches", "declare"])
 COMMAND = re.compile(rf"^ *(?:\$ )?(?:\.venv/bin/)?regard ((?:{ASKED})\b[^\n#]*)", re.MULTILINE)
 SHOWN = [
     (page, line.strip())

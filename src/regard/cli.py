@@ -20,6 +20,7 @@ import msgspec
 
 from regard.bringing import import_command
 from regard.errors import BadInput, RegardError, UnknownName
+from regard.holding import held_group
 from regard.keeping import COMMANDS, JSON, WORKSPACE, bring_up_to_date, ledger_of, opened, say, settle
 from regard.settings import settings
 from regard.terminal import say_error
@@ -192,7 +193,7 @@ def _simulate(workspace: Workspace, signals: int, seed: int, *, quiet: bool, unt
     follow(settle(workspace), quiet=quiet)
 
 
-for _command in (import_command, *COMMANDS):
+for _command in (import_command, held_group, *COMMANDS):
     regard.add_command(_command)
 
 

@@ -46,6 +46,23 @@ class Origin:
         return duckdb.connect()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Classified:
+    """What becomes of the rows of an arrival.
+
+    Attributes:
+        new: Rows to store, in the order of their ids.
+        repeated: Positions of rows of other batches that came again, ascending.
+        held: Rows in conflict with what is known, ascending.
+        erased: For each row, whether it names somebody who was erased. Every other row is a duplicate.
+    """
+
+    new: NDArray[Any]
+    repeated: NDArray[Any]
+    held: NDArray[Any]
+    erased: NDArray[np.bool_]
+
+
 class Arrival:
     """One chunk on its way into the log: classified, written, acknowledged. Used under the inbox's lock."""
 
@@ -77,27 +94,45 @@ class Arrival:
         Returns:
             The outcomes, and the ids of the new rows, sorted.
         """
-        new, repeated, held, dropped = self._classified(connection, runs)
-        kept = self._hold(connection, held, received)
-        fresh = self._write(connection, new, received)
+        found = self.classified(connection, runs)
+        held, dropped = len(found.held), int(found.erased.sum())
+        kept = self._hold(connection, found.held, received)
+        fresh = self.write(connection, runs, found, received=received, seen=seen)
+        outcome = Outcome(
+            received=self.table.num_rows,
+            stored=len(found.new),
+            held_back=kept,
+            refused=dropped + held - kept,
+            duplicate=self.table.num_rows - len(found.new) - held - dropped,
+        )
+        return outcome, fresh
+
+    def write(
+        self,
+        connection: Connection,
+        runs: Sequence[ids.Ids],
+        found: Classified,
+        *,
+        received: str,
+        seen: ids.Ids | None = None,
+    ) -> ids.Ids:
+        """Write the new rows and remember which were repeated; the arguments of `enter`. Returns the new ids, sorted."""
+        fresh, repeated = self._write(connection, found.new, received), found.repeated
         if seen is not None and len(seen):
             repeated = np.union1d(repeated, self._seen(connection, [*runs, fresh], seen))
         if len(repeated):
             ranges = log.packed(repeated)
             connection.execute(insert(tables.repeats).values(batch=self.batch.id, ranges=ranges))
-        outcome = Outcome(
-            received=self.table.num_rows,
-            stored=len(new),
-            held_back=kept,
-            refused=dropped + len(held) - kept,
-            duplicate=self.table.num_rows - len(new) - len(held) - dropped,
-        )
-        return outcome, fresh
+        return fresh
 
-    def _classified(
-        self, connection: Connection, runs: Sequence[ids.Ids]
-    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]:
-        """Rows to store (by id), positions repeated (ascending), rows held back, number of rows erased."""
+    def only(self, kept: NDArray[np.bool_]) -> Arrival:
+        """Some of its rows, as an arrival of their own."""
+        high, low, check = (half[kept] for half in (self.identity.high, self.identity.low, self.identity.check))
+        identity = type(self.identity)(high, low, check)
+        return Arrival(self.inbox, self.batch, self.kind, self.table.filter(pa.array(kept)), identity)
+
+    def classified(self, connection: Connection, runs: Sequence[ids.Ids]) -> Classified:
+        """What is to become of each row, by what the log holds now."""
         erased = self._erased(connection)
         identity = self.identity
         order = ids.order_of(identity.high, identity.low)
@@ -114,7 +149,7 @@ class Arrival:
         new = first & ~known
         own = self._own_positions(connection, position)
         repeated = np.unique(position[known & ~held & ~own])
-        return order[new], repeated, np.sort(order[held]), int(erased.sum())
+        return Classified(new=order[new], repeated=repeated, held=np.sort(order[held]), erased=erased)
 
     def _seen(self, connection: Connection, runs: Sequence[ids.Ids], seen: ids.Ids) -> NDArray[np.int64]:
         """Positions of rows known already; those a batch undone meanwhile had brought stand again."""

@@ -20,7 +20,7 @@ from regard.store import coded, tables
 from regard.store.state import now_text, read_meta, write_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -242,6 +242,26 @@ def one(connection: Connection, item: int) -> Item:
     return Item(**row)
 
 
+def several(connection: Connection, items: Sequence[int]) -> list[Item]:
+    """Items by their ids, ascending; ids nobody has are passed over."""
+    held = tables.held
+    found: list[Item] = []
+    for start in range(0, len(items), AT_ONCE):
+        here = held.c.id.in_(list(items[start : start + AT_ONCE]))
+        found += [Item(**row) for row in connection.execute(select(held).where(here)).mappings()]
+    return sorted(found, key=lambda item: item.id)
+
+
+def ids_of(connection: Connection, *, source: str = "", code: str = "") -> list[int]:
+    """The ids of every open item, or of those of a source or reason."""
+    held = tables.held.c
+    statement = select(held.id).where(held.state == OPEN).order_by(held.id)
+    for column, value in ((held.source, source), (held.code, code)):
+        if value:
+            statement = statement.where(column == value)
+    return list(connection.execute(statement).scalars())
+
+
 # ---------------------------------------------------------------------- settling
 
 
@@ -317,3 +337,14 @@ def _move(
 
 
 _NEXT = "See what is open: regard held"
+
+
+def ids_text(items: Iterable[int]) -> str:
+    """Ids as the arguments of an act in the record: ranges, so that many stay short."""
+    runs: list[list[int]] = []
+    for item in sorted(items):
+        if runs and item == runs[-1][1] + 1:
+            runs[-1][1] = item
+        else:
+            runs.append([item, item])
+    return json.dumps({"items": ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in runs)})

@@ -111,8 +111,7 @@ class State:
             by: Who did it.
         """
         with self.writing() as connection:
-            row = {"at": now_text(), "name": name, "by": by, "arguments": arguments}
-            return inserted(connection, tables.record, row)
+            return write_down(connection, name, arguments, by=by)
 
     def written_down(self, limit: int = 1000) -> list[dict[str, Any]]:
         """The newest entries of the record, newest first."""
@@ -196,6 +195,12 @@ def inserted(connection: Connection, table: Table, row: Mapping[str, Any]) -> in
     """Insert a row inside a transaction; returns its new id."""
     found = connection.execute(insert(table).values(dict(row)).returning(table.c.id)).scalar_one()
     return int(found)
+
+
+def write_down(connection: Connection, name: str, arguments: str, *, by: str = "") -> int:
+    """Enter an act in the record inside a transaction; see `State.write_down`."""
+    row = {"at": now_text(), "name": name, "by": by, "arguments": arguments}
+    return inserted(connection, tables.record, row)
 
 
 def read_meta(connection: Connection, name: str, default: str = "") -> str:

@@ -1,0 +1,169 @@
+"""Items held back, through the front door again.
+
+Items of one batch are classified, written, counted and settled in one transaction, in the batch they came with, so that
+undoing it takes them along. Killed at any point, an item is either still held back or stored and counted, never both.
+An item whose rows are in conflict with the log stays held back, whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import select
+
+from regard.store import coded, heldback, ids, log, rows, tables
+from regard.store.arrivals import Arrival, add_counts, batch_row
+from regard.store.inbox import Batch
+from regard.store.log import OUTCOMES, Outcome
+from regard.store.state import write_down
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection
+
+    from regard.store.inbox import Inbox
+
+Row = tuple[str, "Mapping[str, Any]"]
+"""A kind of signal and the values of its columns, times as datetimes in UTC."""
+
+STAYS = "held_back"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """A held-back item, read: the rows it stands for, at least one."""
+
+    id: int
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of one kind, and the item each belongs to."""
+
+    arrival: Arrival
+    item: NDArray[np.int64]
+
+    def only(self, kept: NDArray[np.bool_]) -> _Part:
+        return self if kept.all() else _Part(self.arrival.only(kept), self.item[kept])
+
+
+def replay(inbox: Inbox, batch: int, items: Sequence[Again], *, by: str = "", record: str = "") -> dict[int, str]:
+    """Bring items of one batch through the front door again.
+
+    Args:
+        inbox: Where.
+        batch: The batch they came with.
+        items: Read; those settled meanwhile are passed over.
+        by: Who.
+        record: The act to enter in the record, where anything was settled.
+
+    Returns:
+        Id to stored, duplicate, refused (somebody erased is named), or held_back where it stays so.
+
+    Raises:
+        BadInput: A value does not fit its column.
+        Busy: Another process kept the inbox too long.
+    """
+    with inbox.appending():
+        with inbox.state.reading() as connection:
+            opened = Batch(inbox, batch, batch_row(connection, batch)["source"])
+        parts = _parts(opened, items)
+        with inbox.state.writing() as connection:
+            outcomes, replaced = _enter(connection, opened, parts, [i.id for i in items])
+            settled = {i: o for i, o in outcomes.items() if o != STAYS}
+            heldback.settle(connection, settled, by=by)
+            if record and settled:
+                write_down(connection, record, heldback.ids_text(settled), by=by)
+        for name in replaced:
+            (inbox.ids / name).unlink(missing_ok=True)
+    return outcomes
+
+
+def _parts(batch: Batch, items: Sequence[Again]) -> list[_Part]:
+    found: dict[str, tuple[list[Mapping[str, Any]], list[int]]] = {}
+    for item in items:
+        for kind, row in item.rows:
+            of_kind = found.setdefault(kind, ([], []))
+            of_kind[0].append(row)
+            of_kind[1].append(item.id)
+    parts = []
+    for kind, (given, owners) in found.items():
+        table = pa.Table.from_pylist(given, schema=batch.inbox.schemas[kind])
+        fitted = coded.coded(rows.fitted(kind, table, batch.inbox.schemas[kind]))
+        ordinals = ids.Ordinals(batch.inbox.spill)
+        identity = rows.identify(batch.engine, kind=kind, source=batch.source, table=fitted, ordinals=ordinals)
+        ordinals.close()
+        parts.append(_Part(Arrival(batch.inbox, batch, kind, fitted, identity), np.array(owners, np.int64)))
+    return parts
+
+
+def _enter(
+    connection: Connection, batch: Batch, parts: Sequence[_Part], items: Sequence[int]
+) -> tuple[dict[int, str], list[str]]:
+    """Outcome of each item that is still open, and files of the index to remove after the commit."""
+    held = tables.held.c
+    there = set(
+        connection.execute(select(held.id).where(held.batch == batch.id, held.state == heldback.OPEN)).scalars()
+    )
+    leave_out, stays = {i for i in items if i not in there}, set[int]()
+    while True:
+        kept = [part.only(~np.isin(part.item, list(leave_out))) for part in parts]
+        kept = [part for part in kept if len(part.item)]
+        found = [part.arrival.classified(connection) for part in kept]
+        conflicts = {int(i) for part, f in zip(kept, found, strict=True) for i in part.item[f.held]}
+        if not conflicts:
+            break
+        leave_out |= conflicts
+        stays |= conflicts
+    replaced: list[str] = []
+    of_rows: Counter[str] = Counter()
+    of_items: dict[int, str] = {}
+    for part, classified in zip(kept, found, strict=True):
+        outcome = np.full(len(part.item), "duplicate", dtype="U9")
+        outcome[classified.new], outcome[classified.erased] = "stored", "refused"
+        of_rows.update(outcome.tolist())
+        for item, told in zip(part.item.tolist(), outcome.tolist(), strict=True):
+            of_items[item] = _better(of_items.get(item), told)
+        replaced += part.arrival.write(connection, classified)
+    _count_more(connection, batch.id, of_rows, of_items)
+    return {**of_items, **dict.fromkeys(stays, STAYS)}, replaced
+
+
+def _better(known: str | None, told: str) -> str:
+    ranks = ("stored", "duplicate", "refused")
+    return told if known is None or ranks.index(told) < ranks.index(known) else known
+
+
+def _count_more(connection: Connection, batch: int, of_rows: Counter[str], of_items: Mapping[int, str]) -> None:
+    """An item of several rows was received as one; its other rows are counted now."""
+    more = of_rows - Counter(of_items.values())
+    if more:
+        told = {name: more[name] for name in OUTCOMES}
+        add_counts(connection, batch, Outcome(**{**told, "received": more.total()}))
+
+
+def known(inbox: Inbox, source: str, row: Row) -> dict[str, Any] | None:
+    """What the log holds under the identity of a row: the other side of a conflict. None where there is nothing."""
+    kind, values = row
+    schema = inbox.schemas[kind]
+    with inbox.appending():
+        batch = Batch(inbox, 0, source)
+        fitted = rows.fitted(kind, pa.Table.from_pylist([values], schema=schema), schema)
+        ordinals = ids.Ordinals(inbox.spill)
+        identity = rows.identify(batch.engine, kind=kind, source=source, table=fitted, ordinals=ordinals)
+        ordinals.close()
+        with inbox.state.writing() as connection:
+            position, _ = ids.find(inbox.runs(connection), identity.high, identity.low)
+            if position[0] < 0 or not log.Liveness(connection).stands(position)[0]:
+                return None
+            segments = [s for s in log.segments(connection) if s.first_position <= position[0] <= s.last_position]
+        table = inbox.read(segments[0]).slice(int(position[0]) - segments[0].first_position, 1)
+    found = coded.plain(table).to_pylist()[0]
+    return {k: v for k, v in found.items() if k in schema.names and v is not None}
