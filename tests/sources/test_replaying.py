@@ -37,8 +37,8 @@ def _add(workspace, rows, *, source="shop", held=()):
     return batch.id
 
 
-def _native(code="future", source="shop", **item):
-    return Held(source=source, format="native", code=code, reason="Why.", item=json.dumps(item), at="2026-01-01")
+def _native(code="future", source="shop", form="native", **item):
+    return Held(source=source, format=form, code=code, reason="Why.", item=json.dumps(item), at="2026-01-01")
 
 
 def _open(workspace, **filters):
@@ -153,7 +153,7 @@ def test_the_same_message_held_back_in_two_batches_is_stored_once(workspace):
     ],
 )
 def test_an_item_that_does_not_fit_names_the_field_and_stays(workspace, item, field, reason):
-    _add(workspace, [], held=[_native(**item)])
+    _add(workspace, [], held=[_native(form="row", **item)])
     done = replay_held(workspace, items=[_open(workspace)[0].id])
 
     assert done.held_back == 1
@@ -176,6 +176,52 @@ def test_what_is_no_json_object_is_told_as_such_and_never_crashes(workspace, tex
     assert replay_held(workspace, items=[found.id]).stored == 1
 
 
+LATE = "2099-01-01T00:00:00Z"
+WIRE = [
+    ("native", {"kind": "event", "name": "n", "person": "p", "message_id": "i", "occurred_at": LATE}, {"occurred_at": "2025-12-31T00:00:00Z"}),
+    ("segment", {"type": "track", "event": "n", "userId": "p", "messageId": "i", "timestamp": LATE}, {"timestamp": "2025-12-31T00:00:00Z"}),
+    ("posthog", {"event": "n", "distinct_id": "p", "uuid": "i", "timestamp": LATE, "properties": {}}, {"timestamp": "2025-12-31T00:00:00Z"}),
+    ("segment", {"type": "alias", "userId": "p", "previousId": "null", "messageId": "i"}, {"previousId": "q"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("format_", "item", "changes"), WIRE)
+def test_an_item_sent_over_http_is_repaired_in_its_own_words_and_read_as_it_would_have_been(
+    workspace, format_, item, changes
+):
+    _add(workspace, [], held=[_native(form=format_, **item)])
+    held = _open(workspace)[0]
+    problem = replaying.problem_of(held)
+    assert problem.field in changes
+    with pytest.raises(BadInput, match=problem.reason[:20]):
+        repair_held(workspace, item=held.id, changes={"extra": "x"})
+    repair_held(workspace, item=held.id, changes=changes)
+
+    assert replay_held(workspace, items=[held.id]).stored == 1
+    _adds_up(workspace)
+    list(workspace.settle())
+    assert sum(workspace.counts().values()) == (2 if item.get("type") == "alias" else 1)
+    assert replaying.other_side(workspace, held) == {}  # it is no conflict
+
+
+@pytest.mark.parametrize(
+    ("format_", "field"), [("native", "message_id"), ("segment", "messageId"), ("posthog", "uuid")]
+)
+def test_a_conflict_sent_over_http_shows_the_other_side_and_is_stored_anew_under_an_id_of_its_own(
+    workspace, format_, field
+):
+    item = {"native": {"kind": "event", "name": "n", "person": "p"}, "segment": {"type": "track", "event": "n", "userId": "p"},
+            "posthog": {"event": "n", "distinct_id": "p", "properties": {}}}[format_]  # fmt: skip
+    _add(workspace, [{"message_id": "m", "person": "p", "name": "other"}])
+    _add(workspace, [], held=[_native(form=format_, code="id_conflict", **item, **{field: "m"})])
+    held = _open(workspace)[0]
+
+    assert replaying.other_side(workspace, held)["name"] == "other"
+    assert replay_held(workspace, items=[held.id]).held_back == 1
+    assert replay_held(workspace, items=[held.id], anew=True).stored == 1
+    assert _asked(workspace) == [("p", "n"), ("p", "other")]
+
+
 def test_an_unknown_format_is_named(workspace):
     _add(workspace, [], held=[Held(source="shop", format="odd", code="x", reason="y", item="{}", at="z")])
     assert "odd" in replay_held(workspace, items=[1]).problems[0].reason
@@ -195,7 +241,8 @@ def test_a_repair_is_taken_back_by_repairing_without_a_change(workspace, conflic
 
 
 def test_numbers_and_truths_are_repaired_as_such(workspace):
-    _add(workspace, [], held=[_native(kind="event", name="a", amount="12,50"), _native(kind="merge", into="a", undo=0)])
+    event, merge = {"kind": "event", "name": "a", "amount": "12,50"}, {"kind": "merge", "into": "a", "undo": 0}
+    _add(workspace, [], held=[_native(form="row", **event), _native(form="row", **merge)])
     first, second = _open(workspace)
     assert json.loads(repair_held(workspace, item=first.id, changes={"amount": "12.5"}).text)["amount"] == 12.5
     assert json.loads(repair_held(workspace, item=second.id, changes={"undo": "true"}).text)["undo"] is True
@@ -239,7 +286,7 @@ def test_killed_between_writing_and_the_commit_an_item_is_held_back_and_not_stor
 
 
 def test_an_item_that_stands_for_several_rows_is_one_item_and_the_counts_still_add_up(workspace):
-    _add(workspace, [], held=[_native(kind="event", name="x")])
+    _add(workspace, [], held=[_native(kind="event", name="x", person="p")])
     row = {"person": "p", "name": "x"}
     again = replays.Again(id=1, rows=(("event", row), ("profile", {"person": "p", "name": "P"}), ("event", row)))
     assert replays.replay(workspace.inbox, 1, [again]) == {1: "stored"}

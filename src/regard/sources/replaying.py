@@ -17,7 +17,6 @@ from regard.errors import BadInput, RegardError
 from regard.sources.rereading import LABELS, message_field, read, typed
 from regard.store import heldback, replays
 from regard.store.heldback import CONFLICT, OPEN
-from regard.store.replays import Again
 from regard.store.state import write_down
 
 if TYPE_CHECKING:
@@ -32,7 +31,9 @@ AT_ONCE = 2_000
 ADVICE = {
     CONFLICT: "Another item with this message id is stored already, and says something else. Keep what is stored "
     "(discard), or store this one as a signal of its own.",
-    "future": "It says it happened in the future. Correct the time, or replay it once that time has come.",
+    "future": "It says it happened in the future: the sender's clock was wrong. Correct the time and replay it.",
+    "shared_id": "It joins an id that stands for nobody, which would make one customer of many. Correct the id and "
+    "replay it, or discard it.",
 }
 OTHERWISE = "Correct what the reason names and replay it, or discard it."
 
@@ -154,12 +155,12 @@ def _pages(workspace: Workspace, items: Sequence[int]) -> Iterator[list[Item]]:
         yield [item for item in found if item.state == OPEN]
 
 
-def _read_all(items: Sequence[Item]) -> tuple[list[Again], list[Problem]]:
+def _read_all(items: Sequence[Item]) -> tuple[list[replays.Again], list[Problem]]:
     ready, broken = [], []
     for item in items:
         problem = problem_of(item)
         if problem is None:
-            ready.append(Again(id=item.id, rows=read(item)))
+            ready.append(read(item))
         else:
             broken.append(problem)
     return ready, broken
@@ -199,7 +200,7 @@ def other_side(workspace: Workspace, item: Item) -> dict[str, Any]:
     """What is stored under the message id of an item in conflict; nothing where it cannot be told."""
     if item.code != CONFLICT or problem_of(item) is not None:
         return {}
-    return replays.known(workspace.inbox, item.source, read(item)[0]) or {}
+    return replays.known(workspace.inbox, item.source, read(item).rows[0]) or {}
 
 
 def short(text: str, most: int = 6) -> str:

@@ -1,6 +1,6 @@
-"""Items held back, read again into rows of signals, each format by its own reader.
+"""Items held back, read again into rows of signals, each format by the reader it first came through.
 
-An item of the log's own shape is a JSON object: its ``kind`` and the columns of that kind, times in ISO 8601. Every
+A row of a file or of the log is a JSON object: its ``kind`` and the columns of that kind, times in ISO 8601. Every
 value is checked strictly: what does not fit is named by its field, for a person to repair.
 """
 
@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from regard.errors import BadInput, UnknownName
 from regard.signals.kinds import BY_NAME, Column, Kind
+from regard.sources import native, posthog, segment
+from regard.sources.items import EPOCH, MICROSECOND, NAMES
+from regard.sources.limits import wire
+from regard.store.replays import Again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from regard.store.heldback import Item
     from regard.store.replays import Row
 
@@ -25,26 +27,45 @@ LONGEST = 1 << 20
 """Characters of one text."""
 
 
-def read(item: Item) -> tuple[Row, ...]:
+def read(item: Item) -> Again:
     """The rows an item stands for, as repaired.
 
     Raises:
         BadInput: It cannot be read; ``where`` is the field concerned.
     """
+    if item.format == "row":
+        return Again(id=item.id, rows=_own(item))
     reader = READERS.get(item.format)
     if reader is None:
-        hint = f"Known: {', '.join(READERS)}. Discard it, or send it again."
+        hint = f"Known: row, {', '.join(READERS)}. Discard it, or send it again."
         raise BadInput(f"Nothing here reads the format {item.format!r}.", where="format", hint=hint)
-    return reader(item)
+    _parsed(item.text)
+    received = int((dt.datetime.fromisoformat(item.at).replace(tzinfo=dt.UTC) - EPOCH) / MICROSECOND)
+    parcel = reader(item.text, received=received, limits=wire())
+    for told in filter(None, parcel.told):
+        raise BadInput(told.reason, where=told.where, hint="Correct it there, or discard the item.")
+    rows: tuple[Row, ...] = tuple(
+        (kind, {n: v for n, v in zip(NAMES[kind], values, strict=True) if v is not None})
+        for kind, found in parcel.rows.items()
+        for values in found.values
+    )
+    if not rows:
+        raise BadInput("Nothing to store is in this item.", hint="Discard it.")
+    return Again(id=item.id, rows=rows, check=next(c for found in parcel.rows.values() for c in found.checks))
 
 
-def _own(item: Item) -> tuple[Row, ...]:
+def _parsed(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(item.text)
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"The item is not JSON: {error}.", hint="Correct that place.") from error
     if not isinstance(found, dict):
         raise BadInput("The item is no JSON object.", hint='Such as {"kind": "event", "name": "opened"}.')
+    return found
+
+
+def _own(item: Item) -> tuple[Row, ...]:
+    found = _parsed(item.text)
     kind = found.pop("kind", None)
     if not isinstance(kind, str) or kind not in BY_NAME:
         raise UnknownName("kind of signal", str(kind or ""), BY_NAME, where="kind")
@@ -127,8 +148,8 @@ def _unfit(column: Column, value: Any, wanted: str) -> BadInput:
     return BadInput(f"{column.name} is {shown}, not {wanted}.", where=column.name, hint=column.help)
 
 
-READERS: dict[str, Callable[[Item], tuple[Row, ...]]] = {"row": _own, "native": _own}
-"""Who reads which format."""
+READERS = {"native": native.again, "segment": segment.again, "posthog": posthog.again}
+"""Who reads which format over HTTP."""
 
 MESSAGE_FIELDS = {"segment": "messageId", "posthog": "uuid"}
 

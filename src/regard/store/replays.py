@@ -30,17 +30,21 @@ if TYPE_CHECKING:
     from regard.store.inbox import Inbox
 
 Row = tuple[str, "Mapping[str, Any]"]
-"""A kind of signal and the values of its columns, times as datetimes in UTC."""
+"""A kind of signal and the values of its columns, times as datetimes or microseconds in UTC."""
 
 STAYS = "held_back"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Again:
-    """A held-back item, read: the rows it stands for, at least one."""
+    """A held-back item, read: the rows it stands for, at least one; ``check`` is the hash of what was sent.
+
+    Without a check, rows with a message id are compared by their columns.
+    """
 
     id: int
     rows: tuple[Row, ...]
+    check: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,21 +91,28 @@ def replay(inbox: Inbox, batch: int, items: Sequence[Again], *, by: str = "", re
 
 
 def _parts(batch: Batch, items: Sequence[Again]) -> list[_Part]:
-    found: dict[str, tuple[list[Mapping[str, Any]], list[int]]] = {}
+    found: dict[str, list[tuple[Mapping[str, Any], Again]]] = {}
     for item in items:
         for kind, row in item.rows:
-            of_kind = found.setdefault(kind, ([], []))
-            of_kind[0].append(row)
-            of_kind[1].append(item.id)
+            found.setdefault(kind, []).append((row, item))
     parts = []
-    for kind, (given, owners) in found.items():
-        table = pa.Table.from_pylist(given, schema=batch.inbox.schemas[kind])
-        fitted = coded.coded(rows.fitted(kind, table, batch.inbox.schemas[kind]))
-        ordinals = ids.Ordinals(batch.inbox.spill)
-        identity = rows.identify(batch.engine, kind=kind, source=batch.source, table=fitted, ordinals=ordinals)
-        ordinals.close()
-        parts.append(_Part(Arrival(batch.inbox, batch, kind, fitted, identity), np.array(owners, np.int64)))
+    for kind, given in found.items():
+        fitted, identity = _identified(batch, kind, [row for row, _ in given])
+        check = np.array([item.check for _, item in given], np.uint64)
+        given_check = (check != 0) & (identity.check != 0)
+        identity = rows.Identities(identity.high, identity.low, np.where(given_check, check, identity.check))
+        owners = np.array([item.id for _, item in given], np.int64)
+        parts.append(_Part(Arrival(batch.inbox, batch, kind, fitted, identity), owners))
     return parts
+
+
+def _identified(batch: Batch, kind: str, given: Sequence[Mapping[str, Any]]) -> tuple[pa.Table, rows.Identities]:
+    schema = batch.inbox.schemas[kind]
+    fitted = coded.coded(rows.fitted(kind, pa.Table.from_pylist(list(given), schema=schema), schema))
+    ordinals = ids.Ordinals(batch.inbox.spill)
+    identity = rows.identify(batch.engine, kind=kind, source=batch.source, table=fitted, ordinals=ordinals)
+    ordinals.close()
+    return fitted, identity
 
 
 def _enter(
@@ -152,13 +163,8 @@ def _count_more(connection: Connection, batch: int, of_rows: Counter[str], of_it
 def known(inbox: Inbox, source: str, row: Row) -> dict[str, Any] | None:
     """What the log holds under the identity of a row: the other side of a conflict. None where there is nothing."""
     kind, values = row
-    schema = inbox.schemas[kind]
     with inbox.appending():
-        batch = Batch(inbox, 0, source)
-        fitted = rows.fitted(kind, pa.Table.from_pylist([values], schema=schema), schema)
-        ordinals = ids.Ordinals(inbox.spill)
-        identity = rows.identify(batch.engine, kind=kind, source=source, table=fitted, ordinals=ordinals)
-        ordinals.close()
+        _, identity = _identified(Batch(inbox, 0, source), kind, [values])
         with inbox.state.writing() as connection:
             position, _ = ids.find(inbox.runs(connection), identity.high, identity.low)
             if position[0] < 0 or not log.Liveness(connection).stands(position)[0]:
@@ -166,4 +172,4 @@ def known(inbox: Inbox, source: str, row: Row) -> dict[str, Any] | None:
             segments = [s for s in log.segments(connection) if s.first_position <= position[0] <= s.last_position]
         table = inbox.read(segments[0]).slice(int(position[0]) - segments[0].first_position, 1)
     found = coded.plain(table).to_pylist()[0]
-    return {k: v for k, v in found.items() if k in schema.names and v is not None}
+    return {k: v for k, v in found.items() if k in inbox.schemas[kind].names and v is not None}
