@@ -29,12 +29,15 @@ AT_ONCE = 2_000
 """Items replayed in one transaction."""
 
 ADVICE = {
-    CONFLICT: "Another item with this message id is stored already, and says something else. Keep what is stored "
-    "(discard), or store this one as a signal of its own.",
+    CONFLICT: "Another item with this message id is stored already, and says something else. Keep what is stored, "
+    "which discards this one; or store this one as well, as a signal of its own.",
     "future": "It says it happened in the future: the sender's clock was wrong. Correct the time and replay it.",
     "shared_id": "It joins an id that stands for nobody, which would make one customer of many. Correct the id and "
     "replay it, or discard it.",
 }
+FIRST = ("name", "event", "type", "person", "userId", "distinct_id", "account", "anonymous", "occurred_at", "timestamp")
+"""Fields an item is told by first; ids of messages come last."""
+
 OTHERWISE = "Correct what the reason names and replay it, or discard it."
 
 
@@ -206,7 +209,10 @@ def other_side(workspace: Workspace, item: Item) -> dict[str, Any]:
 def short(text: str, most: int = 6) -> str:
     """An item in a line: its first fields that say something, the kind first."""
     fields = fields_of(text)
-    said = [f"{n} {v}" for n, v in fields.items() if v and n != "kind"]
+    last = {"message_id", "messageId", "uuid"}
+    rank = {name: place for place, name in enumerate(FIRST)}
+    ordered = sorted(fields.items(), key=lambda f: (f[0] in last, rank.get(f[0], len(rank))))
+    said = [f"{n} {v}" for n, v in ordered if v and n != "kind"]
     return ", ".join([*([fields["kind"]] if fields.get("kind") else []), *said[:most]])
 
 

@@ -339,6 +339,24 @@ def _move(
 _NEXT = "See what is open: regard held"
 
 
+def discarded_by(connection: Connection, entry: int) -> list[int]:
+    """The items a discarding named, by its entry in the record.
+
+    Raises:
+        UnknownName: No discarding has that number.
+    """
+    record = tables.record.c
+    found = select(record.arguments).where(record.id == entry, record.name == "discard_held")
+    arguments = connection.execute(found).scalar()
+    if arguments is None:
+        raise UnknownName("discarding", str(entry), [])
+    items: list[int] = []
+    for run in json.loads(arguments)["items"].split(", "):
+        first, _, last = run.partition("-")
+        items += range(int(first), int(last or first) + 1)
+    return items
+
+
 def ids_text(items: Iterable[int]) -> str:
     """Ids as the arguments of an act in the record: ranges, so that many stay short."""
     runs: list[list[int]] = []

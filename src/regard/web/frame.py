@@ -23,6 +23,7 @@ from regard import wording
 from regard.web import slices
 from regard.web.catalogue import Catalogue, Told, code_version
 from regard.web.headings import heading
+from regard.web.pulse import MANY
 from regard.web.telling import Speaker, command, emphasised
 from regard.web.trails import CUTS
 from regard.web.workers import Failed
@@ -283,6 +284,7 @@ async def frame(request: Request, room: str) -> dict[str, Any]:
         "signed_in": bool(request.scope.get("regard.session")),
         "path": request.url.path,
         "fresh": freshness(here.findings.pulse()),
+        "held_back": waiting_for_a_decision(here.findings.pulse()) if request.scope.get("regard.session") else "",
         "presets": slices.preset_names(company.last_day),
         "period": slices.period_words(seen.scope, company.last_day),
     }
@@ -299,6 +301,11 @@ def freshness(pulse: Pulse) -> dict[str, Any]:
         "position": pulse.position,
         "waiting": max(0, pulse.received - pulse.position),
     }
+
+
+def waiting_for_a_decision(pulse: Pulse) -> str:
+    """How many items are held back, for the rail; nothing where none is."""
+    return "" if not pulse.held else f"{MANY - 1}+" if pulse.held >= MANY else str(pulse.held)
 
 
 async def static(request: Request) -> Response:

@@ -222,6 +222,7 @@ async def palette(request: Request) -> Response:
     listed += [
         ("/sources", "Sources", "g i"),
         ("/sources/ledger", "Ledger", ""),
+        ("/sources/held", "Held back", ""),
         ("/sources/readiness", "Readiness", ""),
         ("/settings", "Settings", "g ,"),
     ]

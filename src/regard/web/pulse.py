@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STATE = "state.sqlite"
 JOURNALS = "journal"
+MANY = 1000
+_HELD = f"SELECT count(*) FROM (SELECT 1 FROM held WHERE state = 'held' LIMIT {MANY})"
 _GLANCE = """
 SELECT (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'position'),
        (SELECT max(version) FROM declarations),
@@ -40,6 +42,7 @@ class Pulse:
         settled_with: Version of the declarations the generation was settled with.
         settled_at: When it was published.
         unsealed: Whether the journal holds signals that are not in the log yet.
+        held: Items held back that wait for a decision; counted up to `MANY`.
     """
 
     received: int = 0
@@ -49,6 +52,7 @@ class Pulse:
     settled_with: int = 0
     settled_at: datetime | None = None
     unsealed: bool = False
+    held: int = 0
 
     @property
     def mark(self) -> str:
@@ -74,6 +78,7 @@ def pulse(workspace: Path) -> Pulse:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0.2)
         try:
             row = connection.execute(_GLANCE).fetchone()
+            held = _held(connection)
         finally:
             connection.close()
     except sqlite3.Error:
@@ -87,4 +92,13 @@ def pulse(workspace: Path) -> Pulse:
         settled_with=settled_with or 0,
         settled_at=datetime.fromisoformat(published).astimezone(UTC) if published else None,
         unsealed=waiting(workspace / JOURNALS, Mark.read(sealed or "")),
+        held=held,
     )
+
+
+def _held(connection: sqlite3.Connection) -> int:
+    """How many items wait for a decision; none where an earlier version made the workspace."""
+    try:
+        return int(connection.execute(_HELD).fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0

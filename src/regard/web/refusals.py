@@ -65,6 +65,7 @@ async def not_found(request: Request) -> Response:
     titles |= {
         "sources": "Sources",
         "sources/ledger": "Ledger",
+        "sources/held": "Held back",
         "sources/readiness": "Readiness",
         "settings": "Settings",
     }
