@@ -212,8 +212,9 @@ def _import(company: Workspace, files: tuple[Path, ...], chosen: Any, *, quiet: 
 
     rejects, temporary = company.root / "rejects", company.root / "spill"
     events = run_import(
-        company.inbox, files, chosen, rejects=rejects, temporary=temporary, memory=company.settings.memory
-    )
+        company.inbox, files, chosen, rejects=rejects, temporary=temporary, memory=company.settings.memory,
+        key=company.erasure_key(),
+    )  # fmt: skip
     try:
         imported: Imported = follow(_steps(events), quiet=quiet)
         follow(settle(company), quiet=quiet)

@@ -194,3 +194,14 @@ def test_a_file_of_an_earlier_version_that_cannot_be_read_is_set_aside(old):
 
 def test_an_inbox_without_settings_has_the_documented_cap():
     assert Inbox.__init__.__kwdefaults__ == {"most_held": 100_000}
+
+
+def test_whoever_is_known_from_held_back_items_alone_can_be_exported_and_erased(workspace, tools):
+    batch = workspace.inbox.begin(source="app")
+    batch.append("event", tools.table([]), held=[_held(userId="zoe"), _held(userId="max")])
+
+    assert len(workspace.export_customer("zoe")["held_back"]) == 1
+    list(workspace.erase("zoe"))
+
+    assert [json.loads(i.item) for i in _open(workspace, state="")] == [{"userId": "max"}]
+    assert _ledger(workspace)["refused"] == 1

@@ -103,6 +103,12 @@ def serving(workspace, port=0):
         process.stderr.close()
 
 
+@pytest.fixture(scope="session")
+def serve():
+    """The function that serves a workspace, for modules with one of their own."""
+    return serving
+
+
 def made_up(directory, signals):
     with Workspace.open(directory) as workspace:
         for _ in run_simulation(workspace, signals=signals, seed=3):

@@ -58,13 +58,11 @@ def holding(own, filled):
 
 
 @pytest.fixture(scope="module")
-def still(filled, tmp_path_factory):
+def still(filled, tmp_path_factory, serve):
     """The same, served once for those who only look."""
-    from conftest import serving
-
     where = tmp_path_factory.mktemp("still") / "workspace"
     shutil.copytree(filled, where, ignore=shutil.ignore_patterns("pages"))
-    with serving(where) as served:
+    with serve(where) as served:
         yield served
 
 

@@ -67,6 +67,8 @@ def find(workspace: Workspace, customer: str) -> Person:
             ) ORDER BY ALL"""
         with duckdb.connect() as connection:
             found = connection.execute(sql, {"id": customer}).fetchall()
+            if not found and (aside := _aside(workspace, customer)):
+                return aside
             if not found:
                 every = read(workspace.lake, files, KNOWN)
                 near = f"SELECT DISTINCT id, levenshtein(id, $id) FROM ({every}) ORDER BY 2, 1 LIMIT 50"
@@ -78,6 +80,15 @@ def find(workspace: Workspace, customer: str) -> Person:
     if len(customers) > 1:
         _say_which(customer, found)
     return Person(customers[0], tuple((row[1], row[2]) for row in found))
+
+
+def _aside(workspace: Workspace, customer: str) -> Person | None:
+    """Somebody who is known from items held back or bad rows alone."""
+    space, _, id_ = customer.partition(":")
+    named = space in scrub.SPACES and id_ != ""
+    ids = ((space, id_),) if named else tuple((s, customer) for s in scrub.SPACES)
+    known = scrub.items_of(workspace.inbox, ids) or scrub.in_bad_rows(workspace.inbox, ids)
+    return Person(0, ids) if known else None
 
 
 def _say_which(customer: str, found: list[tuple[int, str, str]]) -> None:
@@ -147,7 +158,8 @@ def _forget(workspace: Workspace) -> Iterator[Progress]:
     ids = [id_ for _, id_ in json.loads(workspace.state.get(PENDING) or "[]")]
     with inbox.appending():
         scrub.items(inbox, ids)
-        scrub.files([root / "uploads", root / "rejects"], ids)
+        scrub.files([root / "uploads"], ids)
+        scrub.bad_rows(inbox, ids)
         for done, total in scrub.segments(inbox):
             yield Progress(done=done, total=total, what="erasing from the inbox")
         with workspace.state.writing() as connection:

@@ -20,7 +20,7 @@ from regard.signals.declarations import Declarations
 from regard.signals.shapes import SENT, SETTLED
 from regard.signals.toml import written
 from regard.signals.views import connect, make_views
-from regard.store import backup, disk, log, sealing, tables
+from regard.store import backup, disk, log, scrub, sealing, tables
 from regard.store.inbox import Inbox
 from regard.store.lake import Lake
 from regard.store.state import HINT, State, now_text, read_meta, write_meta
@@ -184,6 +184,11 @@ class Workspace:
     def erase(self, customer: str) -> Iterator[Progress]:
         """Forget a customer everywhere; see `erasure.erase`."""
         return erasure.erase(self, customer)
+
+    def erasure_key(self) -> str:
+        """The key under which ids are hashed for erasure."""
+        with self.state.writing() as connection:
+            return scrub.tombstone_key(connection)
 
     def export_customer(self, customer: str) -> dict[str, Any]:
         """Everything known of a customer; see `erasure.export`."""

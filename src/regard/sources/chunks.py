@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Meta
 
+MOST_OF_A_ROW, MOST_IDS = 1 << 16, 1000
 Lines = npt.NDArray[np.int64]
 
 
@@ -23,6 +25,10 @@ class BadRow(msgspec.Struct, frozen=True, kw_only=True):
     column: Annotated[str, Meta(description="Column concerned; empty where it is the whole row.")] = ""
     value: Annotated[str, Meta(description="The value as it stands in the file.")] = ""
     reason: Annotated[str, Meta(description="What is wrong with it.")]
+    ids: Annotated[
+        tuple[tuple[str, str], ...],
+        Meta(description="Whose row it is, as far as could be read: space (empty: any) and id. Kept hashed only."),
+    ] = ()
 
 
 @dataclass(kw_only=True)
@@ -38,6 +44,14 @@ class Chunk:
     table: pa.Table
     lines: Callable[[], Lines]
     bad: Sequence[BadRow] = field(default_factory=list)
+
+
+def ids_in(raw: bytes) -> tuple[tuple[str, str], ...]:
+    """What may be ids in a row that could not be read: its words, and its cells as a whole."""
+    text = raw[:MOST_OF_A_ROW].decode("utf-8", "replace")
+    cells = [cell.strip(" \"'{}[]\r\n") for cell in re.split(r"[,;|\t:]", text)]
+    found = dict.fromkeys([*re.findall(r"[\w@.+-]+", text), *cells])
+    return tuple(("", word) for word in list(found)[:MOST_IDS] if word)
 
 
 def text_table(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa.Table:

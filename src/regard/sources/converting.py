@@ -18,6 +18,9 @@ from regard.sources.mapping import Expression, Part, Signal, Source, needed
 IDS = frozenset(
     {"key", "message_id", "person", "account", "anonymous", "about", "order_id", "response", "into", "subscription"}
 )
+WHOSE = {"person": ("person",), "account": ("account",), "anonymous": ("anonymous",), "into": ("person", "account")}
+"""Columns that say whose a row is, and the spaces their ids belong to."""
+
 ARROW_TYPES = {
     "text": pa.string(),
     "number": pa.float64(),
@@ -202,7 +205,8 @@ def convert(
     bad: list[BadRow] = []
     if refused:
         out = out.filter(pc.invert(codes))
-        broken = result.select(["_row", "_wrong"]).filter(codes)
+        whose = [name for name in WHOSE if name in plan.targets]
+        broken = result.select(["_row", "_wrong", *whose]).filter(codes)
         bad = _describe(connection, plan, broken, lines=lines, file=file, listed=listed)
     types = {c.name: ARROW_TYPES[c.type] for c in BY_NAME[plan.kind].all_columns}
     schema = pa.schema([(name, types[name]) for name in plan.targets])
@@ -221,17 +225,27 @@ def _describe(
     at = lines()
     found = []
     for code in pc.unique(broken["_wrong"]).to_pylist():
-        rows = broken.filter(pc.equal(broken["_wrong"], code))["_row"].slice(0, listed)
+        alike = broken.filter(pc.equal(broken["_wrong"], code)).slice(0, listed)
+        rows = alike["_row"]
         target, compiled = list(plan.targets.items())[abs(code) - 1]
         values = _shown(connection, compiled, rows)
         reason = compiled.reason if code > 0 else f"{target} is empty, and a signal of kind {plan.kind} needs it"
-        for row in rows.to_pylist():
+        for row, ids in zip(rows.to_pylist(), _ids(alike), strict=True):
             name = file if isinstance(file, str) else file[row]
             text = (values.get(row) or "")[:200]
-            found.append(
-                BadRow(file=name, line=int(at[row]), column=compiled.column or target, value=text, reason=reason)
-            )
+            column = compiled.column or target
+            found.append(BadRow(file=name, line=int(at[row]), column=column, value=text, reason=reason, ids=ids))
     return found
+
+
+def _ids(broken: pa.Table) -> list[tuple[tuple[str, str], ...]]:
+    """Whose each row is, as far as its ids could be read."""
+    columns = [(space, broken[name].to_pylist()) for name, spaces in WHOSE.items() if name in broken.column_names
+               for space in spaces]  # fmt: skip
+    return [
+        tuple((space, str(values[row])) for space, values in columns if values[row] is not None)
+        for row in range(broken.num_rows)
+    ]
 
 
 def _shown(connection: duckdb.DuckDBPyConnection, compiled: Compiled, rows: pa.ChunkedArray) -> dict[int, str]:

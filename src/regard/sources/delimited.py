@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from regard.sources.chunks import BadRow, Chunk, Lines, text_table
+from regard.sources.chunks import BadRow, Chunk, Lines, ids_in, text_table
 from regard.sources.limits import LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -336,7 +336,7 @@ class _Rows:
             reason += "; a quote opens on this line and closes on a later one"
         if raw.strip():
             value = raw[: SHOWN * 4].decode("utf-8", "replace").rstrip("\r\n")[:SHOWN]
-            self.bad.append(BadRow(file=self.file, line=self.line, value=value, reason=reason))
+            self.bad.append(BadRow(file=self.file, line=self.line, value=value, reason=reason, ids=ids_in(raw)))
         return first
 
 

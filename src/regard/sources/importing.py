@@ -179,6 +179,7 @@ def run_import(
     memory: str = "512MB",
     threads: int = 2,
     limits: Limits = LIMITS,
+    key: str = "",
 ) -> Iterator[Progress | Imported]:
     """Reads files into signals and hands them to the intake; the last thing yielded is what it did.
 
@@ -191,6 +192,7 @@ def run_import(
         memory: What the engine may use, as "512MB".
         threads: Threads of the engine.
         limits: What is refused.
+        key: Key of the workspace's tombstones (`Workspace.erasure_key`): whose each bad row is, is kept hashed with it.
 
     Raises:
         BadInput: A file cannot be read or the mapping does not fit the files. Nothing was handed on when that shows
@@ -201,8 +203,9 @@ def run_import(
         temporary.mkdir(parents=True, exist_ok=True)
         directory = Path(stack.enter_context(TemporaryDirectory(dir=temporary, prefix=f"{os.getpid()}-")))
         run = _Run(
-            intake, paths, mapping, rejects=rejects, directory=directory, memory=memory, threads=threads, limits=limits
-        )
+            intake, paths, mapping, rejects=rejects, directory=directory, memory=memory, threads=threads, limits=limits,
+            key=key,
+        )  # fmt: skip
         stack.callback(run.close)
         yield from run.steps()
         yield run.result()
@@ -222,6 +225,7 @@ class _Run:
         memory: str,
         threads: int,
         limits: Limits,
+        key: str,
     ) -> None:
         self.mapping, self.limits = mapping, limits
         self.started = time.monotonic()
@@ -238,7 +242,7 @@ class _Run:
         self.converting = connect(memory=memory, threads=1)  # one thread keeps rows in the order of their file
         self.plans = self._compile()
         self.batch = intake.begin(source=mapping.name, files=[p.name for p in paths], mapping=write_mapping(mapping))
-        self.rejects = Rejects(rejects / f"import-{self.batch.id}.csv", limits=limits)
+        self.rejects = Rejects(rejects / f"import-{self.batch.id}.csv", limits=limits, key=key)
 
     def close(self) -> None:
         """Lets go of the database and the file of bad rows."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from regard.errors import BadInput
-from regard.sources.chunks import BadRow, Chunk, counted_from, text_table
+from regard.sources.chunks import BadRow, Chunk, counted_from, ids_in, text_table
 
 if TYPE_CHECKING:
     from regard.sources.bytestream import ByteStream
@@ -174,7 +174,8 @@ def _one_by_one(
         if not reason and len(raw) > limits.field_bytes and _longest(item) > limits.field_bytes:
             reason = f"a value is longer than {limits.field_bytes:,} bytes"
         if reason:
-            bad.append(BadRow(file=file, line=number, value=raw[:200].decode("utf-8", "replace"), reason=reason))
+            value = raw[:200].decode("utf-8", "replace")
+            bad.append(BadRow(file=file, line=number, value=value, reason=reason, ids=ids_in(raw)))
         else:
             at.append(number)
             items.append(item)

@@ -1,4 +1,8 @@
-"""The file of bad rows: where each stood, what was wrong, safe to open in a spreadsheet."""
+"""The file of bad rows: where each stood, what was wrong, safe to open in a spreadsheet.
+
+Beside it lies whose rows they were: hashes of ids under the key of the workspace's tombstones. By them an
+erasure finds the lines of a customer whose id does not stand on them (`store.scrub`).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from msgspec import Meta
 
 from regard.sources.chunks import BadRow
 from regard.sources.limits import LIMITS, Limits
+from regard.store import scrub
 
 HEADINGS = ("file", "line", "column", "value", "reason")
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -48,8 +53,9 @@ class Rejects:
         counted: Bad rows in all.
     """
 
-    def __init__(self, path: Path, *, limits: Limits = LIMITS) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, limits: Limits = LIMITS, key: str = "") -> None:
+        self.path, self.key = path, key
+        self._beside: TextIO | None = None
         self.limits = limits
         self.counted = 0
         self._rows: Counter[tuple[str, str, str]] = Counter()
@@ -80,14 +86,21 @@ class Rejects:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("w", newline="", encoding="utf-8")
             csv.writer(self._file).writerow(HEADINGS)
-        cells = (cell(row.file), row.line, cell(row.column), cell(row.value.replace("\x00", "")), row.reason)
+            if self.key:
+                self._beside = scrub.beside(self.path).open("w", encoding="ascii")
+        cells = (cell(row.file), str(row.line), cell(row.column), cell(row.value.replace("\x00", "")), row.reason)
         csv.writer(self._file).writerow(cells)
+        if self._beside is not None:
+            self._beside.write(scrub.whose(self.key, cells, row.ids) + "\n")
 
     def close(self) -> tuple[Reason, ...]:
         """Closes the file; what was wrong, commonest first."""
         if self._file is not None:
             self._file.close()
             self._file = None
+        if self._beside is not None:
+            self._beside.close()
+            self._beside = None
         return tuple(
             Reason(
                 file=file,

@@ -19,7 +19,7 @@ from regard.store import coded, heldback, ids, log, rows, tables
 from regard.store.arrivals import Arrival, add_counts, batch_row
 from regard.store.inbox import Batch
 from regard.store.log import OUTCOMES, Outcome
-from regard.store.state import write_down
+from regard.store.state import now_text, write_down
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,13 +80,12 @@ def replay(inbox: Inbox, batch: int, items: Sequence[Again], *, by: str = "", re
             opened = Batch(inbox, batch, batch_row(connection, batch)["source"])
         parts = _parts(opened, items)
         with inbox.state.writing() as connection:
-            outcomes, replaced = _enter(connection, opened, parts, [i.id for i in items])
+            outcomes, merged = _enter(connection, opened, parts, [i.id for i in items])
             settled = {i: o for i, o in outcomes.items() if o != STAYS}
             heldback.settle(connection, settled, by=by)
             if record and settled:
                 write_down(connection, record, heldback.ids_text(settled), by=by)
-        for name in replaced:
-            (inbox.ids / name).unlink(missing_ok=True)
+        inbox.forget_runs(merged)
     return outcomes
 
 
@@ -118,22 +117,23 @@ def _identified(batch: Batch, kind: str, given: Sequence[Mapping[str, Any]]) -> 
 def _enter(
     connection: Connection, batch: Batch, parts: Sequence[_Part], items: Sequence[int]
 ) -> tuple[dict[int, str], list[str]]:
-    """Outcome of each item that is still open, and files of the index to remove after the commit."""
+    """Outcome of each item that is still open, and runs of the index to remove after the commit."""
     held = tables.held.c
     there = set(
         connection.execute(select(held.id).where(held.batch == batch.id, held.state == heldback.OPEN)).scalars()
     )
+    runs, received = batch.inbox.runs(connection), now_text()
     leave_out, stays = {i for i in items if i not in there}, set[int]()
     while True:
         kept = [part.only(~np.isin(part.item, list(leave_out))) for part in parts]
         kept = [part for part in kept if len(part.item)]
-        found = [part.arrival.classified(connection) for part in kept]
+        found = [part.arrival.classified(connection, runs) for part in kept]
         conflicts = {int(i) for part, f in zip(kept, found, strict=True) for i in part.item[f.held]}
         if not conflicts:
             break
         leave_out |= conflicts
         stays |= conflicts
-    replaced: list[str] = []
+    fresh: list[ids.Ids] = []
     of_rows: Counter[str] = Counter()
     of_items: dict[int, str] = {}
     for part, classified in zip(kept, found, strict=True):
@@ -142,9 +142,11 @@ def _enter(
         of_rows.update(outcome.tolist())
         for item, told in zip(part.item.tolist(), outcome.tolist(), strict=True):
             of_items[item] = _better(of_items.get(item), told)
-        replaced += part.arrival.write(connection, classified)
+        fresh.append(part.arrival.write(connection, runs, classified, received=received))
     _count_more(connection, batch.id, of_rows, of_items)
-    return {**of_items, **dict.fromkeys(stays, STAYS)}, replaced
+    new = ids.joined(fresh).sorted_newest() if fresh else ids.NONE
+    merged = batch.inbox.remember(connection, new, until=log.position(connection)) if len(new) else []
+    return {**of_items, **dict.fromkeys(stays, STAYS)}, merged
 
 
 def _better(known: str | None, told: str) -> str:

@@ -6,6 +6,7 @@ rows stay what they were. What remains is a tombstone, a keyed hash, by which la
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import json
@@ -39,6 +40,8 @@ PLAIN = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".toml", ".log"}
 
 
 SPACES = ("person", "account", "anonymous")
+SHORT = 20
+"""Characters of a hash kept beside a bad row: 80 bits."""
 
 
 def tombstone_key(connection: Connection) -> str:
@@ -198,7 +201,7 @@ def _values(text: str) -> Iterator[str]:
 
 
 def files(directories: Sequence[Path], ids: Sequence[str]) -> None:
-    """Take an erased customer out of files kept beside the log, such as uploads and refused rows.
+    """Take an erased customer out of files kept beside the log, such as uploads.
 
     Lines that name an id go; a file whose lines cannot be told apart goes whole.
 
@@ -213,8 +216,83 @@ def files(directories: Sequence[Path], ids: Sequence[str]) -> None:
         for path in sorted(directory.rglob("*")):
             if path.is_file() and path.suffix != ".parquet":
                 _scrub(path, pattern)
-            elif path.is_file() and directory.name != "rejects" and _mentions(path, pattern):
+            elif path.is_file() and _mentions(path, pattern):
                 path.unlink()
+
+
+def beside(path: Path) -> Path:
+    """The file that says whose the rows in a file of bad rows are: a mark of each row, and hashes of ids."""
+    return path.with_suffix(".ids")
+
+
+def whose(key: str, cells: Sequence[str], ids: Sequence[tuple[str, str]]) -> str:
+    """A line of that file; an id of no known space is hashed under each."""
+    every = ((s, id_) for space, id_ in ids for s in ((space,) if space else SPACES))
+    return " ".join([_mark(key, cells), *(tombstone(key, space, id_)[:SHORT] for space, id_ in every)])
+
+
+def _mark(key: str, cells: Sequence[str]) -> str:
+    """What a row is known by: the two files need not be of one moment, so that an interruption mixes nothing up."""
+    return hashlib.sha256("\x1f".join([key, *cells]).encode("utf-8", "replace")).hexdigest()[:SHORT]
+
+
+def bad_rows(inbox: Inbox, ids: Sequence[str]) -> None:
+    """Take an erased customer out of the files of bad rows: lines that name an id, and lines of rows that were theirs.
+
+    Args:
+        inbox: Whose; call it while appending.
+        ids: Ids of who is being erased, as text, as far as they are known; others are told by their tombstones.
+    """
+    with inbox.state.reading() as connection:
+        stones = connection.execute(select(tables.tombstones.c.hash).where(~tables.tombstones.c.done)).scalars()
+        hashes, key = {stone[:SHORT] for stone in stones}, read_meta(connection, "tombstone_key")
+    for path in sorted(inbox.rejects.iterdir()):
+        if path.suffix == ".csv":
+            _scrub_rows(path, key, _words(ids), hashes)
+        elif path.suffix not in {".ids", ".parquet"}:
+            path.unlink()  # set aside: nobody can say whom it names
+
+
+def in_bad_rows(inbox: Inbox, ids: Sequence[tuple[str, str]]) -> bool:
+    """Whether any of the ids is one of the rows in the files of bad rows."""
+    with inbox.state.reading() as connection:
+        key = read_meta(connection, "tombstone_key")
+    hashes = {tombstone(key, space, id_)[:SHORT] for space, id_ in ids}
+    files = inbox.rejects.glob("*.csv")
+    return any(hashes & set(line.split()[1:]) for path in files for line in _lines(beside(path)))
+
+
+def _scrub_rows(path: Path, key: str, words: re.Pattern[bytes] | None, hashes: set[str]) -> None:
+    """Records, not lines, go: a value may hold line breaks."""
+    theirs = {line.split(" ", 1)[0]: line for line in _lines(beside(path))}
+    csv.field_size_limit(1 << 28)
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        records = list(csv.reader(file))
+    kept = []
+    for number, record in enumerate(records):
+        known = set(theirs.get(_mark(key, record), "").split()[1:])
+        named = words is not None and any(words.search(cell.encode()) for cell in record)
+        if number == 0 or not (named or known & hashes):
+            kept.append(record)
+    if len(kept) < len(records):
+        disk.publish(path, lambda target: _write_rows(target, kept))
+    marks = {_mark(key, record) for record in kept}
+    left = [line for mark, line in theirs.items() if mark in marks]
+    if len(left) < len(theirs):
+        disk.publish(beside(path), lambda target: _write_lines(target, left))
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text("ascii", "replace").splitlines() if path.exists() else []
+
+
+def _write_rows(target: Path, records: Sequence[Sequence[str]]) -> None:
+    with target.open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows(records)
+
+
+def _write_lines(target: Path, lines: Sequence[str]) -> None:
+    target.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
 
 
 def _words(ids: Sequence[str]) -> re.Pattern[bytes] | None:

@@ -33,7 +33,7 @@ async def held(request: Request) -> Response:
     told = msgspec.json.decode(await house(request).workers.call("held", given))
     done = {name: _whole(query.get(name, "")) for name in TOLD if name in query}
     return await page(
-        request, "held.html", title="Held back", room="sources", told=told, done=done, none="none" in query
+        request, "held.html", title="Held back", room="sources", told=told, done=done, unticked="none" in query
     )
 
 

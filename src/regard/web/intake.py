@@ -131,6 +131,7 @@ class Intake:
         for step in run_import(
             company.inbox, [Path(f) for f in files], read_mapping(toml), rejects=company.root / "rejects",
             temporary=company.root / "spill", memory=company.settings.memory,
+            key=company.erasure_key(),
         ):  # fmt: skip
             if isinstance(step, Imported):
                 result = msgspec.to_builtins(step)
