@@ -116,7 +116,7 @@ class Arrival:
         received: str,
         seen: ids.Ids | None = None,
     ) -> ids.Ids:
-        """Write the new rows and remember which were repeated; the arguments of `enter`. Returns the new ids, sorted."""
+        """Write the new rows and remember the repeated; takes the arguments of `enter`, returns the new ids, sorted."""
         fresh, repeated = self._write(connection, found.new, received), found.repeated
         if seen is not None and len(seen):
             repeated = np.union1d(repeated, self._seen(connection, [*runs, fresh], seen))
