@@ -15,18 +15,21 @@ from regard.errors import Refusal
 from regard.figures.heat import Cell, heat_table
 from regard.findings import Caution, Finding, Interval
 from regard.listening.compared import window
-from regard.listening.frequency import Active, Counts, active, counts, rates, total, within
+from regard.listening.frequency import Active, Counts, active, counts, dispersion, rates, total
+from regard.listening.past import Of, Past, beyond, past
 from regard.periods import grain
 from regard.questions import question
 from regard.signals.ask import Ask
 from regard.statistics.durations import median_time
 from regard.statistics.proportions import share
-from regard.statistics.rates import RateChange
+from regard.statistics.swings import LEAST_PAIRS
 from regard.wording import Words, count, duration, listed, number, percent, quote, times
 
 if TYPE_CHECKING:
     from regard.figures.figure import Figure
     from regard.statistics.estimates import Estimate
+    from regard.statistics.rates import RateChange
+    from regard.statistics.swings import Swings
 
 SAID = 4
 HEAT = (8, 6)
@@ -41,7 +44,17 @@ class ContactRow(msgspec.Struct, frozen=True, kw_only=True):
     rate: Annotated[float | None, Meta(description="Per 1,000 active customers and month.")] = None
     before: Annotated[float | None, Meta(description="The rate in the period compared with.")] = None
     ratio: Annotated[float | None, Meta(description="Rate now over rate before; empty where there was none.")] = None
-    direction: Annotated[str, Meta(description="rising or falling beyond chance, else empty.")] = ""
+    direction: Annotated[
+        str, Meta(description="rising or falling beyond chance and beyond the cell's own swings before, else empty.")
+    ] = ""
+    least: Annotated[
+        float | None,
+        Meta(description="Smallest ratio that would be called rising in four of five cases, were it the only one."),
+    ] = None
+    swings: Annotated[
+        float | None,
+        Meta(description="By what factor the cell changes between periods by itself (a standard deviation)."),
+    ] = None
     customers: Annotated[int, Meta(description="Customers who asked.")] = 0
     before_n: Annotated[int, Meta(description="Contacts in the period compared with.")] = 0
     low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
@@ -88,7 +101,9 @@ class SliceRow(msgspec.Struct, frozen=True, kw_only=True):
     before: Annotated[float | None, Meta(description="The rate before.")] = None
     ratio: Annotated[float | None, Meta(description="Rate now over rate before.")] = None
     q: Annotated[float | None, Meta(description="p of no change, all slices accounted for.")] = None
-    direction: Annotated[str, Meta(description="rising or falling beyond chance, else empty.")] = ""
+    direction: Annotated[
+        str, Meta(description="rising or falling beyond chance and beyond its own swings before, else empty.")
+    ] = ""
 
 
 class TrendRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,8 +124,16 @@ class Contacts(Finding, frozen=True, kw_only=True):
     rate: Annotated[float | None, Meta(description="Contacts per 1,000 active customers and month.")] = None
     interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
     before: Annotated[float | None, Meta(description="The rate before.")] = None
-    direction: Annotated[str, Meta(description="rising or falling beyond chance, else empty.")] = ""
+    direction: Annotated[
+        str, Meta(description="rising or falling beyond chance and beyond its own swings before, else empty.")
+    ] = ""
     tested: Annotated[int, Meta(description="Cells tested for rising or falling.")] = 0
+    earlier: Annotated[int, Meta(description="Earlier comparisons of the same kind that tell how cells swing.")] = 0
+    season: Annotated[
+        float | None,
+        Meta(description="Share of a year-old change that is expected again; 0: none shows; empty: too little past."),
+    ] = None
+    untested: Annotated[str, Meta(description="Why nothing was tested; empty when something was.")] = ""
     grain: Annotated[str, Meta(description="day, week or month: the trend's buckets.")] = ""
     rows: Annotated[tuple[ContactRow, ...], Meta(description="Cells of area and issue, rising ones first.")] = ()
     times: Annotated[tuple[TimeRow, ...], Meta(description="Waiting, solving, reopening.")] = ()
@@ -126,7 +149,8 @@ class _Read:
     ask: Ask
     cells: Counts
     active: Active
-    changes: tuple[RateChange, ...]
+    past: Past
+    swings: Swings
     total: RateChange
     total_rate: Estimate
 
@@ -149,11 +173,11 @@ def contacts(*, ask: Ask) -> Contacts:
             hint="Widen the period, or import tickets, calls or chats: regard import FILE.",
         )
     around = active(ask)
-    whole = total(ask)
-    together = within(whole, around)
+    before, whole = past(ask, around), total(ask)
+    together = _against(whole, around, before, "all").changes
     read = _Read(
-        ask=ask, cells=cells, active=around, changes=within(cells, around), total=together[0],
-        total_rate=rates(whole, around)[0],
+        ask=ask, cells=cells, active=around, past=before, swings=_against(cells, around, before, "cell"),
+        total=together[0], total_rate=rates(whole, around)[0],
     )  # fmt: skip
     rows = _rows(read)
     told = [r for r in rows if r.direction == "rising"][:SAID] or list(rows[:SAID])
@@ -161,8 +185,9 @@ def contacts(*, ask: Ask) -> Contacts:
         answer="", n=int(cells.now.sum()), before_n=int(cells.before.sum()),
         active=float(around.now) if around.known else None, rate=_rate(together[0].rate_now, around),
         interval=_interval(read.total_rate, around), before=_rate(together[0].rate_before, around),
-        direction=together[0].direction, tested=sum(bool(np.isfinite(c.q)) for c in read.changes), rows=rows,
-        said=_said(ask, told), times=_times(ask), slices=_slices(ask, around),
+        direction=together[0].direction, tested=_tested(read.swings), earlier=read.swings.pairs,
+        season=_finite(read.swings.season), untested=read.swings.refused, rows=rows, next_step=_next_step(read),
+        said=_said(ask, told), times=_times(ask), slices=_slices(read),
         cautions=_cautions(read, rows), evidence=_evidence(read),
     )  # fmt: skip
     name, trend = _trend(ask, [(r.area, r.issue) for r in told])
@@ -171,11 +196,34 @@ def contacts(*, ask: Ask) -> Contacts:
     )
 
 
+def _against(cells: Counts, around: Active, before: Past, of: Of) -> Swings:
+    return beyond(cells, around, before, of=of, dispersion=dispersion(cells))
+
+
+def _tested(swings: Swings) -> int:
+    return sum(bool(np.isfinite(c.q)) for c in swings.changes)
+
+
+def _next_step(read: _Read) -> str:
+    month = 30 * (LEAST_PAIRS + 1)
+    if read.swings.refused and read.ask.scope.period.days > 30 and -read.past.begins >= month:
+        return "Ask for a shorter period, such as 30d: the past then holds more of its kind."
+    return ""
+
+
 def _evidence(read: _Read) -> Any:
     method = (
         "Rates per active customer and month; exact Poisson intervals widened where customers ask more than once;"
-        " changes by the exact conditional test, false discovery rate over all cells held at 5 %."
+        " changes by the exact conditional test"
     )
+    if not read.swings.refused:
+        method += (
+            f", against each cell's own swings over {count(read.swings.pairs, 'earlier comparison')} of the same"
+            " kind (its variance drawn to that of all cells, t distribution)"
+        )
+        if read.swings.season > 0:
+            method += f", {percent(read.swings.season)} of the change a year earlier taken as the season"
+    method += "; false discovery rate over all cells held at 5 %."
     return read.ask.evidence(
         n=int(read.cells.now.sum()), customers=None, kind="estimated", method=method,
         complete="tickets are counted once, by their latest version",
@@ -186,7 +234,7 @@ def _rows(read: _Read) -> tuple[ContactRow, ...]:
     cells, around = read.cells, read.active
     own = rates(cells, around)
     found = []
-    for i, change in enumerate(read.changes):
+    for i, change in enumerate(read.swings.changes):
         if not cells.now[i] and not cells.before[i]:
             continue
         year = _year_ratio(cells, around, i)
@@ -200,6 +248,8 @@ def _rows(read: _Read) -> tuple[ContactRow, ...]:
                 ratio_high=_finite(ratio.high), q=_finite(change.q), direction=change.direction, year_ratio=year,
                 season=change.direction == "rising" and year is not None and year < 1.15,
                 waited=cells.waited[i], solving=cells.solving[i], reopened=cells.reopened[i],
+                least=_finite(read.swings.least[i]) if np.isfinite(change.q) else None,
+                swings=float(np.exp(read.swings.noise[i])) if np.isfinite(change.q) else None,
             )
         )  # fmt: skip
     order = {"rising": 0, "": 1, "falling": 1}
@@ -267,7 +317,8 @@ def _time_row(measure: str, sides: list[Estimate], n: int) -> TimeRow:
     )  # fmt: skip
 
 
-def _slices(ask: Ask, around: Active) -> tuple[SliceRow, ...]:
+def _slices(read: _Read) -> tuple[SliceRow, ...]:
+    ask, around = read.ask, read.active
     if not ask.scope.by:
         return ()
     cells = Counts.of_slices(ask.rows("contacts_slices.sql"))
@@ -278,7 +329,7 @@ def _slices(ask: Ask, around: Active) -> tuple[SliceRow, ...]:
             rate=_rate(c.rate_now, around), before=_rate(c.rate_before, around), ratio=_finite(c.ratio.value),
             q=_finite(c.q), direction=c.direction,
         )
-        for i, c in enumerate(within(cells, own))
+        for i, c in enumerate(_against(cells, own, read.past, "slice").changes)
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda r: (-r.n, r.slice)))
 
@@ -317,18 +368,24 @@ def _sentence(read: _Read, rows: tuple[ContactRow, ...]) -> str:
     told = f"{people} ask for help most with {_cell(top)}, {percent(top.n / max(sum(r.n for r in rows), 1))} of it"
     if not read.cells.before.sum() or not read.active.months[1]:
         return f"{told}; nothing in {read.when} to compare with."
-    return f"{told}; nothing is rising beyond chance against {read.when}."
+    if read.swings.refused:
+        return f"{told}; what is rising cannot be told yet: {read.swings.refused}."
+    return f"{told}; nothing is rising beyond its usual swings against {read.when}."
 
 
 def _facts(read: _Read, finding: Contacts) -> tuple[str, ...]:
     found = []
     if finding.rate is not None and finding.interval is not None:
         low, high = (number(x) for x in (finding.interval.low, finding.interval.high))
-        tested = count(finding.tested, "cell")
         found.append(
             f"{number(finding.rate)} contacts per 1,000 active {read.words.several} and month ({low} to {high}), "
-            f"{number(finding.before)} before; {tested} tested"
+            f"{number(finding.before)} before"
         )
+    if finding.tested:
+        needed = sorted(r.least for r in finding.rows if r.least is not None)
+        usual = f"; a usual one must rise {times(needed[len(needed) // 2])} to be told" if needed else ""
+        cells, past_ones = count(finding.tested, "cell"), count(finding.earlier, "earlier comparison")
+        found.append(f"{wording.sentence(cells)} tested against their own swings in {past_ones}{usual}")
     first = next((t for t in finding.times if t.measure == "first answer" and t.now is not None), None)
     if first and first.now is not None and first.low is not None and first.high is not None:
         ends = " to ".join(duration(x * 3600) for x in (first.low, first.high))
@@ -337,7 +394,7 @@ def _facts(read: _Read, finding: Contacts) -> tuple[str, ...]:
     if finding.said:
         one = finding.said[0]
         found.append(f"{quote(one.verbatim)} — {one.name or one.customer or 'somebody'}")
-    return tuple(found[:3])
+    return tuple(found[:4])
 
 
 def _cautions(read: _Read, rows: tuple[ContactRow, ...]) -> tuple[Caution, ...]:
@@ -351,6 +408,8 @@ def _cautions(read: _Read, rows: tuple[ContactRow, ...]) -> tuple[Caution, ...]:
         and read.active.begins > read.ask.scope.before_since
         and f"Contacts are known from {wording.day(read.active.begins, read.ask.scope.zone)} on: rates of "
         f"{read.when} are of the days since.",
+        "too_little_past": bool(read.swings.refused)
+        and f"Nothing is called rising or falling: {read.swings.refused}, to know how each cell swings by itself.",
         "season": season and f"Rising, but no more than a year ago, perhaps the season: {listed(season, most=3)}.",
         "unsorted": unknown and f"{count(unknown, 'contact')} carry neither area nor issue.",
     }
@@ -365,7 +424,7 @@ def figure(finding: Contacts) -> Figure | None:
     by = {(r.area, r.issue): r for r in finding.rows}
     cells = [[_drawn(by.get((area, issue))) for issue in issues] for area in areas]
     per = "Contacts" if finding.rate is None else "Contacts per 1,000 active customers and month"
-    rising = "; ▲ rising beyond chance" if any(r.direction == "rising" for r in finding.rows) else ""
+    rising = "; ▲ rising beyond its own swings and chance" if any(r.direction == "rising" for r in finding.rows) else ""
     return heat_table(
         areas, issues, cells, title=finding.answer, alt=f"{per} by area and issue", legend=f"{per}{rising}."
     )

@@ -1,4 +1,4 @@
-"""How often customers ask for help: cells over active customers and months, and which change beyond chance."""
+"""How often customers ask for help: cells over active customers and months."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from regard.listening.reach import reaching
 from regard.statistics.estimates import Estimate
-from regard.statistics.rates import RateChange, rate, rising
+from regard.statistics.rates import rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,8 @@ class Active:
         how: active (declared activity), known (customers known by then), or nothing.
         slices: The same by slice.
         begins: When contacts began to be recorded.
+        contacts_begin: When the first contact came.
+        customers: Customers there are.
     """
 
     now: float | NDArray[np.float64]
@@ -47,6 +49,8 @@ class Active:
     how: str
     slices: dict[str, tuple[float, float, float]]
     begins: datetime | None = None
+    contacts_begin: datetime | None = None
+    customers: int = 0
 
     @property
     def known(self) -> bool:
@@ -127,10 +131,20 @@ def active(ask: Ask) -> Active:
     scope = ask.scope
     year = _year(ask)
     spans = ((scope.since, scope.until), (scope.before_since, scope.before_until), year)
-    begins, compared = _begins(ask)
+    start = reaching(ask, by=False).rows("contacts_begins.sql")[0]
+    begins, compared = _begins(ask, start)
     # Days nobody watched are no exposure: counted as such they would make everything seem to rise.
     months = [max((u - max(s, begins or s)).total_seconds(), 0.0) / 86400 / MONTH for s, u in spans]
-    shaped = (months[0], months[1] if compared else 0.0, months[2])
+    found = _who(ask, spans)
+    return replace(
+        found, months=(months[0], months[1] if compared else 0.0, months[2]), begins=begins,
+        contacts_begin=start["contacts"], customers=int(start["customers"]),
+    )  # fmt: skip
+
+
+def _who(ask: Ask, spans: Sequence[tuple[datetime, datetime]]) -> Active:
+    """Who there was to ask for help in each span; its months are filled in by `active`."""
+    none = (0.0, 0.0, 0.0)
     if ask.count("event") or ask.count("order") or ask.count("telemetry"):
         days = ask.declarations.base.active_days
         points = {
@@ -143,25 +157,20 @@ def active(ask: Ask) -> Active:
         slices = {r["slice"]: (r["now"], r["before"], r["year"]) for r in rows}
         now, before, last = (float(sum(v[k] for v in slices.values())) for k in range(3))
         if now and before:
-            return Active(
-                now=now, before=before, year=last, months=shaped, how="active", slices=slices, begins=begins
-            )  # fmt: skip
-    row = reaching(ask).rows("contacts_known.sql", year_until=year[1])[0]
+            return Active(now=now, before=before, year=last, months=none, how="active", slices=slices)
+    row = reaching(ask).rows("contacts_known.sql", year_until=spans[2][1])[0]
     if row["now"] and row["before"]:
         found = (float(row["now"]), float(row["before"]), float(row["year"]))
-        return Active(
-            now=found[0], before=found[1], year=found[2], months=shaped, how="known", slices={}, begins=begins
-        )
-    return Active(now=1.0, before=1.0, year=1.0, months=shaped, how="nothing", slices={}, begins=begins)
+        return Active(now=found[0], before=found[1], year=found[2], months=none, how="known", slices={})
+    return Active(now=1.0, before=1.0, year=1.0, months=none, how="nothing", slices={})
 
 
-def _begins(ask: Ask) -> tuple[datetime | None, int]:
+def _begins(ask: Ask, row: dict[str, Any]) -> tuple[datetime | None, int]:
     """When contacts began to be recorded, and how many there were in the period compared with.
 
     That is when the log begins; but when the first contact came if, at the rate that followed, `UNSEEN` or more would
     have been expected by then: nobody recorded them.
     """
-    row = reaching(ask, by=False).rows("contacts_begins.sql")[0]
     first, before, end = row["contacts"], int(row["before"]), ask.scope.before_until
     log = min((t for t in (row["log"], first) if t), default=None)
     if first is None or log is None or not before or first <= ask.scope.before_since or first >= end:
@@ -171,22 +180,14 @@ def _begins(ask: Ask) -> tuple[datetime | None, int]:
     return (first if expected >= UNSEEN else log), before
 
 
-def _dispersion(cells: Counts) -> NDArray[np.float64]:
+def dispersion(cells: Counts) -> NDArray[np.float64]:
     """How much more variable a cell is because one customer asks several times: sum of squares over sum."""
     sums = cells.now + cells.before
     return np.where(sums > 0, np.maximum(cells.squares / np.maximum(sums, 1), 1.0), 1.0)
 
 
-def within(cells: Counts, around: Active) -> tuple[RateChange, ...]:
-    """Each cell's rate now against before, with all cells accounted for."""
-    return rising(
-        cells.now, cells.before, exposure_now=around.exposure("now"), exposure_before=around.exposure("before"),
-        dispersion=_dispersion(cells),
-    )  # fmt: skip
-
-
 def rates(cells: Counts, around: Active) -> list[Estimate]:
     """Each cell's rate now with its interval."""
     exposure = np.broadcast_to(np.asarray(around.exposure("now"), dtype=float), cells.now.shape)
-    spread = _dispersion(cells)
+    spread = dispersion(cells)
     return [rate(float(n), float(e), dispersion=float(d)) for n, e, d in zip(cells.now, exposure, spread, strict=True)]

@@ -124,11 +124,15 @@ def rising(
     x1, x0, e1, e0, phi = (np.ravel(a) for a in arrays)
     phi = np.maximum(np.nan_to_num(phi, nan=1.0), 1.0)
     tested = (x1 + x0 >= max(least, 1)) & (e1 > 0) & (e0 > 0)
-    p = np.where(tested, _two_sided(x1 / phi, x0 / phi, e1, e0), np.nan)
+    p = np.where(tested, exact_p(x1 / phi, x0 / phi, e1, e0), np.nan)
     q = benjamini_hochberg(p)
     return tuple(
-        _cell(*(float(a[i]) for a in (x1, x0, e1, e0, phi, p, q)), claimed=claimed, level=level) for i in range(len(x1))
-    )
+        change_of_cell(
+            (x1[i], x0[i], e1[i], e0[i]), dispersion=float(phi[i]), p=float(p[i]), q=float(q[i]),
+            claimed=claimed, level=level,
+        )
+        for i in range(len(x1))
+    )  # fmt: skip
 
 
 def cluster_dispersion(events_by_cluster: ArrayLike) -> float:
@@ -169,31 +173,51 @@ def series_dispersion(counts: ArrayLike, exposure: ArrayLike = 1.0, *, prior: fl
     return found
 
 
-def _two_sided(x1: Floats, x0: Floats, e1: Floats, e0: Floats) -> Floats:
+def exact_p(x1: Floats, x0: Floats, e1: Floats, e0: Floats) -> Floats:
+    """Two-sided p-values of equal rates: given their sum, the events now are binomial; twice the smaller tail."""
     with np.errstate(invalid="ignore", divide="ignore"):
         chance = e1 / (e1 + e0)
         # P(X >= x) and P(X <= x) of a binomial by the incomplete beta, which also takes counts that are not whole.
         upper = np.where(x1 > 0, special.betainc(np.maximum(x1, 1e-300), x0 + 1, chance), 1.0)
-        lower = np.where(x0 > 0, 1 - special.betainc(x1 + 1, np.maximum(x0, 1e-300), chance), 1.0)
+        lower = np.where(x0 > 0, special.betainc(np.maximum(x0, 1e-300), x1 + 1, 1 - chance), 1.0)
     found: Floats = np.minimum(1.0, 2 * np.minimum(upper, lower))
     return found
 
 
-def _cell(  # noqa: PLR0917 - one row of the arrays above, in their order
-    x1: float, x0: float, e1: float, e0: float, phi: float, p: float, q: float, *, claimed: float, level: float
+def change_of_cell(
+    cell: tuple[float, float, float, float],
+    *,
+    dispersion: float,
+    p: float,
+    q: float,
+    expected: float = 1.0,
+    claimed: float = 0.05,
+    level: float = LEVEL,
 ) -> RateChange:
+    """One cell's change from its events and exposures, now and before: (x1, x0, e1, e0).
+
+    Args:
+        cell: Events now and before, exposure now and before.
+        dispersion: How many times more variable the events are than independent ones.
+        p: p-value of no change.
+        q: The same with all cells accounted for.
+        expected: Ratio that stands for no change.
+        claimed: The false discovery rate held.
+        level: Confidence of the ratio's interval.
+    """
+    x1, x0, e1, e0 = (float(x) for x in cell)
     now, before = (x / e if e > 0 else math.nan for x, e in ((x1, e1), (x0, e0)))
     beyond = math.isfinite(q) and q <= claimed
     return RateChange(
-        events_now=float(x1),
-        events_before=float(x0),
-        rate_now=float(now),
-        rate_before=float(before),
-        ratio=_ratio(x1, x0, e1, e0, phi=phi, level=level),
+        events_now=x1,
+        events_before=x0,
+        rate_now=now,
+        rate_before=before,
+        ratio=_ratio(x1, x0, e1, e0, phi=dispersion, level=level),
         p=float(p),
         q=float(q),
-        direction="" if not beyond else "rising" if now > before else "falling",
-        dispersion=float(phi),
+        direction="" if not beyond else "rising" if now > before * expected else "falling",
+        dispersion=float(dispersion),
     )
 
 
