@@ -19,7 +19,7 @@ _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _LONG = "january|february|march|april|june|july|august|september|october|november|december"
 _TIME = re.compile(
     r"(?P<gap>[T ,]|, | at )(?P<h>\d{1,2}):\d{2}(?P<s>:\d{2})?(?P<f>[.,]\d{1,9})?(?P<ap> ?[APap]\.?[Mm]\.?)?"
-    r"(?P<zgap> ?)(?P<z>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?$"
+    r"(?P<zgap> ?)(?P<z>Z|UTC|GMT[+-]\d{1,2}(?::\d{2})?|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?$"
 )
 _DATE = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})")
 _NAMED = re.compile(
@@ -198,7 +198,7 @@ def _shape(value: str) -> str | None:
             and not (clock["f"] or "").startswith(",")
             and len(clock["h"]) == 2
         )
-        if plain and (clock["z"] is None or clock["z"] != "GMT"):
+        if plain and not (clock["z"] or "").startswith("GMT"):
             return "iso Z" if clock["z"] else "iso"
         found = "%Y-%m-%d" if "-" in date else "%Y/%m/%d"
     return found + (_clock(clock) if clock else "")
@@ -209,7 +209,7 @@ def _clock(clock: re.Match[str]) -> str:
     seconds = ":%S" if clock["s"] else ""
     fraction = f"{clock['f'][0]}%f" if clock["f"] else ""
     half = (" %p" if clock["ap"].startswith(" ") else "%p") if clock["ap"] else ""
-    zone = clock["zgap"] + ("%z" if clock["z"][0] in "+-" else clock["z"]) if clock["z"] else ""
+    zone = clock["zgap"] + re.sub(r"[+-].*", "%z", clock["z"]) if clock["z"] else ""
     return f"{clock['gap']}{hour}:%M{seconds}{fraction}{half}{zone}"
 
 

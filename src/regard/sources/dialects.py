@@ -165,7 +165,7 @@ def _header(body: list[list[str]]) -> int:
         same = sum(a == b for a, b in zip(kinds, below, strict=True) if a != "text")
         if same >= max(1, sum(kind != "text" for kind in kinds) // 2):
             return 0
-    if len(body) > 2 and "Respondent ID" in first[0] and not body[1][0].strip():
+    if len(body) > 2 and "RespondentID" in first[0].replace(" ", "") and not body[1][0].strip():
         return 2
     return 1
 

@@ -1,4 +1,4 @@
-"""The exports of known tools: their headings and what becomes of them. Data only; `a|b` stands for either heading."""
+"""The exports of known desks and tills: their headings and what becomes of them. Data only; `a|b` is either heading."""
 
 # ruff: noqa: E501  one heading a line reads better than wrapped alternatives
 
@@ -30,7 +30,8 @@ class Shape:
     ignored: tuple[str, ...] = field(default=())
 
 
-def _fixed(value: str | float) -> Expression:
+def fixed(value: str | float) -> Expression:
+    """The same value for every row."""
     return Expression(value=value)
 
 
@@ -43,7 +44,7 @@ ZENDESK = Shape(
     title="Zendesk tickets",
     signature=(
         "Id|Ticket ID",
-        "Requester|Requester id|Requester email",
+        "Requester|Requester id|Requester email|Requester external id",
         "Created at",
         "Status",
         "Ticket type|Via|Assignee",
@@ -70,7 +71,7 @@ ZENDESK = Shape(
                 "handovers": "Assignee stations",
                 "agent": "Assignee",
             },
-            labels=("Tags", "Brand", "Satisfaction Score"),
+            labels=("Tags", "Brand", "Satisfaction Score|Satisfaction"),
         ),
     ),
 )
@@ -88,36 +89,63 @@ INTERCOM = Shape(
             columns={
                 "key": "Conversation ID|conversation_id",
                 "occurred_at": "Conversation started at|Conversation created at|conversation_created_at",
-                "version_at": "Last updated at|Updated at|Conversation last updated at",
+                "version_at": "Conversation updated at|Last updated at|Updated at|Conversation last updated at",
                 "person": "User external ID|User ID|Contact ID|message_author_user_id|User email|Contact email|message_author_email",
-                "account": "Company|Company name|message_author_companies",
+                "account": "Company ID|Company|Company name|message_author_companies",
                 "channel": "Channel|Source|Conversation channel",
-                "area": "Topic|Team assigned|Conversation tags|conversation_tags",
+                "area": "Topics|Topic|AI Topic|Team currently assigned|Team assigned|Conversation tag|Conversation tags|conversation_tags",
+                "issue": "AI Subtopic|Ticket category|Ticket type",
+                "priority": "Conversation priority|Priority",
                 "status": "Conversation state|State|conversation_state|Current conversation state",
                 "subject": "Conversation title|Title",
                 "verbatim": "First message|message_body|Conversation content",
                 "answered_at": "Conversation first replied at|First response at|conversation_first_response_at",
-                "solved_at": "Conversation last closed at|Last closed at|conversation_closed_at",
+                "solved_at": "Conversation last closed at|Last closed at|Conversation first closed at|conversation_closed_at",
                 "reopened": "Number of reopens|Reopens",
                 "handovers": "Number of reassignments|Reassignments",
                 "agent": "Teammate currently assigned|Teammate assigned|Assignee",
             },
-            labels=("Country", "Brand"),
+            labels=("Country", "Brand", "Company plan", "Fin AI Agent resolution state"),
         ),
         Signal(
             kind="answer",
-            when={"Conversation rating|Rating": Test(empty=False)},
+            when={"Last teammate rating|Conversation rating|Rating": Test(empty=False)},
             scale=(1, 5),
             columns={
                 "key": "Conversation ID|conversation_id",
-                "occurred_at": "Conversation rated at|Rated at|Conversation started at|conversation_created_at",
+                "occurred_at": "Conversation rated at|Rated at|Conversation last closed at|Conversation first closed at|Conversation started at|Conversation created at|conversation_created_at",
                 "person": "User external ID|User ID|Contact ID|User email|Contact email",
-                "survey": _fixed("Conversation rating"),
-                "metric": _fixed("csat"),
-                "score": "Conversation rating|Rating",
-                "verbatim": "Conversation rating remark|Rating remark|Remark",
+                "survey": fixed("Conversation rating"),
+                "metric": fixed("csat"),
+                "score": "Last teammate rating|Conversation rating|Rating",
+                "verbatim": "Last teammate rating remark|Conversation rating remark|Rating remark|Remark",
                 "about": "Conversation ID|conversation_id",
             },
+        ),
+    ),
+)
+
+INTERCOM_RATINGS = Shape(
+    name="intercom",
+    title="Intercom ratings",
+    signature=("Conversation ID", "Updated at", "Conversation rating"),
+    signals=(
+        Signal(
+            kind="answer",
+            when={"Conversation rating": Test(empty=False)},
+            scale=(1, 5),
+            columns={
+                "key": "Conversation ID",
+                "occurred_at": "Updated at",
+                "person": "User ID|User email|User name",
+                "account": "Company ID|Company name",
+                "survey": fixed("Conversation rating"),
+                "metric": fixed("csat"),
+                "score": "Conversation rating",
+                "verbatim": "Conversation rating remark",
+                "about": "Conversation ID",
+            },
+            labels=("Agent rated type", "Fin AI Agent involved"),
         ),
     ),
 )
@@ -125,12 +153,12 @@ INTERCOM = Shape(
 HUBSPOT = Shape(
     name="hubspot",
     title="HubSpot tickets",
-    signature=("Ticket ID", "Ticket name|Ticket status|Ticket owner", "Create date"),
+    signature=("Ticket ID|Record ID", "Ticket name", "Ticket status|Ticket owner|Pipeline", "Create date"),
     signals=(
         Signal(
             kind="contact",
             columns={
-                "key": "Ticket ID",
+                "key": "Ticket ID|Record ID",
                 "occurred_at": "Create date",
                 "version_at": "Last modified date|Last activity date",
                 "person": "Associated Contact IDs|Associated Contact|Contact ID|Contact email",
@@ -154,7 +182,7 @@ HUBSPOT = Shape(
 STRIPE_PAYMENTS = Shape(
     name="stripe",
     title="Stripe payments",
-    signature=("id", "Created (UTC)|Created date (UTC)", "Amount", "Amount Refunded", "Currency"),
+    signature=("id", "Created (UTC)|Created date (UTC)", "Amount", "Amount Refunded", "Currency", "Status"),
     signals=(
         Signal(
             kind="order",
@@ -194,7 +222,7 @@ STRIPE_SUBSCRIPTIONS = Shape(
                 "subscription": "id",
                 "occurred_at": "Start (UTC)|Start Date (UTC)|Created (UTC)",
                 "person": "Customer ID|Customer Email",
-                "change": _fixed("start"),
+                "change": fixed("start"),
                 "plan": "Plan|Plan Name|Product",
                 "amount": "Amount",
                 "every": "Interval",
@@ -210,122 +238,11 @@ STRIPE_SUBSCRIPTIONS = Shape(
                 "subscription": "id",
                 "occurred_at": "Ended At (UTC)|Canceled At (UTC)",
                 "person": "Customer ID|Customer Email",
-                "change": _fixed("end"),
+                "change": fixed("end"),
                 "plan": "Plan|Plan Name|Product",
                 "every": "Interval",
                 "currency": "Currency",
                 "reason": "Cancellation Reason",
-            },
-        ),
-    ),
-)
-
-DELIGHTED = Shape(
-    name="delighted",
-    title="Delighted responses",
-    signature=(
-        "Score",
-        "Comment",
-        "Permalink|Survey type|Response created at|Survey responded at",
-        "Person ID|Person email|Email|Person Email",
-    ),
-    signals=(
-        Signal(
-            kind="answer",
-            columns={
-                "key": "Response ID|ID|Permalink",
-                "occurred_at": "Response created at|Survey responded at|Responded at|Created at|Response updated at",
-                "version_at": "Response updated at|Updated at",
-                "asked_at": "Survey scheduled at|Survey delivered at|Survey sent at",
-                "person": "Person ID|Person email|Person Email|Email",
-                "survey": _fixed("Delighted"),
-                "metric": Expression(
-                    column="Survey type",
-                    map={"NPS": "nps", "nps": "nps", "CSAT": "csat", "csat": "csat", "CES": "ces", "ces": "ces"},
-                    default="nps",
-                ),
-                "score": "Score",
-                "scale_min": Expression(
-                    column="Survey type", map={"CSAT": 1, "csat": 1, "CES": 1, "ces": 1}, default=0
-                ),
-                "scale_max": Expression(
-                    column="Survey type", map={"CSAT": 5, "csat": 5, "CES": 5, "ces": 5}, default=10
-                ),
-                "verbatim": "Comment",
-                "channel": "Response source|Survey source|Source",
-            },
-            labels=("Locale", "Tags"),
-        ),
-    ),
-)
-
-TYPEFORM = Shape(
-    name="typeform",
-    title="Typeform responses",
-    signature=("#", "Submit Date (UTC)"),
-    questions=True,
-    ignored=("Network ID", "Start Date (UTC)", "Response Type", "Ending"),
-    signals=(
-        Signal(
-            kind="answer",
-            columns={
-                "key": "#",
-                "response": "#",
-                "occurred_at": "Submit Date (UTC)",
-                "person": "user_id|customer_id|email|Email",
-                "anonymous": "Network ID",
-            },
-            labels=("Tags",),
-        ),
-    ),
-)
-
-SURVEYMONKEY = Shape(
-    name="surveymonkey",
-    title="SurveyMonkey responses",
-    signature=(
-        "Respondent ID|respondent_id",
-        "Collector ID|collector_id",
-        "Start Date|date_created",
-        "End Date|date_modified",
-    ),
-    questions=True,
-    ignored=(
-        "Start Date",
-        "date_created",
-        "IP Address",
-        "ip_address",
-        "First Name",
-        "Last Name",
-        "Custom Data 1",
-        "custom_1",
-    ),
-    signals=(
-        Signal(
-            kind="answer",
-            columns={
-                "key": "Respondent ID|respondent_id",
-                "response": "Respondent ID|respondent_id",
-                "occurred_at": "End Date|date_modified",
-                "person": "Custom Data 1|custom_1|Email Address|email_address",
-                "anonymous": "Respondent ID|respondent_id",
-                "channel": "Collector ID|collector_id",
-            },
-        ),
-    ),
-)
-
-GOOGLE_FORMS = Shape(
-    name="google-forms",
-    title="Google Forms responses",
-    signature=("Timestamp|Zeitstempel|Horodateur|Marca temporal|Carimbo de data/hora|Informazioni cronologiche",),
-    questions=True,
-    signals=(
-        Signal(
-            kind="answer",
-            columns={
-                "occurred_at": "Timestamp|Zeitstempel|Horodateur|Marca temporal|Carimbo de data/hora|Informazioni cronologiche",
-                "person": "Email Address|Username|E-Mail-Adresse|Adresse e-mail|Endereço de e-mail|Dirección de correo electrónico",
             },
         ),
     ),
@@ -346,7 +263,7 @@ JIRA = Shape(
                 "account": "Custom field (Organizations)|Organizations",
                 "channel": "Custom field (Request channel type)",
                 "area": "Component/s|Components|Project name|Project key",
-                "issue": "Issue Type",
+                "issue": "Custom field (Request Type)|Issue Type",
                 "status": "Status",
                 "priority": "Priority",
                 "subject": "Summary",
@@ -395,16 +312,13 @@ SERVICENOW = Shape(
     ),
 )
 
-SHAPES = (
+EXPORTS = (
     ZENDESK,
     INTERCOM,
+    INTERCOM_RATINGS,
     HUBSPOT,
     STRIPE_SUBSCRIPTIONS,
     STRIPE_PAYMENTS,
-    DELIGHTED,
-    SURVEYMONKEY,
-    TYPEFORM,
     JIRA,
     SERVICENOW,
-    GOOGLE_FORMS,
 )

@@ -234,6 +234,8 @@ def _try(x: str, format_: str, zone: str) -> str:
         size = {"epoch s": 1, "epoch": 1, "epoch ms": 1000, "epoch us": 1_000_000}.get(format_, 1)
         number = f"try_cast({x} AS DOUBLE)"
         return f"CASE WHEN {number} BETWEEN -5e9 * {size} AND 2e11 * {size} THEN to_timestamp({number} / {size}) END"
+    if format_.endswith("GMT%z"):  # as forms of Google write it, GMT+3; the engine wants +03
+        x = f"regexp_replace({x}, 'GMT([+-])(\\d)(:\\d\\d)?$', 'GMT\\10\\2\\3')"
     parsed = f"try_strptime({x}, {literal(format_)})"
     if "%z" in format_ or "%Z" in format_:
         return f"try_cast({parsed} AS TIMESTAMPTZ)"

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
+from zoneinfo import available_timezones
 
 import msgspec
 
-from regard.sources.exports import SHAPES, Shape
+from regard.sources.exports import Shape
 from regard.sources.mapping import Condition, Expression, Signal, Source, Test
 from regard.sources.naming import plain
+from regard.sources.survey_exports import SHAPES
+
+_ZONE = re.compile(r"(?P<name>.*\S)\s*\((?P<zone>[A-Za-z]+(?:/[A-Za-z0-9_+-]+)*)\)\s*")
+
+
+def zone_in(heading: str) -> tuple[str, str]:
+    """A heading without the time zone some tools write behind it in brackets, and that zone, else empty."""
+    match = _ZONE.fullmatch(heading)
+    if match is None or match["zone"] not in available_timezones():
+        return heading, ""
+    return match["name"], match["zone"]
 
 
 def recognise(names: tuple[str, ...]) -> Shape | None:
@@ -23,7 +36,7 @@ def recognise(names: tuple[str, ...]) -> Shape | None:
 def _headings(names: tuple[str, ...]) -> dict[str, str]:
     """Each heading by its plain name; of times, also without the zone some tools write behind it."""
     bare = {plain(name) or name: name for name in reversed(names)}
-    return {p.removesuffix(" utc"): name for p, name in bare.items()} | bare
+    return {plain(zone_in(name)[0]).removesuffix(" utc"): name for name in bare.values()} | bare
 
 
 def _find(alternatives: str, have: Container[str]) -> str:
@@ -64,7 +77,8 @@ class Fitting:
 
     def _source(self, source: Source) -> Source | None:
         if isinstance(source, str):
-            return self.heading(source)
+            heading = self.heading(source)
+            return self._at_zone(Expression(column=heading)) if heading and zone_in(heading)[1] else heading
         if source.column is not None:
             column = self.heading(source.column)
             if column is None:
@@ -74,8 +88,14 @@ class Fitting:
             plus = None if source.plus is None else self.heading(source.plus)
             if source.plus is not None and plus is None:
                 return None
-            return msgspec.structs.replace(source, column=column, plus=plus)
+            return self._at_zone(msgspec.structs.replace(source, column=column, plus=plus))
         if source.text is not None:
             found = tuple(h for name in source.text if (h := self.heading(name)) is not None)
             return msgspec.structs.replace(source, text=found) if found else None
         return source
+
+    @staticmethod
+    def _at_zone(source: Expression) -> Expression:
+        """Times under a heading that names their zone are of that zone."""
+        zone = zone_in(source.column or "")[1]
+        return msgspec.structs.replace(source, zone=zone) if zone and not source.zone else source
