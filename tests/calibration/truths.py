@@ -91,7 +91,7 @@ def answers(metric: str, score, who, *, slices=None, weight=None) -> counted.Ans
         rule=rule, score=score, value=values(rule, score, group), group=group,
         weight=np.ones(n) if weight is None else weight, customer=np.asarray(who), known=np.ones(n, bool),
         period=np.full(n, "now"), slice=np.full(n, "all") if slices is None else slices, survey=np.full(n, ""),
-        day=nothing, week=nothing, month=nothing, scale=rule.scale,
+        day=nothing, week=nothing, month=nothing, scale=rule.scale, slices=np.zeros((n, 0), dtype=str),
     )  # fmt: skip
 
 
@@ -187,6 +187,7 @@ def no_change_in_twelve_slices(rng: Generator) -> float:
             "known",
             "period",
             "slice",
+            "slices",
             "survey",
             "day",
             "week",
