@@ -198,3 +198,17 @@ def test_any_number_can_be_written(value):
         wording.duration,
     ):
         assert isinstance(write(value), str)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("the most with watches_gifts: R$ 66 k", "the most with watches gifts: R$ 66 k"),
+        ("oven_link_ok", "oven link ok"),
+        ("regard import my_file.csv", "regard import my_file.csv"),
+        ("--low_value and lost.after_days", "--low_value and lost.after_days"),
+        ("B000_117", "B000_117"),
+    ],
+)
+def test_names_as_programs_write_them_become_words_but_paths_and_settings_stay(written, said):
+    assert wording.plainly(written) == said

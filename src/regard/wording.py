@@ -376,6 +376,17 @@ def title(name: str) -> str:
     return sentence(" ".join(plain))
 
 
+_AS_PROGRAMS = re.compile(r"(?<![\w./:=`-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w/=`(]|[.:]\w)")
+
+
+def plainly(text: str) -> str:
+    """Names as programs write them, as words: ``the most with watches_gifts`` → ``the most with watches gifts``.
+
+    Only small letters and digits joined by underscores are taken for such names; paths, calls and settings are left.
+    """
+    return _AS_PROGRAMS.sub(lambda found: found[0].replace("_", " "), text)
+
+
 def sentence(text: str) -> str:
     """The text with its first letter large."""
     return text[:1].upper() + text[1:]

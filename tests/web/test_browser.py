@@ -235,3 +235,50 @@ def test_script_and_style_are_small():
 
     assert packed("regard.web", "static/regard.js") <= 8 * 1024
     assert packed("regard.web", "static/regard.css") + packed("regard.figures", "figures.css") <= 20 * 1024
+
+
+def test_the_palette_offers_customers_pages_questions_and_acts_in_that_order_each_with_its_key(served, opened):
+    page, diary = opened(served)
+    page.goto(served.base + "/listening/scores")
+    settled(page)
+    page.keyboard.press("Control+k")
+    page.locator("#palette-list .group").first.wait_for()
+
+    assert page.locator("#palette-list .group").all_inner_texts() == ["Pages", "Questions", "Acts"]
+    page.keyboard.type("a")
+    page.locator("#palette-list .group", has_text="Customers").wait_for()
+    assert page.locator("#palette-list .group").all_inner_texts() == ["Customers", "Pages", "Questions", "Acts"]
+    assert page.locator("#palette-list a", has_text="Copy a link").locator("kbd").inner_text() == "y"
+    assert complaints(diary) == []
+
+
+def test_acts_of_the_palette_are_done_with_keys_alone(served, opened):
+    page, diary = opened(served, permissions=["clipboard-read", "clipboard-write"])
+    page.goto(served.base + "/listening/scores")
+    settled(page)
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("copy a link")
+    page.locator("#palette-list a[aria-selected=true]", has_text="Copy a link").wait_for()
+    page.keyboard.press("Enter")
+
+    page.locator("#said.shown").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()").endswith("/listening/scores")
+    assert not page.evaluate("document.querySelector('#palette').open")
+    page.keyboard.press("t")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert complaints(diary) == []
+
+
+def test_the_days_of_a_customer_read_at_any_width_and_axe_finds_nothing(served, opened, axe):
+    who = served.client.get("/customers/list.json?who=met-error").json()["rows"][0]["id"]
+    page, diary = opened(served, width=320)
+    page.goto(f"{served.base}/customers/customer?id={who}")
+    settled(page)
+    page.evaluate(axe)
+
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.locator(".day").first.is_visible()
+    assert not page.locator(".lived > .figure").is_visible()
+    assert complaints(diary) == []

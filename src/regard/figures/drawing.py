@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
-from regard.wording import graphemes
+from regard.wording import graphemes, plainly
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,8 @@ def short_number(value: float) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without characters XML cannot hold, on one line."""
+    """The text without characters XML cannot hold, on one line; names as programs write them become words."""
+    text = plainly(text)
     return " ".join("".join(c if unicodedata.category(c) not in {"Cc", "Cs"} else " " for c in text).split(" ")).strip()
 
 

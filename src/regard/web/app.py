@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from regard.web import declaring, heldback, pages, people, sourcing
+from regard.web import declaring, heldback, pages, palette, people, sourcing
 from regard.web.findings import Findings
 from regard.web.forms import form_of
 from regard.web.frame import LOOKS, House, house, part, static
@@ -93,7 +93,7 @@ def routes() -> list[Route]:
         ("/look", change_look, post),
         ("/favicon.ico", icon, get),
         ("/static/{mark}/{name}", static, get),
-        ("/palette", pages.palette, get),
+        ("/palette", palette.palette, get),
         *sourcing.ROUTES,
         *heldback.ROUTES,
         *declaring.ROUTES,

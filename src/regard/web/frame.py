@@ -24,7 +24,7 @@ from regard.web import slices
 from regard.web.catalogue import Catalogue, Told, code_version
 from regard.web.headings import heading
 from regard.web.pulse import MANY
-from regard.web.telling import Speaker, command, emphasised
+from regard.web.telling import Speaker, command, emphasised, marked
 from regard.web.trails import CUTS
 from regard.web.workers import Failed
 
@@ -207,6 +207,8 @@ class House:
         )  # fmt: skip
         environment.filters |= {
             "emphasised": emphasised,
+            "marked": marked,
+            "plainly": wording.plainly,
             "heading": heading,
             "title": wording.title,
             "day": wording.day,

@@ -203,34 +203,3 @@ class _Said(msgspec.Struct):
 def _given(question: Told, seen: Slice) -> dict[str, Any]:
     scope = dict(sorted(seen.scope.items()))
     return {"path": question.path, "arguments": dict(sorted(seen.arguments.items())), "scope": scope}
-
-
-async def palette(request: Request) -> Response:
-    """What the command palette offers for a text: customers by name, then pages and questions."""
-    here = house(request)
-    text = request.query_params.get("q", "").replace("\0", "").strip()[:200]
-    catalogue = await here.catalogue()
-    customers: list[dict[str, str]] = []
-    if text:
-        answered = await here.findings.get("search", {"text": text}, patience=1.5)
-        customers = msgspec.json.decode(answered.kept.body) if answered.kept else []
-    words = text.lower().split()
-    listed = [
-        ("/", "State", "g s"),
-        *((f"/{n}", t, f"g {n[0]}") for n, t in ROOMS.items() if n != "report" and catalogue.room(n)),
-    ]
-    listed += [
-        ("/sources", "Sources", "g i"),
-        ("/sources/ledger", "Ledger", ""),
-        ("/sources/held", "Held back", ""),
-        ("/sources/readiness", "Readiness", ""),
-        ("/settings", "Settings", "g ,"),
-    ]
-    pages = [p for p in listed if all(w in p[1].lower() for w in words)]
-    asked = [
-        q
-        for q in catalogue.questions
-        if q.path != STATE and all(w in f"{q.title} {q.help} {q.room}".lower() for w in words)
-    ]
-    return part(request, "_palette.html", customers=customers, pages=pages, questions=asked[:20], text=text,
-                slice=slices.read(request.query_params))  # fmt: skip

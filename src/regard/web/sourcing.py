@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +14,7 @@ from regard.web.forms import form_of
 from regard.web.frame import House, house, page, part
 from regard.web.jobs import Job
 from regard.web.workers import Failed
-from regard.wording import listed
+from regard.wording import listed, moment
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -25,7 +26,9 @@ async def sources(request: Request) -> Response:
     uploads.sweep(here.workspace)
     batches = msgspec.json.decode(await here.workers.call("batches"))
     kept = {batch: upload.id for upload in uploads.all_of(here.workspace) for batch in upload.batches}
+    zone = (await here.company()).zone
     for batch in batches:
+        batch["when"] = moment(datetime.fromisoformat(batch["started"]), zone)
         batch["upload"] = kept.get(batch["id"], "")
         batch["rejects"] = (here.workspace / "rejects" / f"import-{batch['id']}.csv").exists()
     waiting = [u for u in uploads.all_of(here.workspace) if u.is_here and not u.batches][:5]

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from regard.web.slices import Slice
 
 SHOWN_ROWS = 200
+METRICS = {"nps", "csat", "ces"}
+"""Metrics known by their letters."""
+AS_WRITTEN = {"id", "key", "customer", "contract", "email", "verbatim", "words", "name"}
+"""Fields whose text is an id or somebody's own words, never to be reworded."""
 SHORT = 20
 """Characters up to which a cell of words is kept on one line."""
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
@@ -141,7 +145,9 @@ class Speaker:
                 return wording.day(date.fromisoformat(text))
         except ValueError:
             return text
-        return text
+        if field.name == "metric" and text in METRICS:
+            return text.upper()
+        return text if field.name in AS_WRITTEN else wording.plainly(text)
 
     def _number(self, value: float, field: Field, digits: int | None = None) -> str:
         unit = unit_of(field)
@@ -197,8 +203,11 @@ class Speaker:
                 "words": r["verbatim"],
                 "name": shortened(str(r.get("name") or r.get("customer") or "")),
                 "href": way.get("name", ""),
-                "about": ", ".join(
-                    self.say(r[n], columns[n]) for n in ("group", "place", "part", "area", "issue", "at") if r.get(n)
+                "about": " · ".join(
+                    [
+                        *scored(r),
+                        *(self.say(r[n], columns[n]) for n in ("place", "part", "area", "issue", "at") if r.get(n)),
+                    ]
                 ),
             }
             for r, way in zip(rows, led, strict=True)
@@ -238,6 +247,17 @@ class Speaker:
         ]
 
 
+def scored(row: Mapping[str, Any]) -> list[str]:
+    """The score somebody's words came with: `4 stars`, `NPS 9, promoter`; empty where there is none."""
+    score, metric, group = row.get("score"), str(row.get("metric") or ""), str(row.get("group") or "")
+    if score is None:
+        return [group] if group else []
+    if metric == "stars":
+        return [wording.count(score, "star")]
+    number = f"{metric.upper() if metric in METRICS else wording.title(metric)} {wording.number(score)}".strip()
+    return [f"{number}, {group}" if group else number]
+
+
 def _ends(interval: Mapping[str, float]) -> tuple[float, float]:
     return interval["low"], interval["high"]
 
@@ -258,12 +278,21 @@ def shortened(text: str) -> str:
 def emphasised(text: str) -> Markup:
     """An answer with its numbers set off, so that the eye finds them."""
     parts: list[str] = []
-    end, text = 0, shortened(text)
+    end, text = 0, wording.plainly(shortened(text))
     for match in _NUMBERS.finditer(text):
         if match["number"]:
             parts += [str(escape(text[end : match.start()])), f"<b>{escape(match[0])}</b>"]
             end = match.end()
     return Markup("".join([*parts, str(escape(text[end:]))]))  # noqa: S704 - every part is escaped above
+
+
+def marked(text: str, words: str) -> Markup:
+    """The text with every occurrence of the words searched for set off."""
+    found = [w for w in words.split() if w]
+    if not found:
+        return Markup(escape(text))  # noqa: S704 - escaped
+    parts = re.split(f"({'|'.join(re.escape(w) for w in found)})", text, flags=re.IGNORECASE)
+    return Markup("".join(f"<mark>{escape(p)}</mark>" if i % 2 else str(escape(p)) for i, p in enumerate(parts)))  # noqa: S704 - every part is escaped
 
 
 def command(question: Told, scope: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:

@@ -4,6 +4,8 @@ const $ = (selector, from = document) => from.querySelector(selector);
 const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const say = (text) => { const place = $("#said"); if (place) { place.textContent = ""; setTimeout(() => { place.textContent = text; }, 50); } };
+let toast;
+const show = (text) => { const place = $("#said"); say(text); place.classList.add("shown"); clearTimeout(toast); toast = setTimeout(() => place.classList.remove("shown"), 2000); };
 const token = () => document.body.dataset.token || "";
 
 // ---- parts that arrive later: asked for until they are there, swapped in
@@ -92,6 +94,7 @@ async function search() {
   if (number !== asked || !reply || !reply.ok) return;
   list.innerHTML = await reply.text();
   mark(0);
+  if ($("[data-again]", list)) { await wait(400); if (number === asked) await search(); }
 }
 function find() { if (!palette.open) { palette.showModal(); text.select(); pending = search(); } }
 if (palette) {
@@ -105,9 +108,24 @@ if (palette) {
       pending.then(() => { const item = $$("a", list)[at]; if (item) item.click(); });
     }
   });
-  palette.addEventListener("click", (event) => { if (event.target === palette) palette.close(); });
+  palette.addEventListener("click", (event) => {
+    if (event.target === palette) palette.close();
+    const act = event.target.closest("[data-act]");
+    if (act) { event.preventDefault(); palette.close(); acts[act.dataset.act](); } else if (event.target.closest("a")) palette.close();
+  });
   $("#find").addEventListener("click", find);
 }
+
+// ---- acts of the palette, which keys do too
+const turn = (name) => { const all = $$(`.look [name=${name}]`); const on = all.findIndex((b) => b.getAttribute("aria-pressed") === "true"); all[(on + 1) % all.length].click(); };
+const acts = {
+  copy: () => navigator.clipboard.writeText(location.href).then(() => show("The link is copied."), () => show("This browser did not let the page copy.")),
+  print: () => window.print(),
+  theme: () => { const root = document.documentElement; const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches; $(`.look [value=${dark ? "light" : "dark"}]`).click(); },
+  density: () => turn("density"),
+  keys: () => $("#keys").showModal(),
+  out: () => $("#out").requestSubmit(),
+};
 
 // ---- keys
 const keys = $("#keys");
@@ -141,6 +159,9 @@ document.addEventListener("keydown", (event) => {
   else if (key === "?" && keys) keys.showModal();
   else if (key === "p" && $("#period")) { event.preventDefault(); $("#period").focus(); }
   else if (key === "f" && $("#scope-more")) { event.preventDefault(); $("#scope-more").togglePopover(); $("#scope-more").querySelector("input,select").focus(); }
+  else if (key === "y") acts.copy();
+  else if (key === "t") acts.theme();
+  else if (key === "d") acts.density();
   else if (key === "[") chapter(-1);
   else if (key === "]") chapter(1);
 });
