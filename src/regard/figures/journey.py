@@ -85,7 +85,8 @@ def journey_band(
         else:
             _across(sheet, stages)
         if legend and any(s.volume > 0 for s in stages):
-            _legend(sheet, legend)
+            asked = any(s.contacts > 0 for s in stages)
+            _legend(sheet, legend if asked else legend.partition(" ●")[0])
 
     return finished(draw, title=title, alt=alt)
 

@@ -57,8 +57,8 @@ async def palette(request: Request) -> Response:
     asked = [q for q in catalogue.questions if q.path != STATE and _has(f"{q.title} {q.help} {q.room}", words)]
     acts = [a for a in ACTS if _has(a[2], words)]
     return part(
-        request, "_palette.html", customers=customers, pages=pages, questions=asked[:MOST], acts=acts, text=text, looking=looking,
-        called=company.called, called_many=company.called_many, slice=slices.read(request.query_params),
+        request, "_palette.html", customers=customers, pages=pages, questions=asked[:MOST], acts=acts, text=text,
+        looking=looking, called=company.called, called_many=company.called_many, slice=slices.read(request.query_params),
     )  # fmt: skip
 
 
