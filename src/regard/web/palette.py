@@ -58,7 +58,8 @@ async def palette(request: Request) -> Response:
     acts = [a for a in ACTS if _has(a[2], words)]
     return part(
         request, "_palette.html", customers=customers, pages=pages, questions=asked[:MOST], acts=acts, text=text,
-        looking=looking, called=company.called, called_many=company.called_many, slice=slices.read(request.query_params),
+        looking=looking, called=company.called, called_many=company.called_many,
+        slice=slices.read(request.query_params),
     )  # fmt: skip
 
 
