@@ -47,8 +47,40 @@ class Known(click.Group):
         return super().resolve_command(ctx, args)
 
 
+SECTIONS = {
+    "Begin": ("demo", "import", "serve"),
+    "Ask": (*ROOM_HELP, "report", "questions"),
+}
+"""What a newcomer meets first, in the order it is needed; every other command keeps the workspace."""
+SHORT = {
+    "demo": "A made-up company in your browser, to look around in.",
+    "import": "Bring files in: CSV, Excel, JSON Lines, Parquet.",
+    "report": "The State of the Customer, dated; as a file with --out.",
+    "questions": "What can be answered, and what to add.",
+    "customers": "Grow or shrink, who they are, what is lost.",
+    "journey": "Where it hurts, which promises were kept.",
+    "listening": "Scores, what drives them, contacts, own words.",
+    "ledger": "What became of every signal received.",
+    "declare": "What the company declares (company.toml).",
+    "simulate": "Fill a workspace with a made-up company.",
+    "backup": "Write everything into one file.",
+    "restore": "Make a workspace from a backup.",
+    "export": "Everything known of one customer.",
+}
+"""Commands in few words, so that 80 columns hold them."""
+
+
 class Commands(Known):
     """The top: the rooms, read only when they are asked for, and the commands written here."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands in the order a newcomer needs them."""
+        named = {name for names in SECTIONS.values() for name in names}
+        rest = tuple(name for name in self.list_commands(ctx) if name not in named)
+        for title, names in (*SECTIONS.items(), ("Keep", rest)):
+            rows = [(n, SHORT.get(n) or c.get_short_help_str(60)) for n in names if (c := self.get_command(ctx, n))]
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Rooms first, then the rest."""
@@ -202,10 +234,12 @@ def main() -> None:
     as_json = "--json" in sys.argv
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: its threads cost more than they bring
     try:
-        regard.main(standalone_mode=False)
+        regard.main(prog_name="regard", standalone_mode=False, color=False if os.environ.get("NO_COLOR") else None)
     except RegardError as error:
         say_error(error, as_json=as_json)
         sys.exit(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
     except click.ClickException as error:
         say_error(BadInput(error.format_message(), hint="Add --help to see what it takes."), as_json=as_json)
         sys.exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +12,7 @@ import msgspec
 
 from regard.errors import BadInput
 from regard.settings import settings
-from regard.wording import count, number
+from regard.wording import count, moment, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +135,8 @@ def batches_command(workspace: str | None, *, as_json: bool) -> None:
         return
     for row in rows:
         state = "undone" if row["undone"] else "finished" if row["finished"] else "open"
-        click.echo(f"{row['id']:>6}  {row['started']}  {row['source']}  {state}  {outcome_line(row)}")
+        when = moment(datetime.fromisoformat(row["started"]))
+        click.echo(f"{row['id']:>6}  {when} UTC  {row['source']}  {state}  {outcome_line(row)}")
     if not rows:
         click.echo("Nothing was imported yet. Try: regard import FILE...")
 
@@ -203,9 +205,18 @@ def erase_command(workspace: str | None, customer: str, *, as_json: bool, yes: b
 
     with opened(workspace, create=False) as company:
         if not yes and not as_json:
-            click.confirm(f"Erase everything known of {customer}? It cannot be undone", abort=True)
+            click.confirm(f"Erase everything known of {_called(company, customer)}? It cannot be undone", abort=True)
         follow(company.erase(customer), quiet=as_json)
     say({"erased": customer}, f"Everything known of {customer} was erased.", as_json=as_json)
+
+
+def _called(company: Workspace, customer: str) -> str:
+    """The id with the name it stands for, so that nobody is erased by a slip; the id alone where nobody is found."""
+    try:
+        name = (company.export_customer(customer)["customer"] or {}).get("name")
+    except BadInput:
+        return customer
+    return f"{customer} ({name})" if name and name != customer else customer
 
 
 @click.command("export")
@@ -241,7 +252,13 @@ def questions_command(workspace: str | None, *, as_json: bool) -> None:
     click.echo(f"{ready} of {count(len(rows), 'question')} answerable.")
     for row in rows:
         missing = "" if row.ready else f" ({row.missing})"
-        click.echo(f"  {'✓' if row.ready else '·'} {row.path}: {row.title}{missing}")
+        click.echo(f"  {'✓' if row.ready else '·'} {_command_of(row.path)}: {row.title}{missing}")
+    first = next((row for row in rows if row.ready and row.path.startswith("listening")), None)
+    click.echo(f"Ask one: {_command_of(first.path)}" if first else "Next: regard import FILE...")
+
+
+def _command_of(path: str) -> str:
+    return "regard report" if path == "report/state" else f"regard {path.replace('/', ' ')}"
 
 
 @click.command("declare")

@@ -97,9 +97,11 @@ def text_of(rows: tuple[msgspec.Struct, ...], kind: type[msgspec.Struct], *, wid
         kind: The Struct of its rows.
         width: Columns of the terminal.
     """
-    names = flat_names(kind)
-    cells = [[_short(v) for v in flat_values(row)] for row in rows[:MOST_ROWS]]
-    numeric = [all(_is_number(v) for v in column) for column in zip(*map(flat_values, rows[:MOST_ROWS]), strict=True)]
+    every, values = flat_names(kind), [flat_values(row) for row in rows[:MOST_ROWS]]
+    telling = [i for i, name in enumerate(every) if _tells(name, [v[i] for v in values])]
+    names, values = [every[i] for i in telling], [[v[i] for i in telling] for v in values]
+    cells = [[_short(v) for v in row] for row in values]
+    numeric = [all(_is_number(v) for v in column) for column in zip(*values, strict=True)]
     widths = [max(len(n), *(len(c[i]) for c in cells)) for i, n in enumerate(names)] if cells else []
     kept, used = 0, 0
     while kept < len(widths) and used + widths[kept] + 2 <= width:
@@ -114,6 +116,12 @@ def text_of(rows: tuple[msgspec.Struct, ...], kind: type[msgspec.Struct], *, wid
     if len(rows) > MOST_ROWS:
         lines.append(f"… {len(rows) - MOST_ROWS:,} more rows with --csv or --json")
     return [line.rstrip() for line in lines]
+
+
+def _tells(name: str, values: list[Any]) -> bool:
+    """Whether a column says anything: not one that is empty throughout, nor the slice where nothing was cut."""
+    filled = [v for v in values if v not in (None, "")]
+    return bool(filled) and not (name == "slice" and set(filled) == {"all"})
 
 
 def _short(value: Any) -> str:

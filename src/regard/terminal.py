@@ -6,6 +6,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+import textwrap
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -21,32 +22,73 @@ if TYPE_CHECKING:
 
     from regard.errors import RegardError
 
+NOTHING_YET = (
+    "Next: nothing is here yet. Bring files in: regard import FILE... Or look at a made-up company: regard demo"
+)
+
 
 def tell(finding: Finding) -> None:
-    """Print a finding for a person: the answer, what supports it, its first table, cautions, evidence."""
-    bold = click.style(finding.answer, bold=True)
-    click.echo(bold)
-    for fact in finding.facts:
-        click.echo(f"  {fact}")
-    values = {k: v for k, v in single_values(finding).items() if v not in (None, "")}
-    if values and not tables(type(finding)):
-        for name, value in values.items():
-            click.echo(f"  {name.replace('_', ' ')}: {value}")
+    """Print a finding for a person: the answer, what supports it, its first tables, cautions, evidence."""
     width = shutil.get_terminal_size((100, 24)).columns
+    click.echo(click.style(_folded(finding.answer, width), bold=True))
+    chapters = getattr(finding, "chapters", ())
+    for fact in finding.facts if not chapters else ():
+        click.echo(_folded(fact, width, "  "))
+    _tell_values(finding)
+    if chapters:
+        _tell_chapters(chapters, width)
+    else:
+        _tell_tables(finding, width)
+    click.echo()
+    for text in dict.fromkeys(c.text for c in finding.cautions):
+        if text not in {finding.answer, finding.refused} and not chapters:
+            click.echo(click.style("! ", fg="yellow") + _folded(text, width, "  ").lstrip())
+    if finding.refused and not finding.evidence.position:
+        click.echo(_folded(NOTHING_YET, width, "", "      "))
+    elif finding.next_step:
+        click.echo(_folded(f"Next: {finding.next_step}", width, "", "      "))
+    click.echo(click.style(_folded(evidence_line(finding), width, "", "  "), dim=True))
+
+
+def _folded(text: str, width: int, first: str = "", rest: str | None = None) -> str:
+    """The text in lines as wide as the terminal, broken between words only."""
+    rest = first if rest is None else rest
+    return textwrap.fill(
+        text, max(width - 1, 40), initial_indent=first, subsequent_indent=rest, break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _tell_values(finding: Finding) -> None:
+    values = {k: v for k, v in single_values(finding).items() if v not in (None, "")}
+    for name, value in values.items() if not tables(type(finding)) else ():
+        click.echo(f"  {name.replace('_', ' ')}: {value}")
+
+
+def _tell_chapters(chapters: Iterable[Any], width: int) -> None:
+    """The State as it is read: each chapter its heading, its sentence, its facts, and the command that asks on."""
+    for chapter in chapters:
+        click.echo()
+        click.echo(click.style(chapter.heading, underline=True))
+        click.echo(_folded(chapter.answer, width))
+        for fact in chapter.facts:
+            click.echo(_folded(fact, width, "  "))
+        if chapter.next_step:
+            click.echo(_folded(f"Next: {chapter.next_step}", width, "  ", "        "))
+        click.echo(click.style(f"  {chapter.command}", dim=True))
+
+
+def _tell_tables(finding: Finding, width: int) -> None:
     shown = [(n, k) for n, k in tables(type(finding)).items() if getattr(finding, n)]
     for name, kind in shown[:2]:
         click.echo()
-        click.echo(click.style(name.replace("_", " ").capitalize(), underline=True))
+        if name != "rows":
+            click.echo(click.style(name.replace("_", " ").capitalize(), underline=True))
         for line in text_of(getattr(finding, name), kind, width=width):
             click.echo(line)
     if len(shown) > 2:
-        click.echo(f"\nMore with --json: {', '.join(n for n, _ in shown[2:])}")
-    click.echo()
-    for caution in finding.cautions:
-        click.echo(click.style("! ", fg="yellow") + caution.text)
-    if finding.next_step:
-        click.echo(f"Next: {finding.next_step}")
-    click.echo(click.style(evidence_line(finding), dim=True))
+        more = ", ".join(n.replace("_", " ") for n, _ in shown[2:])
+        click.echo(f"\nMore: {more} (--csv --table {shown[2][0]}, or --json)")
 
 
 def evidence_line(finding: Finding) -> str:

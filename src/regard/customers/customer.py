@@ -152,8 +152,12 @@ def _found(ask: Ask, text: str) -> int:
     """
     found = ask.rows("customer_find.sql", id=text) if text else []
     if not found:
-        known = [r["text"] for r in ask.rows("customer_near.sql", id=text)]
-        raise UnknownName("customer", text, known, where="id")
+        near = ask.rows("customer_near.sql", id=text)
+        holding = [f"{r['id']} ({r['text']})" for r in near if r["holds"] and r["id"] != r["text"]]
+        if text and holding:
+            hint = f"Give the id of one who is called so: {wording.listed(holding, most=5)}."
+            raise BadInput(f"Nobody is called {text!r} in full.", where="id", hint=hint)
+        raise UnknownName("customer", text, [r["text"] for r in near], where="id")
     if len(found) > 1:
         ids = wording.listed([f"{r['id']} ({r['name']})" for r in found], most=6)
         raise BadInput(f"{len(found)} customers are called {text!r}.", where="id", hint=f"Give the id of one: {ids}.")
