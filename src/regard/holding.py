@@ -26,6 +26,14 @@ ALL = click.option("--all", "everything", is_flag=True, help="Every item that is
 ITEMS = click.argument("items", nargs=-1, type=int, metavar="ID...")
 
 
+def _company(given: str | None) -> Workspace:
+    """The workspace, with what was acknowledged last in its log."""
+    company = opened(given, create=False)
+    for damage in company.inbox.seal():
+        click.echo(f"regard: {damage}", err=True)
+    return company
+
+
 @click.group("held", invoke_without_command=True)
 @WORKSPACE
 @JSON
@@ -42,7 +50,7 @@ def held_group(
         return
     from regard.store import heldback
 
-    with opened(workspace, create=False) as company, company.state.reading() as connection:
+    with _company(workspace) as company, company.state.reading() as connection:
         groups = heldback.groups(connection)
         chosen = [g for g in groups if source in {"", g.source} and code in {"", g.code}]
         items = heldback.listed(connection, source=source, code=code, after=after, limit=limit)
@@ -103,7 +111,7 @@ def show_command(workspace: str | None, item: int, *, as_json: bool) -> None:
     from regard.sources import replaying
     from regard.store import heldback
 
-    with opened(workspace, create=False) as company:
+    with _company(workspace) as company:
         with company.state.reading() as connection:
             found = heldback.one(connection, item)
         problem, other = replaying.problem_of(found), replaying.other_side(company, found)
@@ -145,7 +153,7 @@ def repair_command(
         raise BadInput("Say what to change: --set, --file or --as-sent.", where="regard held repair", hint=hint)
     fields = _fields(changes)
     text = _read(file) if file else ""
-    with opened(workspace, create=False) as company:
+    with _company(workspace) as company:
         found = repair_held(company, item=item, changes=fields or None, text=text, by=BY)
     words = "is as it was sent again" if found.changed is None else "is repaired"
     say(told(found), f"Item {item} {words}. Next: regard held replay {item}", as_json=as_json)
@@ -212,7 +220,7 @@ def replay_command(
     from regard.sources.replaying import replay_held
     from regard.terminal import follow
 
-    with opened(workspace, create=False) as company:
+    with _company(workspace) as company:
         chosen = _chosen(company, items, source, code, everything=everything)
         done = replay_held(company, items=chosen, anew=anew, by=BY)
         if done.stored:
@@ -246,7 +254,7 @@ def discard_command(
     """Refuse items: what is stored stays as it is. `regard held restore` takes it back."""
     from regard.sources.replaying import discard_held
 
-    with opened(workspace, create=False) as company:
+    with _company(workspace) as company:
         done = discard_held(company, items=_chosen(company, items, source, code, everything=everything), by=BY)
     say({"discarded": done}, f"{count(len(done), 'item')} discarded.", as_json=as_json)
 
@@ -262,7 +270,7 @@ def restore_command(workspace: str | None, items: tuple[int, ...], *, as_json: b
 
     if not items:
         raise BadInput("Say which items.", where="regard held restore", hint="Their ids, as discard told them.")
-    with opened(workspace, create=False) as company:
+    with _company(workspace) as company:
         with company.state.reading() as connection:
             for item in items:
                 heldback.one(connection, item)

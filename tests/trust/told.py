@@ -91,8 +91,8 @@ TAIL = """
 - A `company.toml` that was cut and is still valid is read as edited: it makes a new version, which evidence names.
 - A bit that flips in a file whose size and time stay as they were is found by `regard verify`, not when a question is
   asked: reading every byte for every question would cost more than the question. Run `verify` from time to time.
-- A value of an erased customer's row that was refused, where that row's line in the file of bad rows holds no id of
-  theirs, stays in that file: the line says file, line, column, value and reason only.
+- A value of an erased customer's row that was refused stays in the file of bad rows where no id of theirs could be read
+  from that row, and where a version before items held back wrote the file and their id does not stand on the line.
 - Text that other customers wrote about an erased person is not searched.
 """
 
