@@ -15,7 +15,7 @@ from regard.web.signin import Door
 OPEN = {"/sign-in", "/favicon.ico", "/static/{mark}/{name}"}
 FILLED = {
     "{room}": "listening", "{question}": "scores", "{mark}": "x", "{name}": "regard.css", "{upload}": "a" * 24,
-    "{batch:int}": "1", "{job}": "abc",
+    "{batch:int}": "1", "{item:int}": "1", "{job}": "abc",
 }  # fmt: skip
 
 
