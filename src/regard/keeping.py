@@ -144,10 +144,16 @@ def batches_command(workspace: str | None, *, as_json: bool) -> None:
 @click.command("rebuild")
 @WORKSPACE
 @JSON
-def rebuild_command(workspace: str | None, *, as_json: bool) -> None:
+@click.option("--state", "state_too", is_flag=True, help="Make the state again first, where it is gone or too old.")
+def rebuild_command(workspace: str | None, *, as_json: bool, state_too: bool) -> None:
     """Make the lake again from the inbox; answers stay the same."""
+    from regard.signals.workspace import Workspace
     from regard.terminal import follow
 
+    if state_too:
+        root = settings(workspace=Path(workspace) if workspace else None).workspace
+        made = Workspace.make_state_again(root)
+        click.echo("The state was made again." if made else "The state is whole and up to date.", err=True)
     with opened(workspace, create=False) as company:
         follow(company.rebuild(), quiet=as_json)
         position, counts = company.position, company.counts()

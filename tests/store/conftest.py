@@ -112,7 +112,7 @@ def model():
     return Model()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tools():
     return Tools
 

@@ -223,7 +223,9 @@ class Shop:
         found = list(self.root.rglob("*.tmp"))
         found += [p for p in (self.root / "spill").rglob("*") if p.is_file()]
         for name, files in known.items():
-            found += [p for p in (self.root / name).iterdir() if p.suffix != ".lock" and p.name not in files]
+            found += [
+                p for p in (self.root / name).iterdir() if p.suffix not in {".lock", ".log"} and p.name not in files
+            ]
         return sorted(str(p.relative_to(self.root)) for p in found)
 
 

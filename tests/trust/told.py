@@ -25,6 +25,16 @@ PROMISES = {
         "10 flipped bits, 10 named",
         "test_damage.py",
     ),
+    "flips": (
+        "A bit that flips in the database and leaves it well-formed is found, never counted",
+        "100 seeded bits of pages in use; 0 wrong answers",
+        "test_damage.py",
+    ),
+    "older state": (
+        "An older `state.sqlite` put back, or none, is refused; `regard rebuild --state` brings it forward",
+        "before an update, an undo and an erasure, and none at all; no file of the inbox touched; the same answers after",
+        "test_older_state.py",
+    ),
     "full disk": (
         "A full disk is said in words; what was acknowledged is kept; the import goes on once there is room",
         "5 sizes, full disk and limited files",
@@ -84,10 +94,11 @@ TAIL = """
 
 - `kill -9` ends processes; it does not cut the power. Every write is followed by fsync and a rename, but no check here
   drops what the disk had not written yet.
-- A single bit that flips in the database and leaves it well-formed, such as a digit of a count, is not found: its
-  pages carry no checksums. The list of the lake's files is sealed; the list of segments and the batches are not yet.
-- A `state.sqlite` put back from an older copy: segments that came in since are then taken for what an interrupted
-  import left, and are cleaned away. Put back whole backups only: `regard restore`. (No state at all is refused.)
+- A bit that flips in the database while a workspace is open is found at the next opening, by `regard verify`, or when
+  rows are settled; not by a question asked of a lake that was settled before.
+- Older copies of `state.sqlite` and of `inbox/redo.log` put back together, or the log removed: what came in since is
+  not known. Segments found then are set aside in `aside/`, named in the record, and not counted; an erasure empties it.
+  Put back whole backups: `regard restore`.
 - A `company.toml` that was cut and is still valid is read as edited: it makes a new version, which evidence names.
 - A bit that flips in a file whose size and time stay as they were is found by `regard verify`, not when a question is
   asked: reading every byte for every question would cost more than the question. Run `verify` from time to time.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -23,6 +24,7 @@ from regard.signals.shapes import FOLD, KNOWN
 from regard.signals.views import read
 from regard.store import backup, log, scrub, sealing, tables
 from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows
+from regard.store.recovery import ASIDE
 from regard.store.state import now_text, read_meta, write_meta
 
 if TYPE_CHECKING:
@@ -166,10 +168,12 @@ def _forget(workspace: Workspace) -> Iterator[Progress]:
             inbox.runs(connection)  # made again here, rather than by whoever takes the next signal in
     yield from settling.settle_held(workspace)
     sealing.emptied(inbox)
-    for aside in (*workspace.lake.directory.glob("*.damaged"), *inbox.journal.glob("*.damaged")):
-        aside.unlink()  # nobody can say whom a damaged file names
+    places = (workspace.lake.directory.glob("*.damaged"), inbox.journal.glob("*.damaged"), root.glob("*.damaged"))
+    for aside in chain(*places, root.glob(f"{ASIDE}/*")):
+        aside.unlink()  # nobody can say whom it names
     with inbox.appending():
         inbox.sweep()
+        workspace.state.begin_log()  # what it told of rows before is gone, too
     scrub.done(inbox)
     with workspace.state.writing() as connection:
         write_meta(connection, PENDING, "")

@@ -65,6 +65,7 @@ def make_plan(workspace: Workspace) -> Plan | None:
         again = set(SETTLED)
     elif not again and not damaged and generation.position == position:
         return None
+    workspace.state.verify()  # what is settled from a list that changed by itself would be served
     since = generation.position if generation else 0
     return Plan(
         position=position,

@@ -20,7 +20,7 @@ from regard.signals.declarations import Declarations
 from regard.signals.shapes import SENT, SETTLED
 from regard.signals.toml import written
 from regard.signals.views import connect, make_views
-from regard.store import backup, disk, log, scrub, sealing, tables
+from regard.store import backup, disk, log, recovery, scrub, sealing, tables
 from regard.store.inbox import Inbox
 from regard.store.lake import Lake
 from regard.store.state import HINT, State, now_text, read_meta, write_meta
@@ -211,8 +211,17 @@ class Workspace:
         backup.unpack(Path(path), Path(into))
         return cls.open(into)
 
+    @classmethod
+    def make_state_again(cls, root: Path) -> bool:
+        """Make state again where it is gone, damaged or too old; see `recovery.make_state_again`."""
+        return recovery.make_state_again(root / "state.sqlite")
+
     def verify(self) -> Iterator[Damaged]:
         """Read every byte of the journals, the inbox and the lake, yielding what is not what was written."""
+        try:
+            self.state.verify()
+        except Damaged as error:
+            yield error
         self.inbox.seal()
         yield from sealing.damage(self.inbox)
         yield from self.inbox.damage(thorough=True)
@@ -348,7 +357,7 @@ def _holds_something(path: Path) -> bool:
 
 
 def _check_new(root: Path, *, create: bool) -> None:
-    # to a new state they would be orphans, and swept away
+    # to a new state they would be strays
     if found := len([*root.glob("inbox/*.parquet"), *root.glob("journal/*.journal")]):
         told = f"The state of this workspace is missing, while its inbox holds {found} files."
         raise Damaged(told, where=str(root / "state.sqlite"), hint=HINT)

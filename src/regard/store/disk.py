@@ -141,10 +141,10 @@ def _wait_for(handle: int, *, what: str, wait: float) -> None:
 def clean(directory: Path, known: set[str]) -> None:
     """Remove what an interrupted write left: temporary files, and files nobody acknowledged.
 
-    Files set aside as ``*.damaged`` and lock files stay. Call it only under the lock of the directory's writers.
+    Files set aside as ``*.damaged``, lock files and logs stay. Call it only under the lock of the directory's writers.
     """
     for path in directory.iterdir():
-        if path.is_file() and path.name not in known and path.suffix not in {".damaged", ".lock"}:
+        if path.is_file() and path.name not in known and path.suffix not in {".damaged", ".lock", ".log"}:
             path.unlink(missing_ok=True)
 
 

@@ -1,9 +1,9 @@
 """The inbox: every row ever acknowledged, in sealed segments, each row with one outcome.
 
 A chunk of rows becomes one segment (Parquet, zstd, fsynced) and one transaction in state that also counts the outcomes:
-that commit is the acknowledgement. A file no transaction knows was never acknowledged and is cleaned away. Segments
-describe themselves (batch, kind, source and positions are in their metadata) and hold the ids of their rows, so that
-everything else can be made again from them.
+that commit is the acknowledgement. A file no transaction knows, the redo log agreeing, was never acknowledged and is
+cleaned away. Segments describe themselves (batch, kind, source and positions are in their metadata) and hold the ids of
+their rows, so that everything else can be made again from them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import delete, insert, select, update
 
 from regard.errors import BadInput, Busy, Damaged, UnknownName
-from regard.store import coded, disk, frames, heldback, ids, log, rows, sealing, tables
+from regard.store import coded, disk, frames, heldback, ids, log, recovery, rows, sealing, tables
 from regard.store.arrivals import ID_COLUMNS, Arrival, add_counts, batch_row, check_open, described
 from regard.store.log import OUTCOMES, Outcome, Segment
 from regard.store.state import inserted, now_text, read_meta, write_meta
@@ -211,6 +211,9 @@ class Inbox:
         with self.state.reading() as connection:
             found = {s.file for s in log.segments(connection)}
             runs = {row.file for row in connection.execute(select(tables.id_runs))}
+            position = log.position(connection)
+        if not self.state.followed:
+            recovery.set_aside_later(self.state, self.directory, found, position)
         disk.clean(self.directory, found)
         disk.clean(self.ids, runs)
         for path in self.rejects.glob(f"*{disk.TEMPORARY}"):

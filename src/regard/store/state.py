@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +11,26 @@ from sqlalchemy import create_engine, event, insert, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from regard.errors import BadInput, Busy, Damaged, RegardError
-from regard.store import tables
+from regard.store import redo, seals, tables
+from regard.store.redo import NAME, Redo
+from regard.store.seals import SEAL, Seal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection, Engine, Table
+
+    from regard.store.redo import Line
+    from regard.store.seals import Change, Row
 
 REVISION = "0002"
 """The newest migration in `migrations/versions`; a database that says otherwise is migrated on opening."""
 
-HINT = "Restore it from a backup: regard restore BACKUP -w DIR"
+HINT = "Make it again from what lies beside it (regard rebuild --state), or restore a backup (regard restore BACKUP)."
+
+
+SIGNS = ("malformed", "unsupported file format", "no such table", "no such column", "Could not decode")
+"""What SQLite says of a file that changed by itself: its list of tables is text like any other."""
 
 
 def now_text() -> str:
@@ -41,28 +50,97 @@ class State:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.redo = Redo(path.parent / "inbox" / NAME)
+        lines = self.redo.lines()  # before state is read: it can only be ahead of these
+        self.followed = bool(lines)
         self._engine = _engine(path)
-        if self._revision() != REVISION:
-            self._migrate()
-        self._check()
+        try:
+            if self._revision() != REVISION:
+                self._migrate()
+            self._file = _identity(path)
+            self._check()
+            self._compare(lines)
+        except BaseException:
+            self.close()
+            raise
 
     def _revision(self) -> str | None:
         with self.reading() as connection:
             return _revision_of(connection)
 
     def _check(self) -> None:
-        """Read every page once: what is damaged is named now, not where it is met (a megabyte takes milliseconds)."""
+        """Read every page once, indexes against their tables: what is damaged is named now, not where it is met."""
         with self.reading() as connection:
-            found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
+            found = connection.execute(text("PRAGMA integrity_check(1)")).scalar()
         if found != "ok":
             raise Damaged(f"The state of this workspace is damaged: {found}.", where=str(self.path), hint=HINT)
 
+    def verify(self) -> None:
+        """Sum every row of the truth again.
+
+        Raises:
+            Damaged: A row is not what was written.
+        """
+        with self.reading() as connection:
+            seal = Seal.of(read_meta(connection, SEAL))
+            if seal.number and seals.summed(connection) != seal.total:
+                what = "A row of the state is not what was written."
+                raise Damaged(what, where=str(self.path), hint=HINT)
+
+    def _compare(self, lines: list[Line]) -> None:
+        """Refuse state that is damaged or older than its log; begin the log anew where that is behind."""
+        self.verify()
+        with self.reading() as connection:
+            seal = Seal.of(read_meta(connection, SEAL))
+        if not redo.follows(lines, seal, where=self.path):
+            with suppress(OSError, RegardError):  # no room, or busy: it is begun at the next opening
+                self.begin_log()
+
+    def begin_log(self) -> None:
+        """Begin the redo log anew with the truth of now; nothing older stays in it.
+
+        Raises:
+            OSError: It cannot be written.
+            RegardError: The state is busy or cannot be written.
+        """
+        with self._transaction() as connection:
+            seal = Seal.of(read_meta(connection, SEAL))
+            if not seal.number:
+                seal = self._sealed(connection)
+            if self.redo.path.parent.is_dir():
+                columns = {table.name: [c.name for c in table.columns] for table in seals.truths()}
+                self.redo.begin(seal, seals.rows(connection), columns)
+
+    def fill(self, rows: Iterable[tuple[str, Row]], seal: Seal) -> None:
+        """Put the rows of a redo log into a new state.
+
+        Raises:
+            Damaged: They are not what the seal says.
+        """
+        with self._transaction() as connection:
+            for table in reversed(seals.truths()):
+                connection.execute(table.delete())
+            for table, row in rows:
+                places = ", ".join("?" * len(row))
+                connection.exec_driver_sql(f'INSERT INTO "{table}" VALUES ({places})', row)
+            if seals.summed(connection) != seal.total:
+                raise Damaged("The redo log is not whole.", where=str(self.path), hint=HINT)
+            write_meta(connection, SEAL, seal.word())
+
+    def _sealed(self, connection: Connection) -> Seal:
+        """Seal what is there, as after a migration."""
+        before = Seal.of(read_meta(connection, SEAL))
+        seal = Seal(number=before.number + 1, total=seals.summed(connection))
+        write_meta(connection, SEAL, seal.word())
+        return seal
+
     def _migrate(self) -> None:
-        with self.writing() as connection:
+        with self._transaction() as connection:
             if connection.execute(text("SELECT 1 FROM sqlite_master LIMIT 1")).first() is None:
                 _make(connection)
             else:
                 migrate(connection)
+            self._sealed(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -74,7 +152,7 @@ class State:
         try:
             with self._engine.connect() as connection:
                 yield connection
-        except DatabaseError as error:
+        except (DatabaseError, UnicodeDecodeError) as error:
             raise _told(error, self.path) from error
 
     @contextmanager
@@ -84,13 +162,36 @@ class State:
         Raises:
             RegardError: The database is busy (for half a minute), damaged, or cannot be written; see `_told`.
         """
+        seal: Seal | None = None
+        changes: list[Change] = []
+        with self._transaction(changes) as connection:
+            yield connection
+            if changes:
+                seal = seals.moved(Seal.of(read_meta(connection, SEAL)), changes)
+                write_meta(connection, SEAL, seal.word())
+        if seal and self.redo.append(seal, changes, seals.keys()):
+            with suppress(OSError, RegardError):
+                self.begin_log()
+
+    @contextmanager
+    def _transaction(self, changes: list[Change] | None = None) -> Iterator[Connection]:
+        """A writing transaction; ``changes`` is filled with what it changes of the truth."""
         try:
             with self._engine.connect() as plain:
+                if changes is not None:
+                    self._check_file()
+                    seals.watch(plain.connection.driver_connection, plain.info, changes)
                 connection = plain.execution_options(immediate=True)
                 with connection.begin():
                     yield connection
-        except DatabaseError as error:
+        except (DatabaseError, UnicodeDecodeError) as error:
             raise _told(error, self.path) from error
+
+    def _check_file(self) -> None:
+        """Refuse to write to a file that is no longer the one opened: nobody would ever read it."""
+        if _identity(self.path) != self._file:
+            what = "The state of this workspace was replaced while this was running."
+            raise RegardError(what, where=str(self.path), hint="Start it again.")
 
     def get(self, name: str, default: str = "") -> str:
         """A remembered word, or the default."""
@@ -136,9 +237,21 @@ class State:
         self._engine.dispose()
 
 
-def _told(error: DatabaseError, path: Path) -> Exception:
+def _identity(path: Path) -> tuple[int, int]:
+    """Which file it is, whatever it is called."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return stat.st_dev, stat.st_ino
+
+
+def _told(error: DatabaseError | UnicodeDecodeError, path: Path) -> Exception:
     """What a person is told when SQLite fails; mistakes in our own statements stay what they are."""
-    what, where = str(error.orig), str(path)
+    where = str(path)
+    if isinstance(error, UnicodeDecodeError):
+        return Damaged("The state of this workspace cannot be read: a text is not UTF-8.", where=where, hint=HINT)
+    what = str(error.orig)
     if "locked" in what:
         return Busy("The state of this workspace is busy.", where=where, hint="Try again.")
     if "readonly" in what or "unable to open" in what:
@@ -146,7 +259,7 @@ def _told(error: DatabaseError, path: Path) -> Exception:
     if "full" in what or "disk I/O" in what:
         hint = "Free some space and run it again: what was acknowledged is kept."
         return RegardError(f"The state cannot be written: {what}.", where=where, hint=hint)
-    if type(error) is DatabaseError or "malformed" in what:
+    if type(error) is DatabaseError or any(sign in what for sign in SIGNS):
         return Damaged(f"The state of this workspace cannot be read: {what}.", where=where, hint=HINT)
     return error
 
