@@ -15,6 +15,12 @@ PROMISES = {
         "50 `kill -9` at seeded moments of import, update, settling, undo and erasure; 0 lost, 0 twice, 0 files left over",
         "test_kills.py",
     ),
+    "power": (
+        "Nothing acknowledged is lost when the power goes",
+        "300 seeded moments of import, undo, settling and erasure, half of them right after something was acknowledged; "
+        "what was not flushed is dropped, or half of it",
+        "test_power.py",
+    ),
     "damage": (
         "A damaged file is made again or refused by name, never served",
         "50 seeded places in the lake, the inbox, the ids, the database and company.toml; 0 wrong answers",
@@ -92,8 +98,9 @@ Seeds are fixed; a failing one is printed. One row alone, in full: `REGARD_TRUST
 TAIL = """
 ## What this does not cover
 
-- `kill -9` ends processes; it does not cut the power. Every write is followed by fsync and a rename, but no check here
-  drops what the disk had not written yet.
+- The power is cut in a model of a disk (what was flushed stays; of later writes and names a prefix, the last write cut
+  in half), made from a trace of one process. No machine was switched off, and a disk that lies about flushing loses
+  what it lied about.
 - A bit that flips in the database while a workspace is open is found at the next opening, by `regard verify`, or when
   rows are settled; not by a question asked of a lake that was settled before.
 - Older copies of `state.sqlite` and of `inbox/redo.log` put back together, or the log removed: what came in since is
