@@ -17,8 +17,7 @@ PROMISES = {
     ),
     "power": (
         "Nothing acknowledged is lost when the power goes",
-        "300 seeded moments of import, undo, settling and erasure, half of them right after something was acknowledged; "
-        "what was not flushed is dropped, or half of it",
+        "300 seeded moments of import, undo, settling and erasure; what was not flushed is dropped, in part or whole",
         "test_power.py",
     ),
     "damage": (
