@@ -37,6 +37,14 @@ ROOM_HELP = {
 }
 
 
+INTAKE = click.option(
+    "--intake",
+    default=None,
+    metavar="HOST:PORT",
+    help="Where signals are taken in over HTTP; default 127.0.0.1:7789, port 0 a free one, `off` none.",
+)
+
+
 class Known(click.Group):
     """A group whose unknown commands name the nearest."""
 
@@ -176,22 +184,26 @@ def regard() -> None:
 @regard.command()
 @WORKSPACE
 @click.option("--port", type=int, default=None, help="Port on 127.0.0.1; 0 takes a free one.")
+@INTAKE
 @click.option("--open/--no-open", "open_browser", default=False, help="Open the browser.")
-def serve(workspace: str | None, port: int | None, *, open_browser: bool) -> None:
-    """Serve the pages of a workspace on this machine."""
+def serve(workspace: str | None, port: int | None, intake: str | None, *, open_browser: bool) -> None:
+    """Serve the pages of a workspace on this machine, and take signals in over HTTP."""
     from regard.web.supervisor import serve as run
 
-    chosen = settings(workspace=Path(workspace) if workspace else None, port=port)
-    run(chosen.workspace, port=chosen.port, open_browser=open_browser)
+    chosen = settings(workspace=Path(workspace) if workspace else None, port=port, intake=intake)
+    run(chosen.workspace, port=chosen.port, intake=chosen.intake, open_browser=open_browser)
 
 
 @regard.command()
 @click.option("-w", "--workspace", default=None, metavar="DIR", help="Where to keep it; default ./regard-demo.")
 @click.option("--port", type=int, default=None, help="Port on 127.0.0.1; 0 takes a free one.")
+@INTAKE
 @click.option("--signals", type=click.IntRange(1000), default=200_000, show_default=True, help="Size of its log.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another history.")
 @click.option("--open/--no-open", "open_browser", default=True, help="Open the browser.")
-def demo(workspace: str | None, port: int | None, signals: int, seed: int, *, open_browser: bool) -> None:
+def demo(
+    workspace: str | None, port: int | None, intake: str | None, signals: int, seed: int, *, open_browser: bool
+) -> None:
     """A living, made-up company in your browser; it never mixes with your own data."""
     from regard.web.supervisor import serve as run
 
@@ -200,7 +212,8 @@ def demo(workspace: str | None, port: int | None, signals: int, seed: int, *, op
         if company.position == 0:
             click.echo(f"Making up a company in {where} ({signals:,} signals)", err=True)
             _simulate(company, signals, seed, quiet=False, until=datetime.now(UTC).date())
-    run(where, port=settings(port=port).port, open_browser=open_browser)
+    chosen = settings(port=port, intake=intake)
+    run(where, port=chosen.port, intake=chosen.intake, open_browser=open_browser)
 
 
 @regard.command()

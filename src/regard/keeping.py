@@ -107,6 +107,18 @@ def sources_add(workspace: str | None, name: str, *, as_json: bool) -> None:
     click.echo(key)
 
 
+@sources_group.command("revoke")
+@WORKSPACE
+@JSON
+@click.argument("name")
+def sources_revoke(workspace: str | None, name: str, *, as_json: bool) -> None:
+    """Let a source's write key open nothing any more; `regard sources add NAME` then gives it a new one."""
+    with opened(workspace, create=False) as company:
+        company.revoke_key(name)
+    told = f"The key of {name} opens nothing any more. What it brought stays. A new key: regard sources add {name}"
+    say({"source": name, "revoked": True}, told, as_json=as_json)
+
+
 @sources_group.command("list")
 @WORKSPACE
 @JSON

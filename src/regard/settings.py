@@ -18,6 +18,12 @@ class Settings:
         default=Path("regard-workspace"), metadata={"help": "Directory of the workspace: one company, one directory."}
     )
     port: int = field(default=7788, metadata={"help": "Port of the pages on 127.0.0.1; 0 takes a free one."})
+    intake: str = field(
+        default="127.0.0.1:7789",
+        metadata={
+            "help": "Where signals are taken in over HTTP, HOST:PORT; port 0 takes a free one, `off` takes none."
+        },
+    )
     buckets: int = field(
         default=16, metadata={"help": "Customer-hash buckets of a new workspace's lake; fixed once it holds signals."}
     )

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
-from regard.errors import BadInput, Damaged
+from regard.errors import BadInput, Damaged, UnknownName
 from regard.settings import Settings, settings
 from regard.signals import erasure, settling
 from regard.signals.declarations import Declarations
@@ -241,16 +241,44 @@ class Workspace:
             raise BadInput("A source needs a name.", where="name", hint="Such as: shop, zendesk.")
         key = "rk_" + secrets.token_urlsafe(24)
         row = {"name": name, "write_key_hash": hashlib.sha256(key.encode()).hexdigest(), "created": now_text()}
+        known = tables.sources.c
         with self.state.writing() as connection:
-            if connection.execute(select(tables.sources.c.name).where(tables.sources.c.name == name)).first():
-                raise BadInput(f"There is a source named {name!r} already.", where="name", hint="Take another name.")
-            connection.execute(insert(tables.sources).values(row))
+            found = connection.execute(select(known.write_key_hash).where(known.name == name)).scalar()
+            if found:
+                hint = f"Take another name, or revoke its key first: regard sources revoke {name}"
+                raise BadInput(f"There is a source named {name!r} already.", where="name", hint=hint)
+            if found is None:
+                connection.execute(insert(tables.sources).values(row))
+            else:  # its key was revoked: this is its new one
+                connection.execute(update(tables.sources).where(known.name == name).values(row))
         return key
 
-    def sources(self) -> list[dict[str, Any]]:
-        """Sources that may write here: name and created."""
+    def revoke_key(self, name: str) -> None:
+        """Let the write key of a source open nothing any more; what it brought stays.
+
+        Raises:
+            UnknownName: There is no such source.
+        """
+        known = tables.sources.c
+        with self.state.writing() as connection:
+            changed = connection.execute(update(tables.sources).where(known.name == name).values(write_key_hash=""))
+            if not changed.rowcount:
+                names = [str(n) for n in connection.execute(select(known.name)).scalars()]
+                raise UnknownName("source", name, names)
+        self.state.write_down("revoke_key", msgspec.json.encode({"source": name}).decode())
+
+    def key_hashes(self) -> dict[str, str]:
+        """The source of each write key that opens something, by the key's sha256."""
+        known = tables.sources.c
         with self.state.reading() as connection:
-            columns = (tables.sources.c.name, tables.sources.c.created)
+            found = connection.execute(select(known.write_key_hash, known.name).where(known.write_key_hash != ""))
+            return {str(row[0]): str(row[1]) for row in found}
+
+    def sources(self) -> list[dict[str, Any]]:
+        """Sources that may write here: name, created, and whether its key opens anything."""
+        with self.state.reading() as connection:
+            opens = (tables.sources.c.write_key_hash != "").label("open")
+            columns = (tables.sources.c.name, tables.sources.c.created, opens)
             return [dict(row) for row in connection.execute(select(*columns).order_by(columns[0])).mappings()]
 
     def source_of(self, key: str) -> str | None:

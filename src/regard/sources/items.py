@@ -89,6 +89,7 @@ class Parcel:
         rows: Rows to be stored, per kind.
         told: Per item its outcome, or None while it is not known.
         texts: The scrubbed JSON of items held back, by their index.
+        names: Per item what the client calls it; empty where it does not.
     """
 
     format: str
@@ -97,6 +98,13 @@ class Parcel:
     rows: dict[str, Rows] = field(default_factory=dict)
     told: list[Told | None] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+
+    def refuse(self, unfit: Unfit) -> None:
+        """Give the next item its outcome: refused, or held back."""
+        outcome = "held_back" if unfit.held else "refused"
+        told = Told(index=len(self.told), outcome=outcome, code=unfit.code, reason=unfit.reason, where=unfit.where)
+        self.told.append(told)
 
 
 Reader = Callable[[dict[str, Any], str], Sequence[Row]]
@@ -116,15 +124,15 @@ def bring(parcel: Parcel, raws: Sequence[Any], read: Reader, *, named: Callable[
         more: What belongs to each item but was sent once for all; kept with those held back.
     """
     for raw in raws:
-        index, item = len(parcel.told), None
+        index, item, name = len(parcel.told), None, ""
         try:
             item = opened(raw, limits)
+            name = named(item)
             check = xxhash.xxh3_64_intdigest(_canonical({k: v for k, v in item.items() if k not in RESENT})) or 1
-            rows = read(item, named(item) or unnamed(item, check))
+            rows = read(item, name or unnamed(item, check))
         except Unfit as unfit:
-            outcome = "held_back" if unfit.held else "refused"
-            told = Told(index=index, outcome=outcome, code=unfit.code, reason=unfit.reason, where=unfit.where)
-            parcel.told.append(told)
+            parcel.refuse(unfit)
+            parcel.names.append(name)
             if unfit.held and item is not None:
                 parcel.texts[index] = encode(scrubbed({**(more or {}), **item})).decode()
             continue
@@ -136,6 +144,7 @@ def bring(parcel: Parcel, raws: Sequence[Any], read: Reader, *, named: Callable[
             into.checks.append(check)
             into.items.append(index)
         parcel.told.append(None)
+        parcel.names.append(name)
     return parcel
 
 

@@ -82,6 +82,9 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     header_seconds: Annotated[
         float, Meta(description="Seconds until a request's headers are there. Longer: the connection is closed.")
     ] = 10.0
+    header_bytes: Annotated[
+        int, Meta(description="Bytes of a request's headers, about. More: 431, and the connection is closed.")
+    ] = 32 << 10
     body_seconds: Annotated[
         float, Meta(description="Seconds until a request's body is there. Longer: 408, code too_slow.",
                     extra={"code": "too_slow"})

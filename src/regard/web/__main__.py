@@ -1,4 +1,4 @@
-"""The process that serves the pages: ``python -m regard.web WORKSPACE PORT SOCKET``, started by the supervisor."""
+"""The process that serves the pages: ``python -m regard.web WORKSPACE PORT SOCKET INTAKE``, started by the supervisor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def main() -> None:
     """Serve a workspace's pages on the listening socket that was handed down."""
     workspace, port, handle = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     known = settings(workspace=workspace)
-    app = create(workspace, port=port, most=known.workers, idle=known.worker_idle, limit=known.question_seconds)
+    app = create(
+        workspace, port=port, most=known.workers, idle=known.worker_idle, limit=known.question_seconds,
+        intake=sys.argv[4] if len(sys.argv) > 4 else "",
+    )  # fmt: skip
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="on", proxy_headers=False,
         loop="asyncio", http="h11", ws="none", timeout_graceful_shutdown=3,

@@ -112,6 +112,7 @@ def create(
     most: int = 2,
     idle: float = 60.0,
     limit: float = 60.0,
+    intake: str = "",
 ) -> Starlette:
     """The pages of one workspace.
 
@@ -122,10 +123,13 @@ def create(
         most: Workers of that pool.
         idle: Seconds before an idle worker stops.
         limit: Seconds one question may take.
+        intake: The address signals are sent to; empty where none are taken.
     """
     pool = workers or Workers(workspace, most=most, idle=idle, limit=limit)
     door = Door(workspace)
-    here = House(workspace=workspace, port=port, workers=pool, findings=Findings(workspace, pool), door=door)
+    here = House(
+        workspace=workspace, port=port, workers=pool, findings=Findings(workspace, pool), door=door, intake=intake
+    )
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:

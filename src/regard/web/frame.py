@@ -126,6 +126,7 @@ class House:
     workers: Workers
     findings: Findings
     door: Door
+    intake: str = ""
     jobs: dict[str, Any] = field(default_factory=dict)
     _catalogue: Catalogue | None = None
     _asked: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from regard.errors import BadInput
+from regard.settings import Settings
 from regard.web.pulse import pulse
 from regard.web.signin import Door
 
@@ -72,10 +73,12 @@ class Supervisor:
     Args:
         workspace: Its directory.
         listening: The socket people connect to.
+        intake: The socket signals are sent to, if they are.
     """
 
     workspace: Path
     listening: socket.socket
+    intake: socket.socket | None = None
     _stopping: int = 0
     _children: dict[str, Kept] = field(default_factory=dict)
 
@@ -87,12 +90,15 @@ class Supervisor:
     def run(self) -> None:
         """Keep the children alive until told to stop, then stop them."""
         handle = self.listening.fileno()
-        os.set_inheritable(handle, True)
         where = str(self.workspace)
+        told = address_of(self.intake) if self.intake else ""
         self._children = {
-            "pages": Kept(["regard.web", where, str(self.port), str(handle)], (handle,)),
+            "pages": Kept(["regard.web", where, str(self.port), str(handle), told], (handle,)),
             "settler": Kept(["regard.web.settler", where]),
         }
+        if self.intake is not None:
+            taken = self.intake.fileno()
+            self._children["intake"] = Kept(["regard.intake", where, str(taken)], (taken,))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
         while not self._stopping:
@@ -101,8 +107,9 @@ class Supervisor:
         self._end()
 
     def _look(self) -> None:
-        if self._children["pages"].ended():
-            self._children["pages"].start()
+        for name in ("intake", "pages"):
+            if name in self._children and self._children[name].ended():
+                self._children[name].start()
         if self._children["settler"].ended() and pulse(self.workspace).unsettled:
             self._children["settler"].start()
 
@@ -121,27 +128,62 @@ class Supervisor:
                 process.kill()
                 process.wait()
         self.listening.close()
+        if self.intake is not None:
+            self.intake.close()
 
 
-def listen(port: int) -> socket.socket:
-    """A socket on loopback; port 0 takes a free one.
+def listen(port: int, *, host: str = HOST, option: str = "--port", waiting: int = 128) -> socket.socket:
+    """A socket, on loopback unless another address is given; port 0 takes a free one.
+
+    Args:
+        port: Its port.
+        host: The address to listen at.
+        option: What the person gave it with, to be named.
+        waiting: Connections that may wait to be accepted.
 
     Raises:
-        BadInput: The port is taken, or may not be used; it is named.
+        BadInput: The port is taken, or the address may not be used; it is named.
     """
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((HOST, port))
-        made.listen(128)
+        made.bind((host, port))
+        made.listen(waiting)
     except (OSError, OverflowError) as error:
         made.close()
+        what = f"Port {port}" if option == "--port" else f"{host}:{port}"
+        n = "N" if option == "--port" else "HOST:N"
         raise BadInput(
-            f"Port {port} cannot be used: {getattr(error, 'strerror', None) or error}.",
-            where="--port",
-            hint="Choose another with --port N, or --port 0 for any free one.",
+            f"{what} cannot be used: {getattr(error, 'strerror', None) or error}.",
+            where=option,
+            hint=f"Choose another with {option} {n}, or {option} {n.replace('N', '0')} for any free one.",
         ) from error
     return made
+
+
+def listen_for_signals(given: str, *, port: int) -> socket.socket | None:
+    """The socket of the intake; None where none is wanted.
+
+    Args:
+        given: HOST:PORT, or ``off``. The default takes any free port where the pages do.
+        port: What was given for the pages.
+
+    Raises:
+        BadInput: It is not of that form, or cannot be used.
+    """
+    if given == "off":
+        return None
+    host, colon, number = given.rpartition(":")
+    if not colon or not number.isdigit():
+        raise BadInput(f"{given!r} is no address.", where="--intake", hint="Such as --intake 0.0.0.0:7789, or off.")
+    wanted = 0 if port == 0 and given == Settings.intake else int(number)
+    return listen(wanted, host=host.strip("[]") or HOST, option="--intake", waiting=1024)
+
+
+def address_of(intake: socket.socket) -> str:
+    """The address clients are given."""
+    host, port = intake.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def link(workspace: Path, port: int) -> str:
@@ -150,13 +192,20 @@ def link(workspace: Path, port: int) -> str:
 
 
 def serve(
-    workspace: Path, *, port: int, open_browser: bool = False, say: Callable[[str], None] = print, note: str = ""
+    workspace: Path,
+    *,
+    port: int,
+    intake: str = "off",
+    open_browser: bool = False,
+    say: Callable[[str], None] = print,
+    note: str = "",
 ) -> None:
-    """Serve a workspace's pages until interrupted.
+    """Serve a workspace's pages, and take signals in, until interrupted.
 
     Args:
         workspace: Its directory; made where missing.
         port: On 127.0.0.1; 0 takes a free one.
+        intake: HOST:PORT signals are sent to; `off` takes none.
         open_browser: Open the link in the person's browser as well.
         say: How lines reach the person.
         note: A line said before the link, such as what the demo is.
@@ -165,18 +214,23 @@ def serve(
         BadInput: The port cannot be used, or the workspace cannot be made.
     """
     listening = listen(port)
+    taking = None
     try:
+        taking = listen_for_signals(intake, port=port)
         workspace.mkdir(parents=True, exist_ok=True)
+    except BadInput:
+        listening.close()
+        raise
     except OSError as error:
         listening.close()
         raise BadInput(
             f"The workspace cannot be made: {error.strerror}.", where=str(workspace), hint="Name another with -w DIR."
         ) from error
-    supervisor = Supervisor(workspace.resolve(), listening)
+    supervisor = Supervisor(workspace.resolve(), listening, taking)
     address = link(workspace, supervisor.port)
-    for line in filter(
-        None, [note, f"Regard is open at   {address}", "The link signs one browser in, once. Ctrl-C stops."]
-    ):
+    signals = f"Signals are sent to {address_of(taking)}" if taking else ""
+    lines = [note, f"Regard is open at   {address}", signals, "The link signs one browser in, once. Ctrl-C stops."]
+    for line in filter(None, lines):
         say(line)
     if open_browser:
         webbrowser.open(address)

@@ -1,0 +1,244 @@
+"""The intake as an ASGI app: addresses, who may send, and an answer once every item is durable."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from regard.errors import Busy, RegardError
+from regard.intake import clients, openapi, replies
+from regard.intake.admission import Admission, Load, Overloaded
+from regard.intake.commits import Commits
+from regard.intake.exchange import Exchange, Gone
+from regard.intake.keys import Keys
+from regard.intake.unpacking import unpacked
+from regard.sources import native, posthog, segment
+from regard.sources.items import Parcel, Told, Unfit
+from regard.sources.limits import Wire
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+Read = Callable[[bytes, Exchange, int, Wire], Parcel]
+LOOK_SECONDS = 0.5
+BROWSER = ("/e", "/i/v0/e")
+"""Where PostHog's browser client sends: it gives events up on 429 and tries again on 503."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where items are sent: how they are read, and how the sender is told."""
+
+    read: Read
+    told: Callable[[Sequence[Told]], dict[str, Any]] = replies.posthog
+    names: bool = False
+
+
+def _segment(body: bytes, _: Exchange, received: int, limits: Wire, *, call: str) -> Parcel:
+    return segment.read(body, received=received, call=call, limits=limits)
+
+
+def _posthog(body: bytes, exchange: Exchange, received: int, limits: Wire) -> Parcel:
+    parcel = posthog.read(body, received=received, limits=limits)
+    parcel.key = parcel.key or exchange.query.get("token", "") or exchange.query.get("api_key", "")
+    return parcel
+
+
+def _native(body: bytes, exchange: Exchange, received: int, limits: Wire) -> Parcel:
+    return native.read(body, received=received, media=exchange.header(b"content-type"), limits=limits)
+
+
+_capture = Address(read=_posthog)
+SENDING: dict[str, Address] = {
+    **{
+        f"/v1/{name}": Address(read=partial(_segment, call=call), told=replies.outcomes)
+        for call in (*segment.CALLS, "batch")
+        for name in (call, call[0])
+    },
+    "/v1/import": Address(read=partial(_segment, call="batch"), told=replies.outcomes),
+    **dict.fromkeys(("/capture", "/e", "/i/v0/e", "/batch", "/track", "/engage"), _capture),
+    "/i/v1/analytics/events": Address(read=_posthog, names=True),
+    "/v1/signals": Address(read=_native, told=replies.outcomes),
+}
+"""Addresses items are sent to, without a slash at the end."""
+
+
+class App:
+    """The intake of one workspace.
+
+    Args:
+        workspace: Its directory, for the space left.
+        limits: What a sender may.
+    """
+
+    def __init__(self, workspace: Path, *, limits: Wire) -> None:
+        self.workspace, self.limits = workspace, limits
+        self.admission = Admission(limits)
+        self.keys: Keys | None = None
+        self.commits: Commits | None = None
+        self.problem = ""
+        self._free, self._looked = 1 << 62, 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(scope, receive, send)
+        try:
+            await self._answer(exchange)
+        except Gone:
+            return
+        except Unfit as unfit:
+            await exchange.reply(unfit.status, replies.error(unfit.code, unfit.reason, where=unfit.where))
+        except Overloaded as over:
+            browser = over.status == 429 and exchange.path.rstrip("/") in BROWSER
+            wait = ((b"retry-after", str(over.wait).encode()),)
+            await exchange.reply(503 if browser else over.status, replies.error(over.code, over.reason), wait)
+        except Exception:  # noqa: BLE001 - a sender gets an answer whatever happens; the terminal has the details
+            traceback.print_exc(file=sys.stderr)
+            told = replies.error("cannot_keep", "This could not be kept.")
+            await exchange.reply(503, told, ((b"retry-after", b"5"),))
+
+    async def _answer(self, exchange: Exchange) -> None:
+        path = exchange.path.rstrip("/") or "/"
+        if exchange.method == "OPTIONS":
+            await exchange.preflight()
+            return
+        address = SENDING.get(path)
+        if address is None:
+            await self._ask(exchange, path)
+        elif exchange.method == "POST":
+            await self._take(exchange, address)
+        else:
+            allow = ((b"allow", b"POST, OPTIONS"),)
+            told = replies.error("wrong_method", "Items are sent here with POST.")
+            await exchange.reply(405, told, allow)
+
+    # ------------------------------------------------------------------ sending
+
+    async def _take(self, exchange: Exchange, address: Address) -> None:
+        keys, commits = self._ready()
+        key = exchange.key()
+        source = keys.source(key) if key else None
+        if key and source is None:
+            raise _unknown(key)
+        sender = source or f"address {exchange.address}"
+        self.admission.check(sender)
+        with Load(self.admission, sender) as load:
+            try:
+                parcel, size = await self._parcel(exchange, address, load)
+            except Unfit as unfit:
+                if source:
+                    await self._count(commits, source, unfit)
+                raise
+            source = source or self._source_of(parcel, keys)
+            load.move(source)
+            self.admission.check(source)
+            self.admission.charge(source, size)
+            told = await self._bring(commits, source, parcel) if parcel.told else []
+        if address.names:
+            await exchange.reply(200, replies.posthog_events(told, parcel.names))
+        else:
+            await exchange.reply(replies.status(told), address.told(told))
+
+    async def _parcel(self, exchange: Exchange, address: Address, load: Load) -> tuple[Parcel, int]:
+        body = await exchange.body(load, self.limits)
+        received = time.time_ns() // 1000
+        body = unpacked(
+            body, encoding=exchange.header(b"content-encoding"), media=exchange.header(b"content-type"),
+            compression=exchange.query.get("compression", ""), limits=self.limits,
+        )  # fmt: skip
+        if not body.strip():
+            raise Unfit("empty", "The request is empty.")
+        return address.read(body, exchange, received, self.limits), len(body)
+
+    @staticmethod
+    def _source_of(parcel: Parcel, keys: Keys) -> str:
+        if not parcel.key:
+            raise Unfit("key_missing", "No write key came with this request.", status=401)
+        source = keys.source(parcel.key)
+        if source is None:
+            raise _unknown(parcel.key)
+        return source
+
+    def _ready(self) -> tuple[Keys, Commits]:
+        if self.keys is None or self.commits is None:
+            raise Overloaded("not_ready", self.problem or "The intake is starting.", status=503)
+        now = time.monotonic()
+        if now - self._looked > LOOK_SECONDS:
+            found = os.statvfs(self.workspace)
+            self._free, self._looked = found.f_bavail * found.f_frsize, now
+        if self._free < self.limits.free_bytes:
+            raise Overloaded("disk_full", "There is no space left to keep this in.", wait=10, status=507)
+        return self.keys, self.commits
+
+    async def _bring(self, commits: Commits, source: str, parcel: Parcel) -> list[Any]:
+        try:
+            return await commits.bring(source, parcel)
+        except Busy as error:
+            raise Overloaded("busy", error.message, wait=2, status=503) from error
+        except RegardError as error:
+            self._looked = 0.0
+            full = isinstance(error.__cause__, OSError) and error.__cause__.errno in {27, 28, 122}  # FBIG, NOSPC, DQUOT
+            code, status = ("disk_full", 507) if full else ("cannot_keep", 503)
+            raise Overloaded(code, error.message, wait=5, status=status) from error
+
+    async def _count(self, commits: Commits, source: str, unfit: Unfit) -> None:
+        """Enter a request refused as a whole in the ledger, as one item."""
+        parcel = Parcel(format="", received=0)
+        parcel.refuse(unfit)
+        await self._bring(commits, source, parcel)
+
+    # ------------------------------------------------------------------ asking
+
+    async def _ask(self, exchange: Exchange, path: str) -> None:
+        exchange.whole = True  # a body nobody wants is passed over
+        if path in {"/flags", "/decide"}:
+            await exchange.reply(200, clients.posthog_flags(exchange.query.get("token", "")))
+        elif path in clients.EMPTY:
+            await exchange.reply(200, clients.EMPTY[path])
+        elif exchange.method not in {"GET", "HEAD"}:
+            exchange.whole = False
+            raise _nothing(path)
+        else:
+            await self._get(exchange, path)
+
+    async def _get(self, exchange: Exchange, path: str) -> None:
+        parts = path.split("/")
+        if path == "/openapi.json":
+            await exchange.reply(200, openapi.document(self.limits))
+        elif path == "/ready":
+            self._ready()
+            await exchange.reply(200, {"ready": True})
+        elif path == "/":
+            await exchange.reply(200, {"regard": "Signals are sent here.", "addresses": "/openapi.json"})
+        elif len(parts) == 5 and path.startswith("/v1/projects/") and parts[4] == "settings":
+            scheme = exchange.header(b"x-forwarded-proto") or str(exchange.scope.get("scheme", "http"))
+            told = clients.segment_settings(unquote(parts[3])[:200], host=exchange.header(b"host"), scheme=scheme)
+            await exchange.reply(200, told)
+        elif len(parts) == 4 and parts[1] == "array" and parts[3] in {"config", "config.js"}:
+            token = unquote(parts[2])[:200]
+            if parts[3] == "config":
+                await exchange.reply(200, clients.posthog_config(token))
+            else:
+                script = ((b"content-type", b"text/javascript; charset=utf-8"), (b"access-control-allow-origin", b"*"))
+                await exchange.reply_raw(200, clients.config_script(token), script)
+        else:
+            raise _nothing(path)
+
+
+def _unknown(key: str) -> Unfit:
+    shown = f"{key[:6]}…" if len(key) > 8 else "that"
+    return Unfit("key_unknown", f"No source here has the write key {shown}.", where="Authorization", status=401)
+
+
+def _nothing(path: str) -> Unfit:
+    return Unfit("no_such_address", f"There is nothing at {path[:100]}.", where=path[:100], status=404)

@@ -1,0 +1,214 @@
+"""Group commit: what arrives while one commit is under way goes into the next, and each request is answered after its own.
+
+Sources take turns, and a commit is kept short, so that one source's flood does not make another's requests wait long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from regard.errors import BadInput
+from regard.signals.shapes import SENT
+from regard.sources.items import EPOCH, NAMES, Parcel, Told
+from regard.store.heldback import CONFLICT, CONFLICT_WHY, Held
+from regard.store.journal import DUPLICATE, HELD, REFUSED, STORED, Lot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+MOST_ROWS = 2000
+"""Rows of one commit, about: so that none takes long."""
+
+NAMED = {STORED: "stored", DUPLICATE: "duplicate", HELD: "held_back", REFUSED: "refused"}
+WORST = (HELD, STORED, REFUSED, DUPLICATE)
+"""An item of several rows is told as the first of these that one of them met."""
+
+WHY = {
+    HELD: (CONFLICT, CONFLICT_WHY),
+    REFUSED: ("not_taken", "It names somebody who was erased, or too much of this source is held back already."),
+}
+
+
+class Journals(Protocol):
+    """What makes rows durable; `regard.store.journal.Journal` does."""
+
+    def commit(
+        self, lots: Sequence[Lot], *, refused: Mapping[str, int] | None = None, held: Sequence[Held] = ()
+    ) -> list[NDArray[np.uint8]]:
+        """Make everything durable; the outcome of each row, per lot."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A request's parcel on its way, and where its outcomes go."""
+
+    source: str
+    parcel: Parcel
+    done: asyncio.Future[list[Told]]
+
+    @property
+    def size(self) -> int:
+        """Rows, or one where there are none."""
+        return sum(len(rows.values) for rows in self.parcel.rows.values()) or 1
+
+
+@dataclass
+class Commits:
+    """Gathers parcels and commits them in a thread of its own.
+
+    Args:
+        journal: Makes them durable.
+    """
+
+    journal: Journals
+    _queues: OrderedDict[str, deque[Waiting]] = field(default_factory=OrderedDict)
+    _something: asyncio.Event = field(default_factory=asyncio.Event)
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "commit"))
+    _task: asyncio.Task[None] | None = None
+    _closing: bool = False
+
+    def start(self) -> None:
+        """Begin to commit; call it inside the running loop."""
+        self._task = asyncio.create_task(self._run())
+
+    async def bring(self, source: str, parcel: Parcel) -> list[Told]:
+        """Make a parcel durable.
+
+        Args:
+            source: Whose it is.
+            parcel: What came.
+
+        Returns:
+            One outcome per item.
+
+        Raises:
+            RegardError: It could not be kept; nothing of it was acknowledged.
+        """
+        waiting = Waiting(source, parcel, asyncio.get_running_loop().create_future())
+        self._queues.setdefault(source, deque()).append(waiting)
+        self._something.set()
+        return await waiting.done
+
+    async def close(self) -> None:
+        """Commit what waits, then stop."""
+        self._closing = True
+        self._something.set()
+        if self._task is not None:
+            await self._task
+        self._thread.shutdown()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._queues or not self._closing:
+            if not self._queues:
+                self._something.clear()
+                await self._something.wait()
+                continue
+            taken = self._take()
+            try:
+                outcomes = await loop.run_in_executor(self._thread, self._commit, taken)
+            except Exception as error:  # noqa: BLE001 - each request answers for itself
+                outcomes = [error] * len(taken)
+            for waiting, outcome in zip(taken, outcomes, strict=True):
+                if waiting.done.done():
+                    continue
+                if isinstance(outcome, BaseException):
+                    waiting.done.set_exception(outcome)
+                else:
+                    waiting.done.set_result(outcome)
+
+    def _take(self) -> list[Waiting]:
+        """The next parcels, one source after the other, until a commit is full."""
+        taken: list[Waiting] = []
+        rows = 0
+        while self._queues and rows < MOST_ROWS:
+            source, queue = self._queues.popitem(last=False)
+            waiting = queue.popleft()
+            taken.append(waiting)
+            rows += waiting.size
+            if queue:
+                self._queues[source] = queue
+        return taken
+
+    def _commit(self, taken: Sequence[Waiting]) -> list[Any]:
+        try:
+            return commit(self.journal, taken)
+        except (BadInput, pa.ArrowException) as error:
+            if len(taken) == 1:
+                return [error]
+            return [outcome for waiting in taken for outcome in self._commit([waiting])]
+
+
+def commit(journal: Journals, taken: Sequence[Waiting]) -> list[list[Told]]:
+    """Commit parcels together; per parcel, one outcome per item."""
+    groups: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for number, waiting in enumerate(taken):
+        for kind in waiting.parcel.rows:
+            groups.setdefault((waiting.source, kind), []).append((number, kind))
+    lots = [_lot(source, kind, [taken[n].parcel for n, _ in group]) for (source, kind), group in groups.items()]
+    refused: dict[str, int] = {}
+    held: list[Held] = []
+    for waiting in taken:
+        if short := sum(1 for told in waiting.parcel.told if told is not None and told.outcome == "refused"):
+            refused[waiting.source] = refused.get(waiting.source, 0) + short
+        held += _held(waiting)
+    outcomes = journal.commit(lots, refused=refused, held=held)
+    worst: list[dict[int, set[int]]] = [{} for _ in taken]
+    for group, found in zip(groups.values(), outcomes, strict=True):
+        start = 0
+        listed = found.tolist()
+        for number, kind in group:
+            items = taken[number].parcel.rows[kind].items
+            for item, outcome in zip(items, listed[start : start + len(items)], strict=True):
+                worst[number].setdefault(item, set()).add(outcome)
+            start += len(items)
+    return [_told(waiting.parcel, met) for waiting, met in zip(taken, worst, strict=True)]
+
+
+def _lot(source: str, kind: str, parcels: Sequence[Parcel]) -> Lot:
+    values = [row for parcel in parcels for row in parcel.rows[kind].values]
+    checks = np.array([check for parcel in parcels for check in parcel.rows[kind].checks], np.uint64)
+    schema = SENT[kind]
+    columns, fields = [], []
+    for name, column in zip(NAMES[kind], zip(*values, strict=True), strict=True):
+        if column.count(None) < len(column):
+            fields.append(schema.field(name))
+            columns.append(pa.array(column, schema.field(name).type))
+    return Lot(source=source, kind=kind, table=pa.Table.from_arrays(columns, schema=pa.schema(fields)), check=checks)
+
+
+def _held(waiting: Waiting) -> list[Held]:
+    at = (EPOCH + dt.timedelta(microseconds=waiting.parcel.received)).isoformat()
+    made = []
+    for index, text in waiting.parcel.texts.items():
+        told = waiting.parcel.told[index]
+        if told is not None:
+            made.append(
+                Held(source=waiting.source, format=waiting.parcel.format, code=told.code, reason=told.reason, item=text,
+                     at=at)
+            )  # fmt: skip
+    return made
+
+
+def _told(parcel: Parcel, met: dict[int, set[int]]) -> list[Told]:
+    told: list[Told] = []
+    for index, known in enumerate(parcel.told):
+        if known is not None:
+            told.append(known)
+            continue
+        outcomes = met[index]
+        outcome = next(o for o in WORST if o in outcomes)
+        code, reason = WHY.get(outcome, ("", ""))
+        told.append(Told(index=index, outcome=NAMED[outcome], code=code, reason=reason))
+    return told

@@ -1,0 +1,80 @@
+"""Connections that cannot be held open for nothing: a deadline for headers, and no more of them than allowed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from regard.sources.limits import Wire
+
+FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n"
+    b"access-control-allow-origin: *\r\n\r\n"
+)
+LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+HIGH_WATER = 1 << 18
+"""Bytes that may come at once."""
+
+
+def protocol(limits: Wire) -> type[HttpToolsProtocol]:
+    """The protocol of one connection, within limits."""
+
+    class Connection(HttpToolsProtocol):
+        """A connection whose headers must be there in time."""
+
+        _deadline: asyncio.TimerHandle | None = None
+        _head: int = 0
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            if len(self.connections) >= limits.connections:
+                transport.write(FULL)
+                transport.close()
+            super().connection_made(transport)
+            self._await_headers()
+
+        def _await_headers(self) -> None:
+            self._deadline = self.loop.call_later(limits.header_seconds, self._too_slow)
+
+        def _too_slow(self) -> None:
+            self._deadline = None
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.abort()
+
+        def _in_time(self) -> None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+
+        def data_received(self, data: bytes) -> None:
+            if self._deadline is not None:
+                self._head += len(data)
+                if (
+                    self._head > limits.header_bytes + HIGH_WATER
+                ):  # what comes with the first bytes of a body counts, too
+                    self.transport.write(LONG)
+                    self.transport.close()
+                    return
+            super().data_received(data)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            if self._deadline is None:  # the next request of a connection kept open
+                self._await_headers()
+
+        def on_headers_complete(self) -> None:
+            self._in_time()
+            self._head = 0
+            super().on_headers_complete()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._in_time()
+            super().connection_lost(exc)
+
+    return Connection
+
+
+def settings_of(limits: Wire) -> dict[str, Any]:
+    """What the server is told of the limits."""
+    return {"http": protocol(limits), "timeout_keep_alive": int(limits.idle_seconds)}
