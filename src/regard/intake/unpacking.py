@@ -31,7 +31,8 @@ def unpacked(body: bytes, *, encoding: str, compression: str, media: str, limits
     sent = len(body)
     for name in [e.strip().lower() for e in encoding.split(",") if e.strip()][::-1]:
         body = _inflated(body, name, sent, limits)
-    if media.partition(";")[0].strip().lower() == FORM or (body[:5] == b"data=" and not encoding):
+    form = media.partition(";")[0].strip().lower() == FORM and body.lstrip()[:1] not in {b"{", b"["}  # curl says form
+    if form or body[:5] == b"data=":
         body = _of_form(body)
     wanted = compression.strip().lower()
     if wanted in {"", "none", "gzip", "gzip-js", "base64"}:
