@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install dev demo test lint bench calibrate docs trust clean
+.PHONY: help install dev demo test clients lint bench calibrate docs trust clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ demo: install  ## a made-up company in your browser
 
 test: dev  ## every test, with the rules of the house
 	@$(BIN)/python -m pytest
+
+clients: dev  ## the official npm clients the intake is tried with, into your cache
+	@$(BIN)/python tests/intake/packages.py
 
 lint: dev  ## ruff, mypy and the layers
 	@$(BIN)/ruff check src tests benchmarks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -19,7 +20,7 @@ from regard.signals import declarations
 from regard.signals.kinds import COMMON, KINDS
 from regard.signals.scope import Given
 from regard.sources import mapping, replaying  # noqa: F401  acts register when their module is read
-from regard.sources.limits import LIMITS
+from regard.sources.limits import LIMITS, Wire
 from regard.options import help_of
 
 HERE = Path(__file__).parent / "reference"
@@ -28,7 +29,12 @@ NOTE = "<!-- written by `make docs` from the code; do not edit -->\n\n"
 
 def table(head: list[str], rows: list[list[str]]) -> str:
     clean = [[str(c).replace("|", "\\|").replace("\n", " ") for c in row] for row in rows]
-    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(r) + " |" for r in clean)]) + "\n"
+    return (
+        "\n".join(
+            ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(r) + " |" for r in clean)]
+        )
+        + "\n"
+    )
 
 
 def struct(kind: type[msgspec.Struct]) -> str:
@@ -36,28 +42,52 @@ def struct(kind: type[msgspec.Struct]) -> str:
 
 
 def questions_page() -> str:
-    parts = ["# Every question\n", "Each is a page `/ROOM/QUESTION`, its twins `.json`, `.csv` and `.svg`, a command and a Python call.\n"]
+    parts = [
+        "# Every question\n",
+        "Each is a page `/ROOM/QUESTION`, its twins `.json`, `.csv` and `.svg`, a command and a Python call.\n",
+    ]
     shared = set(Finding.__struct_fields__)
     for q in questions().values():
-        parts.append(f"## {q.title}: `regard {q.room} {q.name}`\n\n{q.help}\n\nNeeds: {', '.join(f'`{n}`' for n in q.needs) or 'nothing'}.\n")
+        parts.append(
+            f"## {q.title}: `regard {q.room} {q.name}`\n\n{q.help}\n\nNeeds: {', '.join(f'`{n}`' for n in q.needs) or 'nothing'}.\n"
+        )
         hints = typing.get_type_hints(q.ask, include_extras=True)
         if q.parameters:
-            rows = [[f"`--{n.replace('_', '-')}`", "" if p.default in (p.empty, None, "") else f"`{p.default}`", help_of(hints.get(n))] for n, p in q.parameters.items()]
+            rows = [
+                [
+                    f"`--{n.replace('_', '-')}`",
+                    "" if p.default in (p.empty, None, "") else f"`{p.default}`",
+                    help_of(hints.get(n)),
+                ]
+                for n, p in q.parameters.items()
+            ]
             parts.append(table(["argument", "default", "what it does"], rows))
         own = [[f"`{n}`", t] for n, t in field_help(q.finding).items() if n not in shared]
         parts.append("Its finding:\n\n" + table(["field", "what it says"], own))
         for name, row in tables(q.finding).items():
             parts.append(f"A row of `{name}`:\n\n" + struct(row))
     parts.append("## Every finding\n\n" + struct(Finding))
-    parts.append("## The scope of every question\n\n" + table(["option", "what it does"], [[f"`--{n}`", help_of(h)] for n, h in typing.get_type_hints(Given, include_extras=True).items()]))
+    parts.append(
+        "## The scope of every question\n\n"
+        + table(
+            ["option", "what it does"],
+            [[f"`--{n}`", help_of(h)] for n, h in typing.get_type_hints(Given, include_extras=True).items()],
+        )
+    )
     return "\n".join(parts)
 
 
 def signals_page() -> str:
-    parts = ["# Kinds of signal\n", "Columns every kind has:\n", table(["column", "type", "what it holds"], [[f"`{c.name}`", c.type, c.help] for c in COMMON])]
+    parts = [
+        "# Kinds of signal\n",
+        "Columns every kind has:\n",
+        table(["column", "type", "what it holds"], [[f"`{c.name}`", c.type, c.help] for c in COMMON]),
+    ]
     for kind in KINDS:
         parts.append(f"## {kind.name}\n\n{kind.help} In SQL: `{kind.noun}`.\n")
-        parts.append(table(["column", "type", "what it holds"], [[f"`{c.name}`", c.type, c.help] for c in kind.columns]))
+        parts.append(
+            table(["column", "type", "what it holds"], [[f"`{c.name}`", c.type, c.help] for c in kind.columns])
+        )
     return "\n".join(parts)
 
 
@@ -73,12 +103,39 @@ def mapping_page() -> str:
     for name, kind in vars(mapping).items():
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == mapping.__name__:
             parts.append(f"## {name}\n\n{kind.__doc__}\n\n" + struct(kind))
-    parts.append("## Limits\n\n" + table(["limit", "value"], [[f"`{n}`", getattr(LIMITS, n)] for n in getattr(LIMITS, "__struct_fields__", None) or [f.name for f in fields(LIMITS)]]))
+    parts.append(
+        "## Limits\n\n"
+        + table(
+            ["limit", "value"],
+            [
+                [f"`{n}`", getattr(LIMITS, n)]
+                for n in getattr(LIMITS, "__struct_fields__", None) or [f.name for f in fields(LIMITS)]
+            ],
+        )
+    )
     return "\n".join(parts)
 
 
+def limits_page() -> str:
+    parts = [
+        "# Limits of what is sent over HTTP\n",
+        "Each may be set from outside as `REGARD_LIMIT_<NAME>`; each is tried by a test made from this table.\n",
+    ]
+    rows = [[f"`{f.name}`", f"{f.default:,}", about(f.type)] for f in msgspec.structs.fields(Wire)]
+    parts.append(table(["limit", "default", "what it is, and what happens beyond it"], rows))
+    parts.append("Files are read within their own limits: see [mapping files](mappings.md#limits).\n")
+    return "\n".join(parts)
+
+
+def about(hint: Any) -> str:
+    return next((m.description for m in hint.__metadata__ if isinstance(m, msgspec.Meta)), "")
+
+
 def settings_page() -> str:
-    rows = [[f"`REGARD_{f.name.upper()}`", "" if f.default is MISSING else f"`{f.default}`", f.metadata["help"]] for f in fields(Settings)]
+    rows = [
+        [f"`REGARD_{f.name.upper()}`", "" if f.default is MISSING else f"`{f.default}`", f.metadata["help"]]
+        for f in fields(Settings)
+    ]
     return "# Settings\n\n" + table(["variable", "default", "what it does"], rows)
 
 
@@ -113,7 +170,10 @@ def errors_page() -> str:
 
 
 def acts_page() -> str:
-    return "# Acts\n\n" + table(["act", "what it does", "undone by"], [[f"`{a.name}`", a.help.splitlines()[0] if a.help else "", a.undone_by] for a in acts().values()])
+    return "# Acts\n\n" + table(
+        ["act", "what it does", "undone by"],
+        [[f"`{a.name}`", a.help.splitlines()[0] if a.help else "", a.undone_by] for a in acts().values()],
+    )
 
 
 PAGES = {
@@ -122,6 +182,7 @@ PAGES = {
     "declarations": declarations_page,
     "mappings": mapping_page,
     "settings": settings_page,
+    "limits": limits_page,
     "commands": commands_page,
     "errors": errors_page,
     "acts": acts_page,

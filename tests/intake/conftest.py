@@ -33,16 +33,21 @@ class Served:
     def start(self):
         handle = self.listening.fileno()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "regard.intake", str(self.root), str(handle)], pass_fds=(handle,), env=self.environment
+            [sys.executable, "-m", "regard.intake", str(self.root), str(handle)],
+            pass_fds=(handle,),
+            env=self.environment,
         )
         until = time.monotonic() + 30
         while time.monotonic() < until:
             try:
-                if httpx.get(f"{self.address}/ready", timeout=5).status_code == 200:
+                if httpx.get(f"{self.address}/ready", timeout=5).status_code in {200, 507}:
                     return
             except httpx.HTTPError:
                 pass
             time.sleep(0.05)
+        self.process.kill()
+        self.process.wait()
+        self.listening.close()
         raise AssertionError("the intake did not become ready")
 
     def stop(self):
@@ -105,18 +110,30 @@ def served(tmp_path_factory):
         yield found
 
 
+def _starting(directory, opened):
+    def start(**limits):
+        environment = {f"REGARD_LIMIT_{name.upper()}": str(value) for name, value in limits.items()}
+        context = running(directory / f"workspace-{len(opened)}", **environment)
+        opened.append(context)
+        return context.__enter__()
+
+    return start
+
+
 @pytest.fixture
 def run_intake(tmp_path):
     """A function that starts an intake of the test's own, with the limits given."""
     opened = []
+    yield _starting(tmp_path, opened)
+    for context in opened:
+        context.__exit__(None, None, None)
 
-    def start(**limits):
-        environment = {f"REGARD_LIMIT_{name.upper()}": str(value) for name, value in limits.items()}
-        context = running(tmp_path / f"workspace-{len(opened)}", **environment)
-        opened.append(context)
-        return context.__enter__()
 
-    yield start
+@pytest.fixture(scope="module")
+def run_for_all(tmp_path_factory):
+    """The same, for all tests of a module."""
+    opened = []
+    yield _starting(tmp_path_factory.mktemp("for-all"), opened)
     for context in opened:
         context.__exit__(None, None, None)
 

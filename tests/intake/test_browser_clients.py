@@ -74,7 +74,12 @@ def browser():
 def site(served, npm_packages):
     """A site on another port, which loads the clients from itself."""
     fill = lambda page: page.replace("KEY", served.key).replace("ADDRESS", served.address)  # noqa: E731
-    Pages.pages = {"/segment": fill(SEGMENT), "/posthog": fill(POSTHOG), "/away": "<!doctype html><title>Away</title>", "/favicon.ico": ""}
+    Pages.pages = {
+        "/segment": fill(SEGMENT),
+        "/posthog": fill(POSTHOG),
+        "/away": "<!doctype html><title>Away</title>",
+        "/favicon.ico": "",
+    }
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=str(npm_packages)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -104,7 +109,9 @@ def until(check, seconds=15):
 
 def test_segments_browser_client_delivers(served, site, page):
     page.goto(f"{site}/segment")
-    names = until(lambda: {r["name"] for r in served.rows("event", "name")} >= {"Viewed Pricing Page", "Report Created"})
+    names = until(
+        lambda: {r["name"] for r in served.rows("event", "name")} >= {"Viewed Pricing Page", "Report Created"}
+    )
 
     assert names, (page.told, page.asked)
     assert page.told == []
@@ -117,12 +124,22 @@ def test_segments_browser_client_delivers(served, site, page):
 def test_posthogs_browser_client_delivers_answers_and_what_is_sent_on_leaving(served, site, page):
     page.goto(f"{site}/posthog")
     page.wait_for_function("() => window.loaded")
-    assert until(lambda: served.rows("event", "name", "name = 'Report Created' AND labels LIKE '%$lib%'")), (page.told, page.asked, served.rows("event"), served.ledger("app"))
+    assert until(lambda: served.rows("event", "name", "name = 'Report Created' AND labels LIKE '%$lib%'")), (
+        page.told,
+        page.asked,
+        served.rows("event"),
+        served.ledger("app"),
+    )
     page.goto(f"{site}/away")
 
     assert until(lambda: served.rows("event", "name", "name = 'Left The Page'")), (page.told, page.asked)
     assert page.told == []
-    assert until(lambda: served.rows("answer", "score, metric, survey")) == [{"score": 8.0, "metric": "nps", "survey": "NPS"}]
-    assert until(lambda: served.rows("profile", "email", "person = 'browser-2' AND email IS NOT NULL"))[0]["email"] == "c@example.com"
+    assert until(lambda: served.rows("answer", "score, metric, survey")) == [
+        {"score": 8.0, "metric": "nps", "survey": "NPS"}
+    ]
+    assert (
+        until(lambda: served.rows("profile", "email", "person = 'browser-2' AND email IS NOT NULL"))[0]["email"]
+        == "c@example.com"
+    )
     assert served.rows("merge", '"into"', "\"into\" = 'browser-2'")
     assert [u for u in page.asked if not u.startswith((site, served.address))] == []

@@ -43,12 +43,8 @@ def code(reply):
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    from conftest import running
-
-    environment = {f"REGARD_LIMIT_{n.upper()}": str(v) for n, v in SMALL.items()}
-    with running(tmp_path_factory.mktemp("small") / "workspace", **environment) as found:
-        yield found
+def small(run_for_all):
+    return run_for_all(**SMALL)
 
 
 def body_bytes(small):
@@ -73,7 +69,10 @@ def inflated_bytes(small):
 
 
 def inflate_ratio(small):
-    assert code(small.post("/v1/track", gzip.compress(b" " * 50_000), headers={"content-encoding": "gzip"})) == "too_packed"
+    assert (
+        code(small.post("/v1/track", gzip.compress(b" " * 50_000), headers={"content-encoding": "gzip"}))
+        == "too_packed"
+    )
 
 
 def batch_items(small):
@@ -143,7 +142,9 @@ def header_seconds(small):
 
 
 def header_bytes(small):
-    with connected(small, b"GET /ready HTTP/1.1\r\nhost: x\r\nx-a: " + b"a" * 3_000 + b"\r\nconnection: close\r\n\r\n") as fine:
+    with connected(
+        small, b"GET /ready HTTP/1.1\r\nhost: x\r\nx-a: " + b"a" * 3_000 + b"\r\nconnection: close\r\n\r\n"
+    ) as fine:
         assert ended(fine)[0].startswith(b"HTTP/1.1 200")
     with connected(small, b"GET /ready HTTP/1.1\r\nhost: x\r\nx-a: " + b"a" * 500_000) as long:
         assert b"200" not in ended(long)[0][:20]

@@ -9,7 +9,6 @@ from posthog import Posthog
 from segment.analytics.client import Client
 
 
-
 @pytest.fixture(autouse=True)
 def quiet():
     logging.getLogger("segment").setLevel(logging.CRITICAL)
@@ -20,7 +19,9 @@ def quiet():
 def test_segments_client_delivers_every_kind_of_call(served, gzip):
     errors = []
     who = f"seg-{gzip}"
-    client = Client(write_key=served.key, host=served.address, gzip=gzip, on_error=lambda e, _: errors.append(e), upload_size=20)
+    client = Client(
+        write_key=served.key, host=served.address, gzip=gzip, on_error=lambda e, _: errors.append(e), upload_size=20
+    )
 
     client.identify(who, {"email": "ada@example.com", "name": "Ada", "plan": "pro"}, anonymous_id=f"anon-{who}")
     client.group(who, f"acme-{gzip}", {"name": "Acme", "industry": "steam"})
@@ -45,7 +46,9 @@ def test_segments_client_delivers_every_kind_of_call(served, gzip):
 
 def test_segments_client_is_told_of_a_wrong_key(served):
     errors = []
-    client = Client(write_key="rk_wrong", host=served.address, on_error=lambda e, _: errors.append(str(e)), max_retries=1)
+    client = Client(
+        write_key="rk_wrong", host=served.address, on_error=lambda e, _: errors.append(str(e)), max_retries=1
+    )
 
     client.track("u", "e")
     client.flush()
@@ -59,10 +62,14 @@ def test_segments_client_is_told_of_a_wrong_key(served):
 def test_posthogs_client_delivers_events_people_groups_and_answers(served, gzip, mode):
     errors = []
     who = f"ph-{gzip}-{mode}"
-    client = Posthog(served.key, host=served.address, gzip=gzip, on_error=lambda e, _: errors.append(e), capture_mode=mode)
+    client = Posthog(
+        served.key, host=served.address, gzip=gzip, on_error=lambda e, _: errors.append(e), capture_mode=mode
+    )
 
     for n in range(30):
-        client.capture("Report Created", distinct_id=who, properties={"pages": n, "plan": "pro"}, groups={"company": "acme"})
+        client.capture(
+            "Report Created", distinct_id=who, properties={"pages": n, "plan": "pro"}, groups={"company": "acme"}
+        )
     client.set(distinct_id=who, properties={"email": "ada@example.com"})
     client.alias(previous_id=f"old-{who}", distinct_id=who)
     client.group_identify("company", f"acme-{who}", {"name": "Acme"})
@@ -76,6 +83,8 @@ def test_posthogs_client_delivers_events_people_groups_and_answers(served, gzip,
 
     assert errors == []
     assert len(served.rows("event", "name", f"person = '{who}' AND name = 'Report Created' AND account = 'acme'")) == 30
-    assert served.rows("answer", "score, metric, survey", f"person = '{who}'") == [{"score": 9.0, "metric": "nps", "survey": "NPS"}]
+    assert served.rows("answer", "score, metric, survey", f"person = '{who}'") == [
+        {"score": 9.0, "metric": "nps", "survey": "NPS"}
+    ]
     assert {"email": "ada@example.com"} in served.rows("profile", "email", f"person = '{who}'")
     assert served.rows("profile", "name", f"account = 'acme-{who}'")[0]["name"] == "Acme"

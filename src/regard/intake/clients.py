@@ -23,21 +23,24 @@ def segment_settings(key: str, *, host: str, scheme: str) -> dict[str, Any]:
                 "maybeBundledConfigIds": {}, "versionSettings": {"version": "4.4.7", "componentTypes": ["browser"]},
             }
         },
-        "plan": {"track": {"__default": {"enabled": True, "integrations": {}}}, "identify": {"__default": {"enabled": True}},
+        "plan": {"track": {"__default": {"enabled": True, "integrations": {}}},
+                 "identify": {"__default": {"enabled": True}},
                  "group": {"__default": {"enabled": True}}},
         "edgeFunction": {}, "analyticsNextEnabled": True, "middlewareSettings": {}, "enabledMiddleware": {},
-        "metrics": {"sampleRate": 0}, "legacyVideoPluginsEnabled": False, "remotePlugins": [], "consentSettings": {},
+        "metrics": {"sampleRate": 0}, "legacyVideoPluginsEnabled": False, "remotePlugins": [],
     }  # fmt: skip
 
 
 def posthog_config(token: str) -> dict[str, Any]:
     """What PostHog's clients are told of the project: it has neither flags nor recordings nor surveys of its own."""
     return {
-        "token": token, "supportedCompression": ["gzip", "gzip-js"], "hasFeatureFlags": False, "sessionRecording": False,
+        "token": token, "supportedCompression": ["gzip", "gzip-js"], "hasFeatureFlags": False,
+        "sessionRecording": False,
         "surveys": False, "heatmaps": False, "capturePerformance": False, "captureDeadClicks": False,
         "autocaptureExceptions": False, "errorTracking": {"autocaptureExceptions": False, "suppressionRules": []},
         "analytics": {"endpoint": "/i/v0/e/"}, "elementsChainAsString": True, "isAuthenticated": False,
-        "toolbarParams": {}, "siteApps": [], "productTours": False, "conversations": False, "logs": {"captureConsoleLogs": False},
+        "toolbarParams": {}, "siteApps": [], "productTours": False,
+        "conversations": False, "logs": {"captureConsoleLogs": False},
         "defaultIdentifiedOnly": True, "autocapture_opt_out": False, "config": {"enable_collect_everything": True},
     }  # fmt: skip
 

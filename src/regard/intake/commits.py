@@ -1,6 +1,7 @@
-"""Group commit: what arrives while one commit is under way goes into the next, and each request is answered after its own.
+"""Group commit: what arrives while one commit is under way goes into the next.
 
-Sources take turns, and a commit is kept short, so that one source's flood does not make another's requests wait long.
+Each request is answered after its own commit. Sources take turns, and a commit is kept short, so that the flood of one
+does not make the others wait long.
 """
 
 from __future__ import annotations

@@ -18,61 +18,65 @@ HIGH_WATER = 1 << 18
 """Bytes that may come at once."""
 
 
-def protocol(limits: Wire) -> type[HttpToolsProtocol]:
-    """The protocol of one connection, within limits."""
+class Connection(HttpToolsProtocol):
+    """A connection whose headers must be there in time."""
 
-    class Connection(HttpToolsProtocol):
-        """A connection whose headers must be there in time."""
+    limits: Wire
+    _deadline: asyncio.TimerHandle | None = None
+    _head: int = 0
 
-        _deadline: asyncio.TimerHandle | None = None
-        _head: int = 0
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Greet it, or turn it away."""
+        if len(self.connections) >= self.limits.connections:
+            transport.write(FULL)
+            transport.close()
+        super().connection_made(transport)
+        self._await_headers()
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            if len(self.connections) >= limits.connections:
-                transport.write(FULL)
-                transport.close()
-            super().connection_made(transport)
+    def _await_headers(self) -> None:
+        self._deadline = self.loop.call_later(self.limits.header_seconds, self._too_slow)
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.abort()
+
+    def _in_time(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes."""
+        if self._deadline is not None:
+            self._head += len(data)
+            if self._head > self.limits.header_bytes + HIGH_WATER:  # the first bytes of a body count, too
+                self.transport.write(LONG)
+                self.transport.close()
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        if self._deadline is None:  # the next request of a connection kept open
             self._await_headers()
 
-        def _await_headers(self) -> None:
-            self._deadline = self.loop.call_later(limits.header_seconds, self._too_slow)
+    def on_headers_complete(self) -> None:
+        """Its headers are there."""
+        self._in_time()
+        self._head = 0
+        super().on_headers_complete()
 
-        def _too_slow(self) -> None:
-            self._deadline = None
-            if self.transport is not None and not self.transport.is_closing():
-                self.transport.abort()
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._in_time()
+        super().connection_lost(exc)
 
-        def _in_time(self) -> None:
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
 
-        def data_received(self, data: bytes) -> None:
-            if self._deadline is not None:
-                self._head += len(data)
-                if (
-                    self._head > limits.header_bytes + HIGH_WATER
-                ):  # what comes with the first bytes of a body counts, too
-                    self.transport.write(LONG)
-                    self.transport.close()
-                    return
-            super().data_received(data)
-
-        def on_message_begin(self) -> None:
-            super().on_message_begin()
-            if self._deadline is None:  # the next request of a connection kept open
-                self._await_headers()
-
-        def on_headers_complete(self) -> None:
-            self._in_time()
-            self._head = 0
-            super().on_headers_complete()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._in_time()
-            super().connection_lost(exc)
-
-    return Connection
+def protocol(limits: Wire) -> type[Connection]:
+    """The protocol of one connection, within limits."""
+    return type("Connection", (Connection,), {"limits": limits})
 
 
 def settings_of(limits: Wire) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One request and its answer, as the server gives and takes them: headers, key, body within its limits, a JSON reply."""
+"""One request and its answer, as the server gives and takes them: headers, key, body within limits, a JSON reply."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def _kind(kind: Kind, id_: dict[str, Any]) -> dict[str, Any]:
 
 
 def _column(column: Column, id_: dict[str, Any]) -> dict[str, Any]:
-    types = {
+    types: dict[str, dict[str, Any]] = {
         "text": {**TEXT, "maxLength": 500},
         "number": {"type": "number", "minimum": -1e15, "maximum": 1e15},
         "whole": {"type": "integer", "minimum": -(10**15), "maximum": 10**15},

@@ -1,4 +1,7 @@
-"""The process that serves the pages: ``python -m regard.web WORKSPACE PORT SOCKET INTAKE``, started by the supervisor."""
+"""The process that serves the pages: ``python -m regard.web WORKSPACE PORT SOCKET INTAKE``.
+
+The supervisor starts it.
+"""
 
 from __future__ import annotations
 

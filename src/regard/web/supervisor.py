@@ -6,7 +6,6 @@ imports neither the engine nor the web framework.
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
