@@ -118,3 +118,20 @@ def test_whoever_is_known_from_bad_rows_alone_can_be_erased(imported):
     assert len(_values(path)) == 5
     with pytest.raises(UnknownName):
         list(company.erase("nobody"))
+
+
+def test_an_import_says_what_was_held_back_and_what_was_refused_beyond_bad_rows(tmp_path):
+    file = tmp_path / "events.csv"
+    file.write_text("mid,day,who,what\n" + "".join(f"m{n},2026-01-01,ann,{w}\n" for n in range(4) for w in ("a", "b")))
+    mapping = read_mapping(
+        'name = "app"\n[[signal]]\nkind = "event"\n[signal.columns]\nmessage_id = "mid"\noccurred_at = "day"\n'
+        'person = "who"\nname = "what"\n'
+    )
+    with Workspace.open(tmp_path / "ws", given=Settings(buckets=1, held_items=3)) as company:
+        *_, result = run_import(
+            company.inbox, [file], mapping, rejects=company.root / "rejects", temporary=company.root / "spill"
+        )
+
+    assert (result.held_back, result.refused) == (3, 1)
+    assert [note for note in result.notes if note.startswith("3 held back")]
+    assert [note for note in result.notes if note.startswith("1 refused")]

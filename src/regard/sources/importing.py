@@ -369,9 +369,22 @@ class _Run:
             bad=self.rejects.counted,
             rejects=str(self.rejects.path) if reasons else "",
             reasons=reasons,
-            notes=(*self.notes, *self.odd.notes()),
+            notes=(*self.notes, *self.odd.notes(), *_of_outcome(outcome, self.rejects.counted)),
             seconds=time.monotonic() - self.started,
         )
+
+
+def _of_outcome(outcome: Outcome, bad: int) -> list[str]:
+    """What became of rows that are in no file of bad rows."""
+    notes = []
+    if outcome.held_back:
+        notes.append(f"{outcome.held_back:,} held back, waiting for a decision: regard held")
+    if outcome.refused > bad:
+        notes.append(
+            f"{outcome.refused - bad:,} refused that are no bad rows: they name somebody who was erased, or more of "
+            "this source is held back than REGARD_HELD_ITEMS allows"
+        )
+    return notes
 
 
 __all__ = ["Batch", "Detected", "ImportPlan", "Imported", "Intake", "Outcome", "Progress", "plan_import", "run_import"]

@@ -122,11 +122,6 @@ def keep(connection: Connection, batch: int, items: Sequence[Held], *, most: int
     return len(rows)
 
 
-def full(source: str, most: int) -> str:
-    """Why an item beyond the cap is refused."""
-    return f"{most:,} items of {source} are held back already: repair, replay or discard some (regard held)."
-
-
 def _open_items(connection: Connection, source: str) -> int:
     held = tables.held.c
     found = select(func.count()).where(held.state == OPEN, held.source == source)
