@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import time
 from dataclasses import dataclass
 from importlib.resources import files
@@ -234,7 +235,19 @@ def test_script_and_style_are_small():
         return len(gzip.compress(files(room).joinpath(name).read_bytes(), 9))
 
     assert packed("regard.web", "static/regard.js") <= 8 * 1024
-    assert packed("regard.web", "static/regard.css") + packed("regard.figures", "figures.css") <= 20 * 1024
+    styles = (("regard.web", "static/regard.css"), ("regard.figures", "figures.css"), ("regard.figures", "tokens.css"))
+    assert sum(packed(*style) for style in styles) <= 20 * 1024
+
+
+def test_colours_and_typefaces_are_written_once_for_pages_and_documents(served):
+    own = [("regard.web", "static/regard.css"), ("regard.report", "document.css"), ("regard.figures", "figures.css")]
+    written = [files(room).joinpath(name).read_text("utf-8") for room, name in own]
+
+    assert not any("--ink:" in text or "--say:" in text for text in written)
+    page = served.client.get("/sources").text
+    sheet = served.client.get(re.search(r'href="(/static/[^"]*regard\.css)"', page)[1]).text
+    document = served.client.get("/report/state.html").text
+    assert sheet.count("--ink: light-dark(") == document.count("--ink: light-dark(") == 1
 
 
 def test_the_palette_offers_customers_pages_questions_and_acts_in_that_order_each_with_its_key(served, opened):

@@ -123,6 +123,11 @@ def stylesheet() -> str:
     return files("regard.figures").joinpath("figures.css").read_text(encoding="utf-8")
 
 
+def tokens() -> str:
+    """Colours and typefaces as custom properties, the same for pages and documents."""
+    return files("regard.figures").joinpath("tokens.css").read_text(encoding="utf-8")
+
+
 def _size(svg: str) -> tuple[float, float]:
     box = svg.partition('viewBox="')[2].partition('"')[0].split(" ")
     return float(box[2]), float(box[3])

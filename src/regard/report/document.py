@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from regard import wording
-from regard.figures.figure import stylesheet
+from regard.figures.figure import stylesheet, tokens
 from regard.findings import Finding, field_help, tables
 from regard.report.chapters import Chapter, figure_of, finding_of, table_of
 
@@ -223,4 +223,4 @@ def _lines(text: str) -> str:
 @cache
 def _style() -> str:
     own = files("regard.report").joinpath("document.css").read_text(encoding="utf-8")
-    return f"{own}{stylesheet()}".replace("</", "<\\/")
+    return f"{own}{tokens()}{stylesheet()}".replace("</", "<\\/")

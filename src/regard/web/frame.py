@@ -20,6 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from regard import wording
+from regard.figures.figure import tokens
 from regard.web import slices
 from regard.web.catalogue import Catalogue, Told, code_version
 from regard.web.headings import heading
@@ -195,6 +196,8 @@ class House:
             room = "regard.figures" if name == "figures.css" else "regard.web"
             place = files(room).joinpath(name if name == "figures.css" else f"static/{name}")
             body = place.read_bytes() if place.is_file() else b""
+            # The layers are put in order by the first line of the pages' own sheet, so the tokens follow it.
+            body += tokens().encode() if name == "regard.css" else b""
             kind = TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
             made[name] = Asset(name, body, gzip.compress(body, 9, mtime=0), kind)
         return made
