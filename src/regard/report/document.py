@@ -29,6 +29,9 @@ _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _DATE = rf"\d{{1,2}} (?:(?:{_MONTHS})\b(?: \d{{4}})?|– \d{{1,2}} (?:{_MONTHS})\b(?: \d{{4}})?)|(?:{_MONTHS}) \d{{4}}"
 _AMOUNT = r"[+−-]?(?:[A-Z]{0,3}[$€£¥₹]\u00a0?)?\d(?:[\d,.]*\d)?(?:\u00a0(?:%|[kMBT]\b))?"
 _NUMBER = re.compile(rf"(?<![\w.,#])(?:(?P<date>{_DATE})|(?P<number>{_AMOUNT}))(?![\w])")
+_EMPTY: set[Any] = {None, "", ()}
+_SILENT = {"slice": {*_EMPTY, "all"}}
+"""Values that say nothing, a slice where nothing was cut among them."""
 _SHARE = re.compile(r"^(the |of .*, the )?share\b|\bchance\b", re.IGNORECASE)
 _MONEY = re.compile(r"\bcurrency\b|\bmoney\b", re.IGNORECASE)
 
@@ -120,7 +123,7 @@ def _numbers(chapter: Chapter) -> str:
 def _table(finding: Finding, name: str, row: type[msgspec.Struct]) -> str:
     """One table of a finding: columns that hold something, as a page shows them, at most MOST_ROWS rows."""
     rows, help_ = getattr(finding, name), field_help(row)
-    columns = [c for c in row.__struct_fields__ if any(getattr(r, c) not in {None, "", ()} for r in rows)]
+    columns = [c for c in row.__struct_fields__ if any(getattr(r, c) not in _SILENT.get(c, _EMPTY) for r in rows)]
     beyond = len(columns) - MOST_COLUMNS
     columns = columns[:MOST_COLUMNS]
     currency = str(getattr(finding, "currency", ""))
@@ -160,6 +163,8 @@ def _said(value: Any, name: str, help_: str, currency: str) -> str:
     if isinstance(value, date):
         return wording.day(value)
     if isinstance(value, int | float):
+        if name == "q":
+            return "< 0.001" if value < 0.001 else wording.number(value, 3 if value < 0.1 else 2)
         if _SHARE.search(help_):
             return wording.percent(value)
         money = _MONEY.search(help_) or name.endswith(("value", "amount"))

@@ -198,6 +198,13 @@ for (const button of $$(".look button")) {
   });
 }
 
+// ---- how fresh the answers are, told again once work has changed it
+async function refresh() {
+  const reply = await fetch(location.href).catch(() => null);
+  const newer = reply && reply.ok ? $("[data-fresh]", new DOMParser().parseFromString(await reply.text(), "text/html")) : null;
+  if (newer && $("[data-fresh]")) $("[data-fresh]").replaceWith(newer);
+}
+
 // ---- long work: asked how far it is until it is done
 const work = $("[data-poll]");
 if (work) (async () => {
@@ -206,7 +213,7 @@ if (work) (async () => {
     const reply = await fetch(work.dataset.poll).catch(() => null);
     if (!reply) { await wait(2000); continue; }
     work.innerHTML = await reply.text();
-    if (!reply.ok || reply.headers.get("x-regard-done") === "yes") { say(work.innerText.slice(0, 200)); wire(work); return; }
+    if (!reply.ok || reply.headers.get("x-regard-done") === "yes") { say(work.innerText.slice(0, 200)); wire(work); refresh(); return; }
   }
 })();
 
