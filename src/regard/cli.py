@@ -86,7 +86,7 @@ class Commands(Known):
         named = {name for names in SECTIONS.values() for name in names}
         rest = tuple(name for name in self.list_commands(ctx) if name not in named)
         for title, names in (*SECTIONS.items(), ("Keep", rest)):
-            rows = [(n, SHORT.get(n) or c.get_short_help_str(60)) for n in names if (c := self.get_command(ctx, n))]
+            rows = [(n, SHORT.get(n) or c.get_short_help_str(200)) for n in names if (c := self.get_command(ctx, n))]
             with formatter.section(title):
                 formatter.write_dl(rows)
 
