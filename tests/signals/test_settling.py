@@ -126,6 +126,59 @@ def test_labels_are_kept_as_they_were_and_partial_profiles_add_up(workspace):
     assert json.loads(_query(workspace, "SELECT labels FROM lake_customer")[0][0]) == {"plan": "pro"}
 
 
+def _known(said, at):
+    """Brute force: labels told up to an instant, one after the other; the first told counts from ever."""
+    told = sorted(said, key=lambda row: row[0])
+    labels = {}
+    for moment, new in told:
+        if moment <= at or moment == told[0][0]:
+            labels |= new
+    return {name: value for name, value in labels.items() if value is not None}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_person_has_the_labels_their_account_had_then_unless_they_have_their_own(workspace, seed):
+    """Each instant by brute force: the account's labels up to then, and over them the person's own."""
+    chance = random.Random(seed)
+
+    def said():
+        values = {"region": ["North", "South", None], "plan": ["free", "pro"]}
+        times = chance.sample(range(100, 900, 10), chance.randint(0, 4))
+        return [(at, {(n := chance.choice(list(values))): chance.choice(values[n])}) for at in times]
+
+    accounts = {f"a{i}": said() for i in range(3)}
+    people = {f"p{i}": (f"a{i % 3}" if i < 9 else "", said()) for i in range(12)}
+    rows = [{"account": a, "occurred_at": at, "labels": json.dumps(x)} for a, s in accounts.items() for at, x in s]
+    rows += [{"person": p, "occurred_at": at, "labels": json.dumps(x)} for p, (_, s) in people.items() for at, x in s]
+    _add(workspace, "profile", *(rows or [{"person": "p0", "occurred_at": 1}]))
+    events = [{"person": p, "account": a or None, "name": "used", "occurred_at": 500} for p, (a, _) in people.items()]
+    _add(workspace, "event", *events)
+
+    for person, (account, own) in people.items():
+        for at in (0, 333, 555, 999):
+            found = _query(
+                workspace,
+                f"SELECT labels FROM lake_standing WHERE customer = {customer_hash('person', person)} "
+                f"AND since <= make_timestamp({at * 1_000_000}) AND make_timestamp({at * 1_000_000}) < until",
+            )
+            expected = _known(accounts.get(account, []), at) | _known(own, at)
+            got = {k: v for k, v in json.loads(found[0][0]).items() if v is not None} if found else {}
+            assert (person, at, got) == (person, at, expected)
+
+
+def test_a_person_of_a_labelled_account_is_in_its_slice_and_an_account_hears_its_people_as_before(workspace):
+    """Neither person has a profile; where customers are accounts nothing is handed down."""
+    _add(workspace, "profile", {"account": "acme", "occurred_at": 5, "labels": json.dumps({"region": "North"})})
+    _add(workspace, "event", {"person": "ann", "account": "acme", "name": "used", "occurred_at": 9})
+
+    labels = _query(workspace, f"SELECT labels FROM lake_customer WHERE customer = {ANN}")
+    assert json.loads(labels[0][0]) == {"region": "North"}
+
+    workspace.declare(Declarations(customer="account"))
+    list(workspace.settle())
+    assert _query(workspace, f"SELECT count(*) FROM lake_standing WHERE customer = {ANN}") == [(0,)]
+
+
 def test_a_later_version_replaces_and_an_undone_one_gives_way_again(workspace):
     _add(workspace, "contact", {"key": "t1", "person": "ann", "status": "open", "version_at": 10})
     late = _add(workspace, "contact", {"key": "t1", "person": "ann", "status": "solved", "version_at": 30})

@@ -214,13 +214,14 @@ def write(settlement: Settlement) -> None:
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW profile AS {standing_rows(lake, profile, hidden, SETTLED['profile'])}"
     )
-    standing = connection.sql(statement("standing.sql")).to_arrow_table().cast(STANDING)
-    connection.register("standing", standing)
     connection.register("fold", _fold_table(settlement.fold.source, settlement.fold.target))
     connection.register("members", _fold_table(settlement.members.source, settlement.members.target))
+    whose = {"customer": settlement.plan.customer}
+    standing = connection.sql(statement("standing.sql"), params=whose).to_arrow_table().cast(STANDING)
+    connection.register("standing", standing)
     known_files = [f for f in files if f.role == "known"]
     connection.execute(f"CREATE OR REPLACE TEMP VIEW known AS {read(lake, known_files, KNOWN)}")
-    customers = connection.sql(statement("customer.sql"), params={"customer": settlement.plan.customer})
+    customers = connection.sql(statement("customer.sql"), params=whose)
     table = customers.to_arrow_table().cast(CUSTOMER)
     files.append(lake.write(standing, kind="derived", role="standing"))
     files.append(lake.write(table, kind="derived", role="customer"))

@@ -1,6 +1,7 @@
 -- Labels of each customer as they were: one row per customer and half-open interval, the first from ever, the last to ever.
 -- A profile adds to what was known before; a label sent as null is taken away. An account listens to its own profiles,
--- and to those of its people only while it has none of its own.
+-- and to those of its people only while it has none of its own. Where customers are people, a person has the
+-- labels their account had at the time, under their own; who belongs to whom is as it is now.
 WITH said AS (
   SELECT customer, coalesce(occurred_at, received_at) AS moment, position, labels, person IS NULL AND anonymous IS NULL AS own
   FROM profile
@@ -41,12 +42,36 @@ told AS (
   SELECT * FROM whole
   QUALIFY labels IS DISTINCT FROM lag(labels) OVER (PARTITION BY customer ORDER BY moment)
     OR row_number() OVER (PARTITION BY customer ORDER BY moment) = 1
+),
+own AS (
+  SELECT
+    customer,
+    CASE WHEN row_number() OVER moments = 1 THEN TIMESTAMP '-infinity' ELSE moment END AS since,
+    coalesce(lead(moment) OVER moments, TIMESTAMP 'infinity') AS until,
+    labels
+  FROM told
+  WINDOW moments AS (PARTITION BY customer ORDER BY moment)
+),
+theirs AS (
+  SELECT m.source AS customer, o.since, o.until, o.labels
+  FROM members AS m JOIN own AS o ON o.customer = m.target
+  WHERE $customer = 'person' AND m.source <> m.target
+),
+cuts AS (
+  SELECT customer, since FROM theirs
+  UNION
+  SELECT customer, since FROM own SEMI JOIN theirs USING (customer)
+),
+joined AS (
+  SELECT c.customer, c.since,
+    json_merge_patch(coalesce(t.labels, '{}'), json_merge_patch('{}', coalesce(o.labels, '{}')))::VARCHAR AS labels
+  FROM cuts AS c
+  LEFT JOIN theirs AS t ON t.customer = c.customer AND t.since <= c.since AND c.since < t.until
+  LEFT JOIN own AS o ON o.customer = c.customer AND o.since <= c.since AND c.since < o.until
 )
-SELECT
-  customer,
-  CASE WHEN row_number() OVER moments = 1 THEN TIMESTAMP '-infinity' ELSE moment END AS since,
-  coalesce(lead(moment) OVER moments, TIMESTAMP 'infinity') AS until,
+SELECT customer, since, coalesce(lead(since) OVER (PARTITION BY customer ORDER BY since), TIMESTAMP 'infinity') AS until,
   labels
-FROM told
-WINDOW moments AS (PARTITION BY customer ORDER BY moment)
+FROM joined
+UNION ALL
+SELECT customer, since, until, labels FROM own ANTI JOIN theirs USING (customer)
 ORDER BY customer, since
