@@ -11,7 +11,7 @@ from pathlib import Path
 from regard.sources.columns import Column
 from regard.sources.earlier import undated
 from regard.sources.kindred import Table
-from regard.sources.mapping import Expression, Part, Source
+from regard.sources.mapping import Condition, Expression, Part, Source
 from regard.sources.naming import is_score, is_words, plain, scale_of
 from regard.sources.reading import Detected
 from regard.sources.surveys import METRICS, is_question, metric_of, parts_of
@@ -32,6 +32,8 @@ class Draft:
     labels: list[str] = field(default_factory=list)
     parts: dict[str, str | Part] = field(default_factory=dict)
     scale: tuple[float, float] | None = None
+    when: dict[str, Condition] = field(default_factory=dict)
+    of: str = ""
     used: dict[str, tuple[str, float, str]] = field(default_factory=dict)
 
     @property

@@ -87,7 +87,8 @@ _RULES: tuple[tuple[str, str, str, float], ...] = (
     ("ticket id", rf"({_TICKETS})( ({_ID}))?|(id|number) ?({_TICKETS})", "id", 0.85),
     ("review id", rf"(review|response|answer|survey response)( ({_ID}))", "id", 0.85),
     ("item id", r"(.* )?(order )?(item|line|position)( (id|no|number))", "id whole", 0.8),
-    ("id", rf"({_ID}|index|row)( number)?", "id", 0.6),
+    ("reply", r"(.* )?(in (reply|response) to( .*)?|(reply|replied) to (.* )?id)", "id", 0.85),
+    ("id", rf"({_ID}|index|row)( number)?|(tweet|post|message|comment) ({_ID})", "id", 0.6),
     (
         "quantity",
         r"(line ?item |item |order )?(quantity|qty|units|menge|anzahl|quantidade|cantidad|quantite|n cds|items|count)",

@@ -16,11 +16,12 @@ from regard.sources.drafting import LABEL_VALUES, Draft, drafts_of, is_label, st
 from regard.sources.earlier import undated
 from regard.sources.exports import Shape
 from regard.sources.kindred import Table, join_up
-from regard.sources.mapping import Expression, Input, Mapping, Part, Signal, Source, Test, check
+from regard.sources.mapping import Condition, Expression, Input, Mapping, Part, Signal, Source, Test, check
 from regard.sources.naming import Role, plain
 from regard.sources.reading import Detected, detect
 from regard.sources.shapes import Fitting, recognise
 from regard.sources.surveys import is_question, parts_of
+from regard.sources.threads import CUSTOMERS, find_threads
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +169,9 @@ def _glob(files: Sequence[Detected]) -> tuple[str, ...]:
 
 def _assemble(tables: Sequence[Table], drafts: Sequence[tuple[Table, Draft]], name: str, notes: list[str]) -> Proposal:
     """The mapping of all drafts that stand, with reasons and what becomes of every column."""
-    kept = [(t, d, _signal(t, d)) for t, d in drafts if _stands(t, d, tables, notes)]
+    stand = [(t, d) for t, d in drafts if _stands(t, d, tables, notes)]
+    threads = find_threads(stand)
+    kept = [(t, d, _signal(t, d)) for t, d in stand]
     if not kept:
         raise BadInput(
             "No signal could be put together. " + " ".join(notes),
@@ -183,12 +186,12 @@ def _assemble(tables: Sequence[Table], drafts: Sequence[tuple[Table, Draft]], na
     needed = _needed([t.name for t, _, _ in kept], tables)
     inputs = {t.name: t.as_input() for t in tables if t.name in needed}
     unused = [f"{f.name} is not used." for t in tables if t.name not in needed for f in t.files]
-    mapping = Mapping(name=name, inputs=inputs, signal=tuple(signal for _, _, signal in kept))
+    mapping = threads.added(Mapping(name=name, inputs=inputs, signal=tuple(signal for _, _, signal in kept)))
     check(mapping)
     return Proposal(
         mapping=mapping,
         choices=_choices(tables, [(t, d) for t, d, _ in kept]),
-        reasons=(*(_told(t, d) for t, d, _ in kept), *notes, *unused),
+        reasons=(*(_told(t, d) for t, d, _ in kept), *threads.told, *notes, *unused),
         comments=comments,
         notes=(*notes, *unused),
     )
@@ -260,13 +263,13 @@ def _article(kind: str) -> str:
 
 
 def _signal(table: Table, draft: Draft) -> Signal:
-    when: dict[str, Test] = {}
+    when: dict[str, Condition] = dict(draft.when)
     if draft.kind == "promise" and isinstance(draft.columns.get("due_at"), str):
         when[str(draft.columns["due_at"])] = Test(empty=False)
     if draft.kind == "message":
         role = table.find("sender role")
         if role is not None:
-            when[role[0]] = Test(not_=("customer", "user", "lead", "contact", "visitor"))
+            when[role[0]] = Test(not_=CUSTOMERS)
     if draft.kind in {"review", "answer"} and "score" in draft.columns and "verbatim" not in draft.columns:
         when[str(draft.columns["score"])] = Test(empty=False)
     labels: tuple[str, ...] | dict[str, Source] = tuple(draft.labels)
@@ -275,7 +278,7 @@ def _signal(table: Table, draft: Draft) -> Signal:
         labels = {n.replace(".", "_"): n for n in draft.labels}
     return Signal(
         kind=draft.kind,
-        from_=table.name,
+        from_=draft.of or table.name,
         columns=draft.columns,
         labels=labels,
         parts=draft.parts,

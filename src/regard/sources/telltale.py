@@ -74,6 +74,7 @@ def _points(table: Table, own: set[str], said: Callable[[Sequence[str]], bool]) 
     points = {
         "contact": 3 * said(TICKETS)
         + 2 * ("ticket id" in own)
+        + 4 * ({"reply", "verbatim"} <= own)
         + 2 * ({"subject", "status"} <= own)
         + sum(role in own for role in ("priority", "subject", "solved", "agent")),
         "review": 4 * said(REVIEWS) * bool(scores) + ("verbatim" in own) * bool(scores),
