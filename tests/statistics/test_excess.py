@@ -49,3 +49,15 @@ def test_a_group_of_two_out_of_two_stays_near_the_whole():
 def test_nothing_to_compare_gives_no_test():
     assert np.isnan(excess([], []).overall)
     assert np.isnan(excess([0, 0], [10, 20]).p).all()
+
+
+def test_the_rate_said_to_be_seen_is_seen_in_four_of_five_cases():
+    """Truth: one of 20 groups has the rate `least` says; drawn 400 times it is called as often as promised."""
+    rng = np.random.default_rng(8)
+    trials = np.full(20, 150)
+    rate = np.full(20, 0.14)
+    rate[0] = excess(rng.binomial(trials, 0.14), trials, overall=0.14).least[0]
+
+    found = [excess(rng.binomial(trials, rate), trials, overall=0.14).q[0] <= 0.05 for _ in range(400)]
+
+    assert 0.74 <= np.mean(found) <= 0.9

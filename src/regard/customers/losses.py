@@ -48,6 +48,10 @@ class LossRow(msgspec.Struct, frozen=True, kw_only=True):
     ]
     shrunk_interval: Annotated[Interval | None, Meta(description="Interval of the shrunk rate, as a share.")]
     q: Annotated[float | None, Meta(description="p-value with all slices accounted for; none under 5 scored orders.")]
+    least_rate: Annotated[
+        float | None,
+        Meta(description="Smallest rate that would be called beyond chance in four of five cases; none: not tested."),
+    ]
     low_orders: Annotated[int, Meta(description="Orders scored low.")]
     rated_orders: Annotated[int, Meta(description="Orders with a score.")]
     orders: Annotated[int, Meta(description="Orders.")]
@@ -143,6 +147,7 @@ def _row(part: dict[str, Any], found: Excess, i: int, share: float, *, weighted:
         shrunk_rate=float(found.shrunk[i]) if some else None,
         shrunk_interval=Interval(float(found.low[i]), float(found.high[i])) if some else None,
         q=q if np.isfinite(q) else None,
+        least_rate=float(found.least[i]) if np.isfinite(found.least[i]) else None,
         low_orders=part["low"],
         rated_orders=part["rated"],
         orders=part["orders"],
@@ -211,7 +216,9 @@ def _facts(ask: Ask, now: dict[str, Any], rows: list[LossRow]) -> tuple[str, ...
         names = wording.listed([r.slice for r in worse], most=3)
         tested = sum(r.q is not None for r in rows)
         told = f"Worse than the whole beyond chance: {names or 'none'}"
-        found.append(f"{told}; {wording.number(tested)} of {wording.number(len(rows))} tested.")
+        needed = sorted(r.least_rate for r in rows if r.least_rate is not None)
+        seen = f", where a usual one is told from {wording.percent(needed[len(needed) // 2])} on" if needed else ""
+        found.append(f"{told}; {wording.number(tested)} of {wording.number(len(rows))} tested{seen}.")
     if now["weighted"]:
         rowwise = wording.money(now["low_value_rows"] or 0.0, ask.declarations.currency)
         found.append(f"Weighted to the whole the sample stands for; the rows alone hold {rowwise}.")

@@ -27,6 +27,8 @@ class Excess:
         low, high: Equal-tailed posterior interval of the shrunk share.
         p: One-sided p-value of a share no higher than overall; NaN where not tested.
         q: The same with all groups accounted for (false discovery rate).
+        least: Smallest true share that would be called in four of five cases, were the group the only one; NaN where
+            not tested.
     """
 
     overall: float
@@ -37,6 +39,7 @@ class Excess:
     high: Floats
     p: Floats
     q: Floats
+    least: Floats
 
 
 def excess(
@@ -76,7 +79,16 @@ def excess(
             high=special.betaincinv(a, b, 1 - tail),
             p=p,
             q=benjamini_hochberg(p),
+            least=_least(overall, np.where(tested, n, np.nan)),
         )
+
+
+def _least(overall: float, n: Floats, claimed: float = 0.05, power: float = 0.8) -> Floats:
+    """On the scale of the arcsine of roots, where a share's error does not depend on it (Cohen 1988, chapter 6)."""
+    tests = max(int(np.isfinite(n).sum()), 1)
+    out = special.ndtri(1 - claimed / tests) + special.ndtri(power)
+    angle = np.arcsin(np.sqrt(overall)) + out / (2 * np.sqrt(n))
+    return np.asarray(np.sin(np.minimum(angle, np.pi / 2)) ** 2, dtype=float)
 
 
 def _strength(x: Floats, n: Floats, overall: float) -> float:
