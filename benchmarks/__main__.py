@@ -1,11 +1,11 @@
-"""``python -m benchmarks [import|ask|large] [--signals N]``: re-measure and write benchmarks/RESULTS*.md."""
+"""``python -m benchmarks [import|ask|large|ids|floor] [--signals N]``: re-measure and write benchmarks/RESULTS*.md."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks import asking, importing
+from benchmarks import asking, floor, ids, importing
 from benchmarks.measuring import write
 
 HERE = Path(__file__).parent
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 def main() -> None:
     """Measure what is asked for; everything but the large table by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("what", nargs="?", choices=["import", "ask", "large"])
+    parser.add_argument("what", nargs="?", choices=["import", "ask", "large", "ids", "floor"])
     parser.add_argument("--signals", type=int, default=None)
     given = parser.parse_args()
     work = HERE / "work"
@@ -23,6 +23,10 @@ def main() -> None:
         write(asking.table(work, signals=given.signals or 100_000_000), HERE / "RESULTS-large.md")
         return
     rows = []
+    if given.what == "ids":
+        rows += ids.measure(work, known=given.signals or ids.KNOWN)
+    if given.what == "floor":
+        rows += floor.measure(work, known=given.signals or ids.KNOWN)
     if given.what in {None, "import"}:
         rows += importing.measure(work)
     if given.what in {None, "ask"}:

@@ -1,7 +1,7 @@
 """The index of ids: our sorted runs beside RocksDB and LMDB, each with 50 M ids known.
 
-Each engine is filled and asked in a process of its own, so that memory is its own. An id is 16 bytes, what is kept of it
-16 more (position and check). CPU seconds are the process's, all threads; wall clock beside them.
+Each engine is filled and asked in a process of its own, so that memory is its own. An id is 16 bytes, what is kept of
+it 16 more (position and check). CPU seconds are the process's, all threads; wall clock beside them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ import resource
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import lmdb
 import numpy as np
+import rocksdict
 
 from benchmarks.measuring import Row, median, run
+from regard.store import ids
 
 KNOWN = 50_000_000
 BATCH = 2_000
@@ -55,18 +60,14 @@ def values_of(count: int, first: int) -> list[bytes]:
 
 
 class Runs:
-    """What is in `regard.store.ids`, with the merging `Inbox` does."""
+    """What is in `regard.store.ids`, with the merging `Inbox` does: small runs at once, large ones beside the log."""
 
     def __init__(self, path: Path) -> None:
-        from regard.store import ids
-
-        self.ids, self.path = ids, path
+        self.path = path
         path.mkdir(exist_ok=True)
         self.runs: list[tuple[Path, Any]] = []
 
     def fill(self, rows: int) -> None:
-        from regard.store import ids
-
         for number, share in enumerate(SHARES):
             per = int(rows * share) // PIECES
             parts = [piece(n, per, seed=number) for n in range(PIECES)]
@@ -74,27 +75,33 @@ class Runs:
             self._add(ids.Ids(high, low, np.arange(len(high)), np.zeros(len(high), np.uint64)), merge=False)
 
     def _add(self, new: Any, *, merge: bool = True) -> None:
-        count = self.ids.to_merge([*(len(r) for _, r in self.runs), len(new)]) if merge else 0
+        lengths = [*(len(r) for _, r in self.runs), len(new)]
+        count = ids.to_merge(lengths, most=ids.AT_ONCE) if merge else 0
         if count > 1:
             old = self.runs[len(self.runs) - (count - 1) :]
-            new = self.ids.joined([*(r for _, r in old), new]).sorted_newest()
+            new = ids.joined([*(r for _, r in old), new]).sorted_newest()
             del self.runs[len(self.runs) - (count - 1) :]
             for path, _ in old:
                 path.unlink()
-        name, _ = self.ids.write_run(self.path, new)
-        self.runs.append((self.path / name, self.ids.open_run(self.path / name, len(new))))
+        name, _ = ids.write_run(self.path, new)
+        self.runs.append((self.path / name, ids.open_run(self.path / name, len(new))))
 
     def find(self, high: np.ndarray, low: np.ndarray) -> int:
-        order = self.ids.order_of(high, low)
-        position, _ = self.ids.find([r for _, r in self.runs], high[order], low[order])
+        order = ids.order_of(high, low)
+        position, _ = ids.find([r for _, r in self.runs], high[order], low[order])
         return int((position >= 0).sum())
 
     def insert(self, high: np.ndarray, low: np.ndarray, first: int) -> None:
         count = len(high)
-        new = self.ids.Ids(high, low, np.arange(first, first + count), np.zeros(count, np.uint64))
+        new = ids.Ids(high, low, np.arange(first, first + count), np.zeros(count, np.uint64))
         self._add(new.sorted_newest())
 
     load = insert
+
+    def merge_all(self) -> None:
+        """Every run into one, as `Inbox.merge_ids` merges: the most it ever has to do at a time."""
+        rows = ids.merge(self.path / "all.ids", [r for _, r in self.runs])
+        self.runs = [(self.path / "all.ids", ids.open_run(self.path / "all.ids", rows))]
 
     def close(self) -> None:
         self.runs = []
@@ -104,9 +111,7 @@ class Rocks:
     """RocksDB: bloom filters of ten bits, no compression (hashes do not compress), synchronous commits."""
 
     def __init__(self, path: Path) -> None:
-        import rocksdict as r
-
-        self.r = r
+        self.r = r = rocksdict
         options = r.Options(raw_mode=True)
         options.create_if_missing(True)
         options.increase_parallelism(2)
@@ -156,8 +161,6 @@ class Lightning:
     """LMDB: one writer, readers of any process, synchronous commits."""
 
     def __init__(self, path: Path) -> None:
-        import lmdb
-
         self.db = lmdb.open(str(path), map_size=1 << 36, subdir=True, readahead=False)
 
     def fill(self, rows: int) -> None:
@@ -220,6 +223,11 @@ def one(name: str, home: Path, known: int) -> dict[str, Any]:
     with _timed(told, "1 M at once in s"):
         engine.load(*some(BULK, seed=99_999), known * 2)
     told["anonymous MB"] = round(_anonymous_mb())
+    if isinstance(engine, Runs):
+        told["runs"] = len(engine.runs)
+        with _timed(told, "all merged beside it in s"):
+            engine.merge_all()
+        told["anonymous MB then"] = round(_anonymous_mb())
     engine.close()
     return told
 
@@ -259,16 +267,11 @@ def _inserts(engine: Any, known: int) -> dict[str, Any]:
     }
 
 
-class _timed:  # noqa: N801
-    def __init__(self, told: dict[str, Any], name: str) -> None:
-        self.told, self.name = told, name
-
-    def __enter__(self) -> None:
-        self.began, self.spent = time.perf_counter(), time.process_time()
-
-    def __exit__(self, *_: object) -> None:
-        wall, cpu = time.perf_counter() - self.began, time.process_time() - self.spent
-        self.told[self.name] = f"{wall:.1f} ({cpu:.1f} CPU)"
+@contextmanager
+def _timed(told: dict[str, Any], name: str) -> Iterator[None]:
+    began, spent = time.perf_counter(), time.process_time()
+    yield
+    told[name] = f"{time.perf_counter() - began:.1f} ({time.process_time() - spent:.1f} CPU)"
 
 
 def _size(home: Path) -> int:

@@ -174,6 +174,7 @@ def _forget(workspace: Workspace) -> Iterator[Progress]:
     with inbox.appending():
         inbox.sweep()
         workspace.state.begin_log()  # what it told of rows before is gone, too
+    inbox.merge_ids()
     scrub.done(inbox)
     with workspace.state.writing() as connection:
         write_meta(connection, PENDING, "")

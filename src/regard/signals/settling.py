@@ -68,6 +68,7 @@ def settle(workspace: Workspace, *, wait: float = 600.0) -> Iterator[Progress]:
     workspace.inbox.seal()
     with settling(workspace, wait=wait):
         yield from settle_held(workspace)
+    workspace.inbox.merge_ids()
 
 
 def settling(workspace: Workspace, *, wait: float = 600.0) -> AbstractContextManager[None]:

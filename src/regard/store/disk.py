@@ -85,6 +85,17 @@ def publish(path: Path, write: Callable[[Path], None]) -> Written:
     return Written(size=stat.st_size, mtime_ns=stat.st_mtime_ns, checksum=digest)
 
 
+def settle(path: Path) -> Written:
+    """Flush a file that is wholly written; returns what it is. Its name is made durable by whoever gives it one."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    stat = path.stat()
+    return Written(size=stat.st_size, mtime_ns=stat.st_mtime_ns, checksum=checksum(path))
+
+
 def is_as_written(path: Path, *, size: int, mtime_ns: int, digest: str, thorough: bool = False) -> bool:
     """Whether a file is what was written; its bytes are read only when size or time differ, or when thorough."""
     try:

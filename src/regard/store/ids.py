@@ -1,7 +1,8 @@
 """The index of ids: which rows the log already holds, and where.
 
 An index of sorted, memory-mapped runs (a log-structured merge tree): each append adds a run, small neighbours are
-merged into larger ones, and a lookup is one vectorised binary search per run. A run is four columns of 64 bits: id
+merged into larger ones, large ones beside the log and in bounded memory, and a lookup is one vectorised binary search
+per run (docs/decisions/0002-the-index-of-ids.md says why it is our own). A run is four columns of 64 bits: id
 high, id low, log position, check. The *check* is the content of a row known by its message id, 0 for all others: the
 same id with another check is another content. Everything here is derived and can be made again from the segments.
 """
@@ -9,6 +10,8 @@ same id with another check is another content. Everything here is derived and ca
 from __future__ import annotations
 
 import math
+import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -27,6 +30,12 @@ U64 = np.dtype("<u8")
 I64 = np.dtype("<i8")
 FAN = 6
 """So many runs of one size are merged into one of the next."""
+
+RANGE = 1 << 19
+"""Rows merged in memory at a time."""
+
+AT_ONCE = 1 << 19
+"""Rows merged within the transaction that adds ids; larger runs are merged beside it (`Inbox.merge_ids`)."""
 
 
 @dataclass(frozen=True)
@@ -145,20 +154,83 @@ def _search(run: Ids, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDAr
     return found
 
 
-def to_merge(rows: Sequence[int]) -> int:
+def to_merge(rows: Sequence[int], *, most: float = math.inf) -> int:
     """How many of the newest runs to merge now; 0 for none.
+
+    Six runs of one size become one of the next, which may be the sixth of its own size, and so on.
 
     Args:
         rows: Rows per run, oldest first.
+        most: Merge no more rows than this.
     """
-    tiers = [int(math.log(max(n, 1), FAN)) for n in rows]
+    left, result, merged = list(rows), 0, 0
+    while count := _newest_tier(left):
+        total = sum(left[-count:])
+        if total > most:
+            break
+        result += count - merged
+        left[-count:], merged = [total], 1
+    return result
+
+
+def _newest_tier(rows: Sequence[int]) -> int:
+    """How many of the newest runs are no larger than the newest by an order; 0 where they are fewer than `FAN`."""
     count, tier = 0, 0
-    for mine in reversed(tiers):
+    for n in reversed(rows):
+        mine = int(math.log(max(n, 1), FAN))
         if count and mine > tier:
             break
         tier = max(tier, mine)
         count += 1
     return count if count >= FAN else 0
+
+
+def due(rows: Sequence[int]) -> tuple[int, int] | None:
+    """Which neighbouring runs, newest or not, are to be merged: first, and after the last; None for none.
+
+    Args:
+        rows: Rows per run, oldest first.
+    """
+    for end in range(len(rows), 0, -1):
+        if count := to_merge(rows[:end]):
+            return end - count, end
+    return None
+
+
+def merge(path: Path, parts: Sequence[Ids]) -> int:
+    """Merge runs into one file, a range of hashes at a time, so that memory stays the same however large they are.
+
+    Args:
+        path: The file to be written; others beside it, of its name and a number, are made and removed.
+        parts: Sorted runs, oldest first; of equal ids the newest stays.
+
+    Returns:
+        Rows written.
+    """
+    columns = [path.with_name(f"{path.name}.{number}") for number in range(4)]
+    total, rows = sum(len(p) for p in parts), 0
+    ranges = max(1, -(-total // RANGE))
+    with ExitStack() as stack:
+        files = [stack.enter_context(column.open("wb")) for column in columns]
+        for number in range(ranges):
+            some = joined([_between(p, number, ranges) for p in parts]).sorted_newest()
+            for file, words in zip(files, (some.high, some.low, some.position, some.check), strict=True):
+                file.write(np.ascontiguousarray(words).data)
+            rows += len(some)
+    with path.open("wb") as whole:
+        for column in columns:
+            with column.open("rb") as part:
+                shutil.copyfileobj(part, whole, 1 << 20)
+            column.unlink()
+    return rows
+
+
+def _between(run: Ids, number: int, ranges: int) -> Ids:
+    """Rows of a run in one of so many equal ranges of hashes."""
+    first, last = (np.uint64(min(((1 << 64) * n) // ranges, (1 << 64) - 1)) for n in (number, number + 1))
+    begin = int(np.searchsorted(run.high, first))
+    end = len(run) if number + 1 == ranges else int(np.searchsorted(run.high, last))
+    return run.take(np.arange(begin, end))
 
 
 class Ordinals:

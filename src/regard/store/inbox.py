@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import duckdb
 import numpy as np
@@ -274,6 +275,50 @@ class Inbox:
         position = np.arange(segment.first_position, segment.last_position + 1)
         return ids.Ids(high, low, position, check).sorted_newest()
 
+    def merge_ids(self) -> None:
+        """Merge runs of the index that grew, while others go on adding: only the exchange of files takes its turn.
+
+        Another process that merges already is left to it.
+        """
+        try:
+            with disk.locked(self.ids / "merge.lock", what="merging ids", wait=0):
+                while self._merge_some():
+                    pass
+        except Busy:
+            return
+
+    def _merge_some(self) -> bool:
+        """Merge one group of runs; False where none is due, or somebody took them away meanwhile."""
+        with self.state.reading() as connection:
+            listed = self._listed(connection)
+        found = ids.due([row["rows"] for row in listed])
+        if found is None:
+            return False
+        old = listed[found[0] : found[1]]
+        path = self.spill / f"{uuid4().hex}.ids"
+        try:
+            rows = ids.merge(path, [ids.open_run(self.ids / row["file"], row["rows"]) for row in old])
+            return self._exchange(old, path, rows)
+        except (FileNotFoundError, ValueError):
+            return False
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _exchange(self, old: list[dict[str, Any]], path: Path, rows: int) -> bool:
+        """Put a merged run in the place of those it was made of; False where they are no longer there."""
+        written = disk.settle(path)
+        with self.appending(), self.state.writing() as connection:
+            listed = self._listed(connection)
+            if any(row not in listed for row in old):
+                return False
+            path.rename(self.ids / path.name)
+            disk.sync_directory(self.ids)
+            connection.execute(delete(tables.id_runs).where(tables.id_runs.c.id.in_([row["id"] for row in old])))
+            new = {"id": old[0]["id"], "file": path.name, "rows": rows}
+            connection.execute(insert(tables.id_runs).values(**new, **described(written)))
+        self.forget_runs([row["file"] for row in old])
+        return True
+
     def forget_runs(self, names: Sequence[str]) -> None:
         """Remove runs that a committed transaction merged into others."""
         for name in names:
@@ -291,7 +336,7 @@ class Inbox:
             Names of files to remove once the transaction is committed.
         """
         listed = self._listed(connection)
-        count = ids.to_merge([*(row["rows"] for row in listed), len(new)])
+        count = ids.to_merge([*(row["rows"] for row in listed), len(new)], most=ids.AT_ONCE)
         old = listed[len(listed) - (count - 1) :] if count > 1 else []
         if old:
             parts = [self._runs.get(row["file"]) or ids.open_run(self.ids / row["file"], row["rows"]) for row in old]
