@@ -105,6 +105,9 @@ TAIL = """
 - Older copies of `state.sqlite` and of `inbox/redo.log` put back together, or the log removed: what came in since is
   not known. Segments found then are set aside in `aside/`, named in the record, and not counted; an erasure empties it.
   Put back whole backups: `regard restore`.
+- A journal's last frame that is complete but wrong is told as damaged and set aside, though the power may have gone
+  before anybody was told that it is kept: nobody can tell the two apart. One that stops short was never acknowledged.
+- A signal over HTTP without message id and without key that is sent again is stored again: nothing tells the two apart.
 - A `company.toml` that was cut and is still valid is read as edited: it makes a new version, which evidence names.
 - A bit that flips in a file whose size and time stay as they were is found by `regard verify`, not when a question is
   asked: reading every byte for every question would cost more than the question. Run `verify` from time to time.

@@ -57,7 +57,7 @@ class Known:
         self._salt = ""
         self._room: dict[str, int] = {}
         self._unsealed: dict[bytes, int] = {}
-        self._frames: deque[tuple[Mark, Mapping[bytes, int], Mapping[str, int]]] = deque()
+        self._frames: deque[tuple[Mark, tuple[bytes, ...], Mapping[str, int]]] = deque()
 
     def refresh(self) -> None:
         """Catch up with state where it moved.
@@ -175,7 +175,7 @@ class Known:
             held: Items held back per source.
         """
         self._unsealed.update(new)
-        self._frames.append((end, new, held))
+        self._frames.append((end, tuple(new), held))
         for source, items in held.items():
             if source in self._room:
                 self._room[source] -= items
