@@ -382,3 +382,28 @@ def test_what_could_not_be_written_was_not_acknowledged_and_can_be_sent_again(
     counts = {"received": 3, "stored": 2, "duplicate": 1, "held_back": 0, "refused": 0}
     assert workspace.ledger()[-1] == {"source": "", **counts}
     assert not os.access(workspace.inbox.journal / "000000000001.journal", os.F_OK)
+
+
+def test_a_long_backlog_is_sealed_a_portion_at_a_time_and_stays_whole(opened, tools, workspace, monkeypatch):
+    monkeypatch.setattr("regard.store.sealing.BYTES", 4000)
+    for number in range(20):
+        opened.commit([_lot(tools, _rows(number, number + 100)), _lot(tools, _rows(number), source="desk")])
+    before = workspace.ledger()
+    workspace.inbox.seal()
+    assert workspace.ledger() == before
+    assert len(list(workspace.inbox.directory.glob("*.parquet"))) > 2
+    tools.settle(workspace)
+    assert workspace.counts()["event"] == 60
+
+
+def test_where_no_journal_can_be_begun_it_is_said_and_tried_again(opened, tools, workspace, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.disk, "sync_directory", full)
+        with pytest.raises(RegardError, match="No journal can be begun"):
+            opened.commit([_lot(tools, _rows(1))])
+    assert opened.commit([_lot(tools, _rows(1))])[0].tolist() == [STORED]
+    workspace.inbox.seal()
+    assert workspace.ledger()[-1]["stored"] == 1

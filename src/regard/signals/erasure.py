@@ -159,6 +159,7 @@ def _forget(workspace: Workspace) -> Iterator[Progress]:
     inbox, root = workspace.inbox, workspace.root
     ids = [id_ for _, id_ in json.loads(workspace.state.get(PENDING) or "[]")]
     with inbox.appending():
+        sealing.seal_held(inbox)  # items held back a moment ago are found with the others
         scrub.items(inbox, ids)
         scrub.files([root / "uploads"], ids)
         scrub.bad_rows(inbox, ids)

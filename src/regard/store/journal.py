@@ -178,10 +178,13 @@ class _File:
         path = frames.path_of(directory, number)
         temporary = path.with_name(path.name + disk.TEMPORARY)
         try:
-            self._handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            fcntl.flock(self._handle, fcntl.LOCK_EX)
-            temporary.rename(path)  # only now does anybody see it, locked
-            disk.sync_directory(directory)
+            self._handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with ExitStack() as undo:
+                undo.callback(self.close)
+                fcntl.flock(self._handle, fcntl.LOCK_EX)
+                temporary.rename(path)  # only now does anybody see it, locked
+                disk.sync_directory(directory)
+                undo.pop_all()
         except OSError as error:
             hint = "Free some space, or check who may write there."
             raise RegardError(f"No journal can be begun: {error.strerror}.", where=str(path), hint=hint) from error

@@ -109,25 +109,28 @@ class Liveness:
         undone = select(batches.c.id).where(batches.c.undone.is_not(None))
         self.undone = set(connection.execute(undone).scalars())
         self._first = np.zeros(0, np.int64)
-        self._dead = np.zeros(0, bool)
+        self._last = np.zeros(0, np.int64)
         self._kept = np.zeros((2, 0), np.int64)
         if self.undone:
             self._load(connection)
 
     def _load(self, connection: Connection) -> None:
-        found = segments(connection)
-        self._first = np.array([s.first_position for s in found], np.int64)
-        self._dead = np.array([s.batch in self.undone for s in found], bool)
+        table, batches = tables.segments.c, tables.batches.c
+        gone = select(table.first_position, table.last_position).join(tables.batches, batches.id == table.batch)
+        gone = gone.where(batches.undone.is_not(None)).order_by(table.first_position)
+        ranges = np.array([tuple(row) for row in connection.execute(gone)], np.int64).reshape(-1, 2)
+        self._first, self._last = ranges[:, 0].copy(), ranges[:, 1].copy()
         blobs = select(tables.repeats.c.ranges).where(tables.repeats.c.batch.not_in(self.undone))
-        ranges = [unpacked(blob) for blob in connection.execute(blobs).scalars()]
-        if ranges:
-            self._kept = _united(np.concatenate(ranges, axis=1))
+        kept = [unpacked(blob) for blob in connection.execute(blobs).scalars()]
+        if kept:
+            self._kept = _united(np.concatenate(kept, axis=1))
 
     def stands(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the row at each position stands; positions must be of the log."""
         if not self.undone or not len(self._first):
             return np.ones(len(positions), bool)
-        dead = self._dead[np.searchsorted(self._first, positions, side="right") - 1]
+        place = np.searchsorted(self._first, positions, side="right") - 1
+        dead = (place >= 0) & (positions <= self._last[np.maximum(place, 0)])
         if not dead.any() or not self._kept.shape[1]:
             return np.logical_not(dead)
         at = np.searchsorted(self._kept[0], positions, side="right") - 1

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from regard.errors import Damaged
     from regard.store.inbox import Inbox
 
-ROWS = 1 << 18
-"""Rows sealed in one transaction, about."""
+ROWS, BYTES = 1 << 18, 64 << 20
+"""Rows, and bytes of frames, sealed in one transaction, about."""
 
 DAMAGED = ".damaged"
 
@@ -70,19 +70,20 @@ def seal_held(inbox: Inbox) -> list[Damaged]:
 
 @dataclass
 class _Portion:
-    """Frames sealed together: received within the same minute, and not too many rows."""
+    """Frames sealed together: received within the same minute, and not too many of them."""
 
     mark: Mark
     frames: list[tuple[Frame, memoryview]] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
     rows: int = 0
+    size: int = 0
 
     def takes(self, frame: Frame) -> bool:
         """Whether a frame may come in, too."""
         if not self.frames:
             return True
         same_minute = self.frames[0][0].head.at[:16] == frame.head.at[:16]
-        return same_minute and self.rows < ROWS
+        return same_minute and self.rows < ROWS and self.size < BYTES
 
     def add(self, frame: Frame) -> None:
         """Take a frame in, or tell that it is broken."""
@@ -91,6 +92,7 @@ class _Portion:
             self.broken.append(frame.broken())
         else:
             self.frames.append((frame, body))
+            self.size += len(body)
             self.rows += sum(lot.rows + lot.repeats for lot in frame.head.lots)
 
 

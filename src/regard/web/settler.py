@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from regard.signals.workspace import Workspace
 
-ROUND_SECONDS = 2.0
+ROUND_SECONDS = 3.0
 """Rounds begin no closer together: many small segments and runs cost more than few."""
 
 LINGER_SECONDS = 6.0
