@@ -17,9 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import lmdb
 import numpy as np
-import rocksdict
 
 from benchmarks.measuring import Row, median, run
 from regard.store import ids
@@ -111,7 +109,9 @@ class Rocks:
     """RocksDB: bloom filters of ten bits, no compression (hashes do not compress), synchronous commits."""
 
     def __init__(self, path: Path) -> None:
-        self.r = r = rocksdict
+        import rocksdict as r  # noqa: PLC0415  only whoever compares needs it (dependency group bench)
+
+        self.r = r
         options = r.Options(raw_mode=True)
         options.create_if_missing(True)
         options.increase_parallelism(2)
@@ -161,6 +161,8 @@ class Lightning:
     """LMDB: one writer, readers of any process, synchronous commits."""
 
     def __init__(self, path: Path) -> None:
+        import lmdb  # noqa: PLC0415  as above
+
         self.db = lmdb.open(str(path), map_size=1 << 36, subdir=True, readahead=False)
 
     def fill(self, rows: int) -> None:
