@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -269,7 +270,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("REGARD_DEBUG"):
             raise
-        say_error(_unforeseen(error), as_json=as_json)
+        say_error(_of_the_disk(error) or _unforeseen(error), as_json=as_json)
         sys.exit(1)
 
 
@@ -284,6 +285,16 @@ def _hint(error: OSError) -> str:
     if error.errno in room or any(f"[errno {n}]" in str(error) for n in room):  # Arrow says it in its words only
         return "Free some space and run it again: what was acknowledged is kept."
     return "Run it again; if it stays so, look at the disk."
+
+
+def _of_the_disk(error: Exception) -> RegardError | None:
+    """What the engine says of a disk that fails or is full; None for everything else."""
+    if type(error).__name__ != "IOException":  # named, not imported: the engine is heavy, and may not be loaded
+        return None
+    said = str(error).partition("IO Error: ")[2] or str(error)
+    place = re.search(r'"([^"]+)"', said)
+    hint = "Free some space, or look at the disk, and run it again: what was acknowledged is kept."
+    return RegardError(said.rstrip("."), where=place.group(1) if place else "the disk", hint=hint)
 
 
 def _unforeseen(error: Exception) -> RegardError:

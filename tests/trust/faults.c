@@ -59,6 +59,20 @@ static void begin(void) {
     atexit(told);
 }
 
+/* For a process that forks: begin again, below another directory. */
+void faults_begin(const char *below, long fails_at, const char *word) {
+    pthread_mutex_lock(&lock);
+    ready = 1;
+    root = strdup(below);
+    root_length = strlen(root);
+    at = fails_at;
+    count = full = 0;
+    how = !strcmp(word, "full") ? FULL : !strcmp(word, "short") ? SHORT : EIO_ONCE;
+    pthread_mutex_unlock(&lock);
+}
+
+long faults_count(void) { return count; }
+
 static int whole(int dir, const char *path, char *out) {
     begin();
     if (!root || !path) return 0;

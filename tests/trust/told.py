@@ -20,6 +20,11 @@ PROMISES = {
         "300 seeded moments of import, undo, settling and erasure; what was not flushed is dropped, in part or whole",
         "test_power.py",
     ),
+    "faults": (
+        "Whatever operation of the disk fails, it is said; nothing is lost or counted twice; the next run goes on",
+        "import, settling, undo, erasure, backup: the N-th opening, write, flush or rename fails, for every N up to 500",
+        "test_faults.py",
+    ),
     "damage": (
         "A damaged file is made again or refused by name, never served",
         "50 seeded places in the lake, the inbox, the ids, the database and company.toml; 0 wrong answers",

@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import tomllib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -60,13 +60,18 @@ class Workspace:
             Damaged: A segment of the inbox is not what was acknowledged.
         """
         root = Path(path)
-        if not _holds_something(root / "state.sqlite"):
+        is_new = not _holds_something(root / "state.sqlite")
+        if is_new:
             _check_new(root, create=create)
         given = given or settings(workspace=root)
         _check_buckets(given.buckets)
         for name in DIRECTORIES:
             (root / name).mkdir(parents=True, exist_ok=True)
         state = State(root / "state.sqlite")
+        if is_new:
+            disk.sync_directory(root)
+            with suppress(PermissionError):  # a place others may pass, not list
+                disk.sync_directory(root.absolute().parent)
         if not state.get("buckets"):
             state.put("buckets", str(given.buckets))
         found = cls(root, state, given)

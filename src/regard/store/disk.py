@@ -6,8 +6,10 @@ process killed at any point leaves the old file, the new file, or a ``*.tmp`` th
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import re
 import shutil
 import threading
 import time
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
-from regard.errors import Busy, Damaged
+from regard.errors import Busy, Damaged, RegardError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +37,19 @@ class Written:
     checksum: str
 
 
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Have errors of the disk say which file they are of: flushing names none, and Arrow says numbers in words only."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or isinstance(error, RegardError):
+            raise
+        said = re.search(r"\[errno (\d+)\]", str(error), re.IGNORECASE)
+        number = error.errno or (int(said.group(1)) if said else errno.EIO)
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
 def checksum(path: Path) -> str:
     """The xxh3-128 of a file's bytes, as hex.
 
@@ -42,7 +57,7 @@ def checksum(path: Path) -> str:
         OSError: The file cannot be read.
     """
     digest = xxhash.xxh3_128()
-    with path.open("rb", buffering=0) as file:
+    with named(path), path.open("rb", buffering=0) as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -52,7 +67,8 @@ def sync_directory(path: Path) -> None:
     """Make renames and new names in a directory durable."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with named(path):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
@@ -69,14 +85,15 @@ def publish(path: Path, write: Callable[[Path], None]) -> Written:
     """
     temporary = path.with_name(path.name + TEMPORARY)
     try:
-        write(temporary)
-        digest = checksum(temporary)
-        handle = os.open(temporary, os.O_RDWR)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        temporary.rename(path)
+        with named(path):
+            write(temporary)
+            digest = checksum(temporary)
+            handle = os.open(temporary, os.O_RDWR)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
