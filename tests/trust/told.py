@@ -85,6 +85,36 @@ PROMISES = {
         "a file, inside a file, made by a newer version, read only, not readable",
         "test_odd_places.py",
     ),
+    "sent again": (
+        "An item sent over HTTP counts once, however often it is sent and whatever is killed in between",
+        "100,000 items sent 1 to 5 times, shuffled, 4 clients, 20 kills; the same id with other content is held back",
+        "test_intake.py",
+    ),
+    "ledger over HTTP": (
+        "What senders are told and what is counted are the same",
+        "received = stored + duplicate + held back + refused; difference 0",
+        "test_intake.py",
+    ),
+    "hostile requests": (
+        "No request crashes the intake, and the next good one is taken",
+        "10,000 requests mutated in bytes and tree; 0 answered 5xx, p99 under 100 ms",
+        "test_intake.py",
+    ),
+    "overload": (
+        "A flood is refused with Retry-After; another source hardly notices; it recovers by itself",
+        "the quiet source's p99 under twice what it is alone; memory under 700 MB",
+        "test_intake.py",
+    ),
+    "slow clients": (
+        "Hundreds of connections that send a byte a second do not slow others",
+        "500 of them, in headers and bodies; p99 under twice what it is alone",
+        "test_intake.py",
+    ),
+    "bombs": (
+        "What unpacks to too much, or is nested too deep, is refused at once and in little memory",
+        "10 of them; each within 2 s, memory under +100 MB",
+        "test_intake.py",
+    ),
 }
 
 HEAD = """<!-- written by `make trust` from what its checks found; do not edit -->

@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -34,6 +35,8 @@ MOST_ROWS = 2000
 NAMED = {STORED: "stored", DUPLICATE: "duplicate", HELD: "held_back", REFUSED: "refused"}
 WORST = (HELD, STORED, REFUSED, DUPLICATE)
 """An item of several rows is told as the first of these that one of them met."""
+
+RANKS = np.argsort(WORST).astype(np.uint8)
 
 WHY = {
     HELD: (CONFLICT, CONFLICT_WHY),
@@ -165,16 +168,16 @@ def commit(journal: Journals, taken: Sequence[Waiting]) -> list[list[Told]]:
             refused[waiting.source] = refused.get(waiting.source, 0) + short
         held += _held(waiting)
     outcomes = journal.commit(lots, refused=refused, held=held)
-    worst: list[dict[int, set[int]]] = [{} for _ in taken]
+    met = [[len(WORST)] * len(waiting.parcel.told) for waiting in taken]
     for group, found in zip(groups.values(), outcomes, strict=True):
         start = 0
-        listed = found.tolist()
+        ranks = RANKS[found].tolist()
         for number, kind in group:
-            items = taken[number].parcel.rows[kind].items
-            for item, outcome in zip(items, listed[start : start + len(items)], strict=True):
-                worst[number].setdefault(item, set()).add(outcome)
+            items, mine = taken[number].parcel.rows[kind].items, met[number]
+            for item, rank in zip(items, ranks[start : start + len(items)], strict=True):
+                mine[item] = min(mine[item], rank)
             start += len(items)
-    return [_told(waiting.parcel, met) for waiting, met in zip(taken, worst, strict=True)]
+    return [_told(waiting.parcel, ranks) for waiting, ranks in zip(taken, met, strict=True)]
 
 
 def _lot(source: str, kind: str, parcels: Sequence[Parcel]) -> Lot:
@@ -202,14 +205,14 @@ def _held(waiting: Waiting) -> list[Held]:
     return made
 
 
-def _told(parcel: Parcel, met: dict[int, set[int]]) -> list[Told]:
-    told: list[Told] = []
-    for index, known in enumerate(parcel.told):
-        if known is not None:
-            told.append(known)
-            continue
-        outcomes = met[index]
-        outcome = next(o for o in WORST if o in outcomes)
-        code, reason = WHY.get(outcome, ("", ""))
-        told.append(Told(index=index, outcome=NAMED[outcome], code=code, reason=reason))
-    return told
+def _told(parcel: Parcel, ranks: Sequence[int]) -> list[Told]:
+    return [
+        _of(index, WORST[rank]) if known is None else known
+        for index, (known, rank) in enumerate(zip(parcel.told, ranks, strict=True))
+    ]
+
+
+@lru_cache(maxsize=8192)
+def _of(index: int, outcome: int) -> Told:
+    code, reason = WHY.get(outcome, ("", ""))
+    return Told(index=index, outcome=NAMED[outcome], code=code, reason=reason)

@@ -21,7 +21,7 @@ import xxhash
 from regard.signals.identity import SHARED
 from regard.signals.kinds import KINDS
 from regard.sources.limits import Wire
-from regard.sources.secrets import scrubbed
+from regard.sources.secrets import SHORTEST_CARD, is_secret, scrubbed, without_cards
 
 Row = tuple[str, tuple[Any, ...]]
 """A kind, and a value for each of its columns, in order; times in microseconds UTC."""
@@ -128,7 +128,8 @@ def bring(parcel: Parcel, raws: Sequence[Any], read: Reader, *, named: Callable[
         try:
             item = opened(raw, limits)
             name = named(item)
-            check = xxhash.xxh3_64_intdigest(_canonical({k: v for k, v in item.items() if k not in RESENT})) or 1
+            content = item if RESENT.isdisjoint(item) else {k: v for k, v in item.items() if k not in RESENT}
+            check = xxhash.xxh3_64_intdigest(_canonical(content)) or 1
             rows = read(item, name or unnamed(item, check))
         except Unfit as unfit:
             parcel.refuse(unfit)
@@ -338,6 +339,8 @@ def id_of(item: dict[str, Any], name: str, limits: Wire) -> str | None:
     found = item.get(name)
     if found is None or found == "":
         return None
+    if type(found) is str and len(found) <= limits.id_bytes and found.isascii():
+        return found
     if isinstance(found, bool) or not isinstance(found, str | int | float):
         raise Unfit("wrong_type", f"{name} is a text, not {_called(found)}.", where=name)
     text = found if isinstance(found, str) else number_text(found)
@@ -357,10 +360,12 @@ def need_somebody(*ids: str | None, where: str) -> None:
     Raises:
         Unfit: None does.
     """
-    if not any(map(is_somebody, ids)):
-        given = next((i for i in ids if i is not None), None)
-        told = f"Its id is {given!r}, which stands for nobody." if given is not None else "It has no id of anybody."
-        raise Unfit("id_missing", told, where=where)
+    for id_ in ids:
+        if id_ is not None and is_somebody(id_):
+            return
+    given = next((i for i in ids if i is not None), None)
+    told = f"Its id is {given!r}, which stands for nobody." if given is not None else "It has no id of anybody."
+    raise Unfit("id_missing", told, where=where)
 
 
 def need_distinct(source: str | None, into: str | None, *, where: str) -> None:
@@ -458,4 +463,9 @@ def _label(labels: dict[str, str], name: str, value: Any) -> None:
 
 def packed(labels: dict[str, str]) -> str | None:
     """Labels as a row holds them: scrubbed, as JSON; None without any."""
-    return encode(scrubbed(labels)).decode() if labels else None
+    if not labels:
+        return None
+    for name, value in labels.items():
+        if is_secret(name) or (len(value) >= SHORTEST_CARD and without_cards(value) != value):
+            return encode(scrubbed(labels)).decode()
+    return encode(labels).decode()

@@ -20,6 +20,9 @@ WORDS = frozenset(
 )  # fmt: skip
 PAIRS = frozenset((("api", "key"), ("private", "key"), ("mysql", "pwd"), ("access", "key"), ("write", "key")))
 
+SHORTEST_CARD = 14
+"""Digits a card number has at least."""
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CARD = re.compile(r"(?<![\w.-])[3-6](?:[ -]?\d){13,18}(?![\w.-])")
 _ENOUGH_DIGITS = re.compile(r"\d[\d -]{12}")

@@ -37,17 +37,15 @@ from regard.sources.limits import Wire
 from regard.sources.secrets import without_cards
 
 CALLS = ("track", "identify", "group", "page", "screen", "alias")
-CONTEXT = (
-    ("path", ("page", "path")),
-    ("version", ("app", "version")),
-    ("os", ("os", "name")),
-    ("device", ("device", "type")),
-    ("locale", ("locale",)),
-    ("campaign", ("campaign", "name")),
-    ("campaign_source", ("campaign", "source")),
-    ("library", ("library", "name")),
-)
-"""Labels taken from a call's context, under the names they get; a property of the same name wins."""
+CONTEXT: dict[str, tuple[tuple[str, str], ...]] = {
+    "page": (("path", "path"),),
+    "app": (("version", "version"),),
+    "os": (("name", "os"),),
+    "device": (("type", "device"),),
+    "campaign": (("name", "campaign"), ("source", "campaign_source")),
+    "library": (("name", "library"),),
+}
+"""Labels taken from a call's context, under the names they get; a property of the same name wins. So is ``locale``."""
 
 
 class _Batch(msgspec.Struct, kw_only=True):
@@ -56,6 +54,9 @@ class _Batch(msgspec.Struct, kw_only=True):
     writeKey: Any = None  # noqa: N815
     context: Any = None
 
+
+COLUMNS = frozenset(("revenue", "value", "error", "duration"))
+"""Properties that become columns of an event."""
 
 _opened = msgspec.json.Decoder(_Batch).decode
 
@@ -97,7 +98,11 @@ def _bring(parcel: Parcel, raws: Sequence[Any], *, call: str, more: dict[str, An
     given = "" if call == "batch" else call
     if given:
         more = {"type": given, **more}
-    one = partial(_rows, more=more, received=parcel.received, limits=limits)
+    try:
+        sent = time_of(more.get("sentAt"), "sentAt")
+    except Unfit:
+        sent = None  # each item says so of itself
+    one = partial(_rows, more=more, sent=sent, received=parcel.received, limits=limits)
     return bring(parcel, raws, one, named=_named, limits=limits, more=more)
 
 
@@ -118,7 +123,9 @@ def _named(item: dict[str, Any]) -> str:
     return text_of(item, "messageId")
 
 
-def _rows(item: dict[str, Any], message: str, *, more: dict[str, Any], received: int, limits: Wire) -> Sequence[Row]:
+def _rows(
+    item: dict[str, Any], message: str, *, more: dict[str, Any], sent: int | None, received: int, limits: Wire
+) -> Sequence[Row]:
     call = item.get("type") or more.get("type") or ("track" if "event" in item else "")
     make = _MADE.get(call) if isinstance(call, str) else None
     if make is None:
@@ -126,7 +133,8 @@ def _rows(item: dict[str, Any], message: str, *, more: dict[str, Any], received:
     if len(message) > limits.id_bytes:
         raise Unfit("id_too_long", f"messageId is longer than {limits.id_bytes} bytes.", where="messageId")
     context = object_of(item, "context") or more.get("context") or {}
-    sent = time_of(item.get("sentAt") or more.get("sentAt"), "sentAt")
+    if sent is None or item.get("sentAt"):
+        sent = time_of(item.get("sentAt") or more.get("sentAt"), "sentAt")
     stamp = time_of(item.get("timestamp") or item.get("originalTimestamp"), "timestamp")
     occurred = received if stamp is None else stamp if sent is None else received - (sent - stamp)
     known = {
@@ -153,9 +161,11 @@ def _track(item: dict[str, Any], context: dict[str, Any], known: Known, _: Wire)
     need_somebody(known["person"], known["anonymous"], where="userId")
     properties = object_of(item, "properties")
     labels = _context_labels(context)
-    made = orders.rows(name, properties, known, labels)
-    if made:
+    if "order_id" in properties and (made := orders.rows(name, properties, known, labels)):
         return made
+    if COLUMNS.isdisjoint(properties):
+        labels |= labels_of(properties)
+        return [row("event", **known, name=name, labels=packed(labels))]
     amount = next((n for key in ("revenue", "value") if (n := number_of(properties.get(key))) is not None), None)
     error = properties.get("error")
     error = error if isinstance(error, str) and error else None
@@ -259,10 +269,13 @@ _MADE: dict[str, _Maker] = {
 
 def _context_labels(context: dict[str, Any]) -> dict[str, str]:
     labels: dict[str, str] = {}
-    for name, way in CONTEXT:
-        found: Any = context
-        for step in way:
-            found = found.get(step) if isinstance(found, dict) else None
-        if isinstance(found, str) and found:
-            labels[name] = found
+    for part, value in context.items():
+        if type(value) is dict and part in CONTEXT:
+            for step, name in CONTEXT[part]:
+                found = value.get(step)
+                if found and isinstance(found, str):
+                    labels[name] = found
+    locale = context.get("locale")
+    if locale and isinstance(locale, str):
+        labels["locale"] = locale
     return labels
