@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Read = Callable[[bytes, Exchange, int, Wire], Parcel]
 LOOK_SECONDS = 0.5
+ASKED = ("/", "/ready", "/openapi.json")
 BROWSER = ("/e", "/i/v0/e")
 """Where PostHog's browser client sends: it gives events up on 429 and tries again on 503."""
 
@@ -207,7 +208,11 @@ class App:
             await exchange.reply(200, clients.EMPTY[path])
         elif exchange.method not in {"GET", "HEAD"}:
             exchange.whole = False
-            raise _nothing(path)
+            if path not in ASKED:
+                raise _nothing(path)
+            await exchange.reply(
+                405, replies.error("wrong_method", "This is asked for with GET."), ((b"allow", b"GET"),)
+            )
         else:
             await self._get(exchange, path)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from regard.signals.identity import SHARED
 from regard.signals.kinds import KINDS, Column, Kind
+from regard.sources.items import NOBODY
 from regard.sources.limits import Wire
 
-TEXT = {"type": "string", "pattern": "^[^\\u0000\\ud800-\\udfff]*$"}
+TEXT = {"type": "string", "pattern": r"^[^\x00]*$"}
+MOMENT = r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
 ANY = {"$ref": "#/components/schemas/Value"}
-TIME = {"type": "string", "format": "date-time", "description": "ISO 8601; without a zone it is UTC."}
+TIME = {"type": "string", "pattern": MOMENT, "description": "ISO 8601; without a zone it is UTC."}
 
 
 def document(limits: Wire) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def _refusals(*codes: str) -> dict[str, Any]:
 def _schemas(limits: Wire) -> dict[str, Any]:
     id_ = {
         **TEXT, "minLength": 1, "maxLength": limits.id_bytes // 4, "pattern": "^[A-Za-z0-9@._:-]+$",
-        "not": {"pattern": f"^({'|'.join(s.replace('/', '.') for s in (*SHARED, 'true', 'false', 'nan', 'nil') if s)})$"},
+        "not": {"enum": sorted(NOBODY)},
         "description": "Whose it is. Ids such as null, guest or undefined stand for nobody.",
     }  # fmt: skip
     object_ = {"type": "object", "additionalProperties": ANY, "maxProperties": 20}
@@ -129,7 +130,7 @@ def _schemas(limits: Wire) -> dict[str, Any]:
 
 def _calls(id_: dict[str, Any], object_: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
     somebody = {"anyOf": [{"required": ["userId"]}, {"required": ["anonymousId"]}]}
-    name = {**TEXT, "minLength": 1, "maxLength": 200, "pattern": "^[A-Za-z][^\\u0000\\ud800-\\udfff]*$"}
+    name = {**TEXT, "minLength": 1, "maxLength": 200, "pattern": r"^[A-Za-z][^\x00]*$"}
     return {
         "track": {"type": "object", **somebody, "required": ["event"], "properties": {**shared, "event": name, "properties": object_}},
         "identify": {"type": "object", **somebody, "properties": {**shared, "traits": object_}},
@@ -141,7 +142,7 @@ def _calls(id_: dict[str, Any], object_: dict[str, Any], shared: dict[str, Any])
 
 
 def _posthog(id_: dict[str, Any], object_: dict[str, Any]) -> dict[str, Any]:
-    name = {**TEXT, "minLength": 1, "maxLength": 200, "pattern": "^[A-Za-z][^\\u0000\\ud800-\\udfff]*$"}
+    name = {**TEXT, "minLength": 1, "maxLength": 200, "pattern": r"^[A-Za-z][^\x00]*$"}
     return {
         "type": "object", "required": ["event", "distinct_id"],
         "properties": {"event": name, "distinct_id": id_, "uuid": id_, "timestamp": TIME, "properties": object_},

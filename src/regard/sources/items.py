@@ -374,9 +374,9 @@ def need_distinct(source: str | None, into: str | None, *, where: str) -> None:
     Raises:
         Unfit: One does not stand for anybody.
     """
+    if source is None or into is None:
+        raise Unfit("id_missing", "Joining two ids needs both of them.", where=where)
     for id_ in (source, into):
-        if id_ is None:
-            raise Unfit("id_missing", "Joining two ids needs both of them.", where=where)
         if not is_somebody(id_):
             told = f"The id {id_!r} stands for nobody; joining it would make one customer of many."
             raise Unfit("shared_id", told, where=where, held=True)

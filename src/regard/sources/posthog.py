@@ -91,6 +91,7 @@ def read(body: bytes, *, received: int, sent: int | None = None, limits: Wire) -
     once, listed = _whole(body.strip())
     parcel.key = next((k for name in ("api_key", "token") if isinstance(k := once.get(name), str) and k), "")
     more = {"sent_at": at} if (at := once.get("sent_at") or sent) is not None else {}
+    time_of(more.get("sent_at"), "sent_at")  # one that is none is refused at once
     raws = split(listed, limits)
     parcel.key = parcel.key or (_key_in(raws[0]) if raws else "")
     one = partial(_rows, more=more, received=received, limits=limits)

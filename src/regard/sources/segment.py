@@ -98,10 +98,7 @@ def _bring(parcel: Parcel, raws: Sequence[Any], *, call: str, more: dict[str, An
     given = "" if call == "batch" else call
     if given:
         more = {"type": given, **more}
-    try:
-        sent = time_of(more.get("sentAt"), "sentAt")
-    except Unfit:
-        sent = None  # each item says so of itself
+    sent = time_of(more.get("sentAt"), "sentAt")
     one = partial(_rows, more=more, sent=sent, received=parcel.received, limits=limits)
     return bring(parcel, raws, one, named=_named, limits=limits, more=more)
 
@@ -133,8 +130,8 @@ def _rows(
     if len(message) > limits.id_bytes:
         raise Unfit("id_too_long", f"messageId is longer than {limits.id_bytes} bytes.", where="messageId")
     context = object_of(item, "context") or more.get("context") or {}
-    if sent is None or item.get("sentAt"):
-        sent = time_of(item.get("sentAt") or more.get("sentAt"), "sentAt")
+    if item.get("sentAt"):
+        sent = time_of(item["sentAt"], "sentAt")
     stamp = time_of(item.get("timestamp") or item.get("originalTimestamp"), "timestamp")
     occurred = received if stamp is None else stamp if sent is None else received - (sent - stamp)
     known = {
