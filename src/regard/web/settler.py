@@ -6,6 +6,7 @@ a thread goes on sealing, so that a long settlement never lets the journal grow.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -15,6 +16,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from regard.signals.workspace import Workspace
+
+NICE = 4
+"""Settling gives way to what people and clients wait for."""
 
 ROUND_SECONDS = 3.0
 """Rounds begin no closer together: many small segments and runs cost more than few."""
@@ -30,6 +34,7 @@ def main() -> None:
     from regard.errors import RegardError
     from regard.signals.workspace import Workspace
 
+    os.nice(NICE)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         workspace = Workspace.open(Path(sys.argv[1]), create=False)
