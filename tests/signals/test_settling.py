@@ -275,3 +275,65 @@ def test_more_rows_than_fit_in_memory_settle_to_the_same(workspace, monkeypatch)
     monkeypatch.setattr(buckets, "IN_MEMORY", 50)
     list(workspace.rebuild())
     assert _everything(workspace) == before
+
+
+@pytest.mark.parametrize("customer", ["person", "account"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_moved_rows_are_where_a_rebuild_puts_them(workspace, monkeypatch, customer, seed):
+    """Merges, merges taken back, memberships and new versions, settled piece by piece, against all at once."""
+    monkeypatch.setattr(settling, "OUTGROWN", 10 if seed % 2 else 2)
+    chance = random.Random(seed)
+    workspace.declare(Declarations(customer=customer), by="test")
+    people, devices, accounts = ([f"{what}{i}" for i in range(9)] for what in ("p", "d", "a"))
+    for step in range(10):
+        rows = {"event": [], "contact": [], "merge": []}
+        for number in range(12):
+            who = chance.choice([{"person": chance.choice(people)}, {"anonymous": chance.choice(devices)}])
+            if chance.random() < 0.3:
+                who["account"] = chance.choice(accounts)
+            rows["event"].append({"name": f"n{step}.{number}", "occurred_at": step * 100 + number, **who})
+            key = f"k{chance.randrange(8)}"
+            rows["contact"].append({"key": key, "area": f"v{step}.{number}", "occurred_at": step * 100 + number, **who})
+        for _ in range(chance.randrange(3)):
+            gone = chance.choice([{"anonymous": chance.choice(devices)}, {"person": chance.choice(people)}])
+            rows["merge"].append({"into": chance.choice(people), "undo": chance.random() < 0.3, **gone})
+        for kind, given in rows.items():
+            names = dict.fromkeys(name for row in given for name in row)
+            if given:
+                _add(workspace, kind, *[{name: row.get(name) for name in names} for row in given], settle=False)
+        list(workspace.settle())
+    piece_by_piece, counts = _everything(workspace), workspace.counts()
+    list(workspace.rebuild())
+
+    assert _everything(workspace) == piece_by_piece
+    assert workspace.counts() == counts
+    assert counts["event"] == 10 * 12
+
+
+def test_a_merge_costs_the_rows_it_moves_not_all_there_are(workspace):
+    rows = [{"person": f"p{i}", "name": "open", "occurred_at": i} for i in range(400)]
+    _add(workspace, "event", *rows, {"anonymous": "d1", "name": "open", "occurred_at": 500})
+    bases = {f.file for f in workspace.lake.newest().of("event", "base")}
+    _add(workspace, "merge", {"anonymous": "d1", "into": "p7"})
+    newest = workspace.lake.newest()
+
+    assert {f.file for f in newest.of("event", "base")} == bases
+    assert [f.rows for f in newest.of("event", "run")] == [1]
+    assert [f.rows for f in newest.of("event", "hidden")] == [1]
+    assert workspace.counts()["event"] == 401
+
+
+def test_merges_settled_long_ago_are_not_read_from_their_segments_again(workspace, monkeypatch):
+    _add(workspace, "event", {"anonymous": "d1", "name": "open", "occurred_at": 1})
+    _add(workspace, "merge", {"anonymous": "d1", "into": "ann"})
+    read = []
+    monkeypatch.setattr(
+        settling.Settlement, "_read", lambda self, segment, **k: read.append(segment.kind) or _READ(self, segment, **k)
+    )
+    _add(workspace, "event", {"anonymous": "d1", "name": "close", "occurred_at": 2})
+
+    assert read == ["event"]
+    assert _query(workspace, "SELECT DISTINCT customer FROM lake_event") == [(ANN,)]
+
+
+_READ = settling.Settlement._read

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from regard.signals.identity import NOBODY, TEXTS, Membership, Raw, coded_hashes
-from regard.signals.shapes import CUSTOMER, FOLD, KNOWN, MOMENT, PAIRS, SETTLED, STANDING
+from regard.signals.shapes import CUSTOMER, FOLD, HIDDEN, KNOWN, MOMENT, PAIRS, SETTLED, STANDING
 from regard.signals.views import read, standing_rows
 
 if TYPE_CHECKING:
@@ -161,34 +161,37 @@ def joined_known(parts: list[pa.Table]) -> pa.Table:
 def superseded(
     settlement: Settlement, kind: str, *, old: list[LakeFile], new: list[LakeFile], hidden: list[LakeFile]
 ) -> list[LakeFile]:
-    """The file of positions hidden by newer versions of their record; looks at the new rows' keys only.
+    """The file of hidden rows with those that newer versions of their record supersede; looks at new rows' keys only.
 
     Returns:
-        One file, or none when nothing is superseded.
+        One file, or none when nothing is hidden.
     """
     connection, lake = settlement.connection, settlement.workspace.lake
     fresh = read(lake, new, SETTLED[kind])
     keys = f"SELECT source, key FROM ({fresh}) WHERE key IS NOT NULL"
     if not new or not connection.sql(f"{keys} LIMIT 1").fetchall():
         return hidden
-    every = read(lake, [*old, *new], SETTLED[kind])
+    every = standing_rows(lake, [*old, *new], hidden, SETTLED[kind])
     again = "" if old else "HAVING count(*) > 1"
     concerned = f"SELECT source, key FROM ({fresh}) WHERE key IS NOT NULL GROUP BY source, key {again}"
     if not old and not _any_twice(connection, fresh, sum(f.rows for f in new)):
         return hidden
     text = f"""
         WITH concerned AS MATERIALIZED ({concerned})
-        SELECT position FROM ({every}) AS r SEMI JOIN concerned USING (source, key)
+        SELECT position, moved FROM ({every}) AS r SEMI JOIN concerned USING (source, key)
         QUALIFY row_number() OVER (
             PARTITION BY source, key ORDER BY coalesce(version_at, occurred_at) DESC NULLS LAST, position DESC) > 1"""
-    found = connection.sql(text).to_arrow_table()["position"].to_numpy()
-    if not len(found):
+    return hide(settlement, kind, hidden, connection.sql(text).to_arrow_table())
+
+
+def hide(settlement: Settlement, kind: str, hidden: list[LakeFile], more: pa.Table) -> list[LakeFile]:
+    """The file of hidden rows with more of them, as HIDDEN."""
+    if not more.num_rows:
         return hidden
-    before = [np.zeros(0, np.int64), *(_column(settlement, f, "position") for f in hidden)]
-    positions = np.union1d(np.concatenate(before), found)
-    if len(positions) == sum(f.rows for f in hidden):
-        return hidden
-    return [lake.write(pa.table({"position": positions}), kind=kind, role="hidden")]
+    lake = settlement.workspace.lake
+    before = [pq.read_table(lake.path(f), columns=HIDDEN.names).cast(HIDDEN) for f in hidden]
+    every = pa.concat_tables([*before, more.select(HIDDEN.names).cast(HIDDEN)])
+    return [lake.write(every.sort_by("position"), kind=kind, role="hidden")]
 
 
 def _any_twice(connection: duckdb.DuckDBPyConnection, rows: str, number: int) -> bool:
@@ -198,11 +201,6 @@ def _any_twice(connection: duckdb.DuckDBPyConnection, rows: str, number: int) ->
         return bool(connection.sql(f"SELECT 1 FROM ({hashed}) GROUP BY h HAVING count(*) > 1 LIMIT 1").fetchall())
     hashes = np.sort(np.asarray(connection.execute(hashed).fetchnumpy()["h"]))
     return bool(np.any(hashes[1:] == hashes[:-1]))
-
-
-def _column(settlement: Settlement, file: LakeFile, name: str) -> NDArray[np.int64]:
-    column: NDArray[np.int64] = pq.read_table(settlement.workspace.lake.path(file), columns=[name])[name].to_numpy()
-    return column
 
 
 def write(settlement: Settlement) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from regard.signals.shapes import MERGES
 from regard.store.coded import used_of
 
 if TYPE_CHECKING:
@@ -170,9 +171,19 @@ def read_merges(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> Merge
     return Merges(source[keep], target[keep], undo[keep], position[keep], device[keep])
 
 
+def merges_of(table: pa.Table) -> Merges:
+    """Merges from their table, as MERGES."""
+    return Merges(*(table[name].to_numpy(zero_copy_only=False) for name in MERGES.names))
+
+
+def table_of(merges: Merges) -> pa.Table:
+    """Merges as a table of MERGES."""
+    return pa.table([getattr(merges, name) for name in MERGES.names], schema=MERGES)
+
+
 def join_merges(parts: list[Merges]) -> Merges:
     """Merges one after another."""
-    names = ("source", "target", "undo", "position", "device")
+    names = MERGES.names
     kinds = (np.int64, np.int64, np.bool_, np.int64, np.bool_)
     columns = [
         np.concatenate([np.zeros(0, kind), *(getattr(part, name) for part in parts)])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from regard.store.lake import Generation, LakeFile
     from regard.store.log import Segment
 
-FORMAT = "1"
+FORMAT = "2"
 """Raised when the lake's files change shape: an older lake is then made again from the inbox."""
 
 

@@ -1,7 +1,8 @@
 """Settling: what was received becomes the lake that questions read.
 
 Costs what is new, not what is old: new rows become a run beside the bases, and only when runs outgrow a tenth of the
-bases are they merged. What changes old rows, a merge of two ids or a batch taken back, rewrites the kinds it concerns.
+bases are they merged. Where two ids are merged, the rows that move are written again in the run and hidden where they
+were. A batch taken back makes the kinds it concerns again.
 Everything a settlement writes becomes visible in one transaction, or not at all.
 """
 
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 from regard.errors import Busy
 from regard.signals import derived, identity
 from regard.signals.plans import FORMAT, Plan, make_plan
-from regard.signals.shapes import FOLD, SETTLED
+from regard.signals.shapes import FOLD, HIDDEN, SETTLED
 from regard.signals.views import connect, standing_rows
 from regard.store import disk, ids, log
 from regard.store.arrivals import ERASED, ID_COLUMNS
@@ -121,7 +122,7 @@ class Settlement:
         self.total = sum(s.rows for s in plan.segments)
         self.done = 0
         self.fold = identity.empty_fold()
-        self.merged = self.members = self.fold
+        self.merged = self.members = self.before = self.fold
         self._seen: dict[int, derived.Seen] = {}
         self._pairs: dict[str, list[pa.Table]] = {}
 
@@ -161,8 +162,8 @@ class Settlement:
                     self._keep_pairs(segment.kind, derived.pairs(self._ids(segment), segment))
             self.members = self._members()
         self.fold = identity.whole_fold(self.merged, self.members, customer=self.plan.customer)
-        before = self._old_fold()
-        self.moved = np.unique(before(before.changed(self.fold)))
+        self.before = self._old_fold()
+        self.moved = np.unique(self.before(self.before.changed(self.fold)))
         return crowded
 
     def _old_fold(self) -> identity.Fold:
@@ -173,9 +174,19 @@ class Settlement:
         return identity.Fold(table["source"].to_numpy(), table["target"].to_numpy())
 
     def _merges(self) -> identity.Merges:
-        with self.workspace.state.reading() as connection:
-            found = [s for s in log.segments(connection, kind="merge") if s.first_position < self.plan.position]
-        return identity.join_merges([identity.read_merges(self.connection, self._read(s)) for s in found])
+        """Every merge of the log: those of old segments from the file that keeps them, then those of new ones."""
+        kept, segments = self.plan.old("merge", "merges"), self.plan.of("merge")
+        if not kept:
+            with self.workspace.state.reading() as connection:
+                segments = [s for s in log.segments(connection, kind="merge") if s.first_position < self.plan.position]
+        elif not segments:
+            self.files += kept
+        old = [identity.merges_of(pq.read_table(self.workspace.lake.path(f))) for f in kept]
+        new = [identity.read_merges(self.connection, self._read(s)) for s in segments]
+        merges = identity.join_merges([*old, *new])
+        if segments:
+            self._keep(identity.table_of(merges), kind="merge", role="merges")
+        return merges
 
     def _keep_pairs(self, kind: str, pairs: pa.Table) -> None:
         parts = self._pairs.setdefault(kind, [])
@@ -222,13 +233,11 @@ class Settlement:
 
     def _kind(self, kind: str) -> Iterator[Progress]:
         """Settle one kind: its new rows, the rows that move, what they supersede, and merging when it is due."""
-        rewrite = self._moves(kind)
-        old = self.plan.old(kind, "base", "run")
-        segments = self.plan.of(kind)
-        if not segments and not rewrite:
+        old, segments, moving = self.plan.old(kind, "base", "run"), self.plan.of(kind), self._moving(kind)
+        if not segments and not moving:
             self.files += self.plan.old(kind, "base", "run", "hidden", "known")
             return
-        sorter = self._sorter(kind, sum(s.rows for s in segments) + (sum(f.rows for f in old) if rewrite else 0))
+        sorter = self._sorter(kind, sum(s.rows for s in segments) + moving)
         known: list[pa.Table] = []
         for segment, rows in abreast(self._lake_rows, segments):
             if rows.pairs is not None:
@@ -238,27 +247,26 @@ class Settlement:
             sorter.add(rows.rows)
             self.done += segment.rows
             yield Progress(done=self.done, total=self.total, what=f"settling {kind}")
-        if rewrite:
-            for table in self._old_rows(kind):
-                sorter.add(self._again(table))
-            old = []
+        left = [HIDDEN.empty_table()]
+        for there, here in self._moved_rows(kind, moving):
+            left.append(there)
+            sorter.add(here)
         new = list(sorter.run() if old else sorter.bases())
         self._keep_known(kind, known)
-        yield from self._arrange(kind, old, new, rewritten=rewrite)
+        yield from self._arrange(kind, old, new, left=pa.concat_tables(left))
 
     def _sorter(self, kind: str, expected: int) -> Sorter:
         schema, buckets = SETTLED[kind], self.workspace.buckets
         return Sorter(self.workspace.lake, kind=kind, schema=schema, buckets=buckets, expected=expected)
 
-    def _moves(self, kind: str) -> bool:
-        """Whether settled rows of a kind are of customers whose identity changed."""
+    def _moving(self, kind: str) -> int:
+        """How many settled rows of a kind are of customers from whom somebody goes, at most."""
         old = self.plan.old(kind, "known")
         if not len(self.moved) or not old:
-            return False
-        before = self._old_fold()
+            return 0
         table = pq.read_table(self.workspace.lake.path(old[0]), columns=["hash", "rows"])
-        own = table["hash"].to_numpy()[table["rows"].to_numpy() > 0]
-        return bool(np.isin(before(own), self.moved).any())
+        concerned = np.isin(self.before(table["hash"].to_numpy()), self.moved)
+        return int(pc.fill_null(table["rows"], 0).to_numpy()[concerned].sum())
 
     def _lake_rows(self, segment: Segment) -> tuple[Segment, Prepared]:
         """Rows of a segment as they lie in the lake, and what they tell; runs beside others in a thread."""
@@ -274,18 +282,29 @@ class Settlement:
             "source": _one_text(segment.source, table.num_rows),
             "customer": _hashes(customer),
             "received_at": pa.repeat(pa.scalar(received, pa.timestamp("us")), table.num_rows),
+            "moved": pa.repeat(pa.scalar(0, pa.int32()), table.num_rows),
         }
         pairs = None
         if self.plan.customer == "person" and segment.kind != "merge":
             pairs = derived.pairs(derived.Seen(raw, table["position"].to_numpy()), segment)
         return segment, Prepared(rows=_shaped(table, SETTLED[segment.kind], made), known=known, pairs=pairs)
 
-    def _old_rows(self, kind: str) -> Iterator[pa.Table]:
-        """Standing rows of a kind's settled files, a bounded share at a time."""
+    def _moved_rows(self, kind: str, moving: int) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Settled rows that go to another customer: what is hidden for them, and the rows as they are now."""
+        if not moving:
+            return
         old = self.plan.old(kind, "base", "run")
-        sql = self._standing(kind, old)
-        for _, where in self._shares(old):
-            yield self.connection.sql(f"{sql} WHERE {where}").to_arrow_table()
+        self.connection.register("going", pa.table({"customer": self.moved}))
+        concerned = f"{self._standing(kind, old)} SEMI JOIN going USING (customer)"
+        number = self.plan.generation.id + 1 if self.plan.generation else 1  # larger than any a row moved with before
+        for _, where in [(0, "TRUE")] if moving <= IN_MEMORY else self._shares(old):
+            table = self.connection.sql(f"SELECT * FROM ({concerned}) WHERE {where}").to_arrow_table()
+            raw = identity.raw_ids(self.connection, table)
+            _, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)
+            goes = pc.fill_null(table["customer"], identity.NOBODY).to_numpy() != customer
+            moved = pa.repeat(pa.scalar(number, pa.int32()), table.num_rows)
+            again = _shaped(table, table.schema, {"customer": _hashes(customer), "moved": moved})
+            yield tuple(t.filter(pa.array(goes)) for t in (table.select(HIDDEN.names), again))
 
     def _shares(self, files: list[LakeFile]) -> Iterator[tuple[int, str]]:
         """Shares of the rows of files, as bucket and condition: ranges of customers, or of positions without any."""
@@ -303,12 +322,6 @@ class Settlement:
         hidden = [f for f in self.files if f.kind == kind and f.role == "hidden"] or self.plan.old(kind, "hidden")
         return f"SELECT * FROM ({standing_rows(self.workspace.lake, files, hidden, SETTLED[kind])})"
 
-    def _again(self, table: pa.Table) -> pa.Table:
-        """Settled rows under the identities of now."""
-        raw = identity.raw_ids(self.connection, table)
-        _, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)
-        return _shaped(table, table.schema, {"customer": _hashes(customer)})
-
     def _keep_known(self, kind: str, new: list[pa.Table]) -> None:
         old = self.plan.old(kind, "known")
         if not new:
@@ -321,9 +334,9 @@ class Settlement:
 
     # ------------------------------------------------------------------ arranging files
 
-    def _arrange(self, kind: str, old: list[LakeFile], new: list[LakeFile], *, rewritten: bool) -> Iterator[Progress]:
-        """Hide what new rows supersede; merge runs that have grown."""
-        hidden = [] if rewritten else self.plan.old(kind, "hidden")
+    def _arrange(self, kind: str, old: list[LakeFile], new: list[LakeFile], *, left: pa.Table) -> Iterator[Progress]:
+        """Hide what moved rows left behind and what new rows supersede; merge runs that have grown."""
+        hidden = derived.hide(self, kind, self.plan.old(kind, "hidden"), left)
         self.files += derived.superseded(self, kind, old=old, new=new, hidden=hidden)
         bases = [f for f in [*old, *new] if f.role == "base"]
         runs = [f for f in [*old, *new] if f.role == "run"]

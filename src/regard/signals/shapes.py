@@ -27,7 +27,24 @@ ADDED = (
     ("source", pa.string()),
     ("customer", pa.int64()),
     ("received_at", MOMENT),
+    ("moved", pa.int32()),
 )
+"""What settling adds. ``moved`` numbers the settlement that last gave the row to another customer, else 0: a row that
+moves is written again, and the one before is hidden."""
+
+HIDDEN = pa.schema([("position", pa.int64()), ("moved", pa.int32())])
+"""Rows that no longer stand: superseded by a newer version of their record, or written again for another customer."""
+
+MERGES = pa.schema(
+    [
+        ("source", pa.int64()),
+        ("target", pa.int64()),
+        ("undo", pa.bool_()),
+        ("position", pa.int64()),
+        ("device", pa.bool_()),
+    ]
+)
+"""Merges as folded, so that segments long settled need not be read for them again."""
 
 
 def _settled(schema: pa.Schema) -> pa.Schema:

@@ -43,13 +43,14 @@ def read(lake: Lake, files: Sequence[LakeFile], schema: pa.Schema) -> str:
 
 
 def standing_rows(lake: Lake, files: Sequence[LakeFile], hidden: Sequence[LakeFile], schema: pa.Schema) -> str:
-    """SQL of the rows that stand: those of the files, less hidden positions."""
+    """SQL of the rows that stand: those of the files, less hidden ones."""
     rows = read(lake, files, schema)
     if not hidden:
         return rows
     gone = ", ".join(f"'{_escaped(lake.path(f))}'" for f in hidden)
     return (
-        f"SELECT r.* FROM ({rows}) AS r ANTI JOIN (SELECT position FROM read_parquet([{gone}])) AS h USING (position)"
+        f"SELECT r.* FROM ({rows}) AS r "
+        f"ANTI JOIN (SELECT position, moved FROM read_parquet([{gone}])) AS h USING (position, moved)"
     )
 
 
@@ -58,7 +59,8 @@ def make_views(connection: duckdb.DuckDBPyConnection, lake: Lake, generation: Ge
     for kind, schema in SETTLED.items():
         files = generation.of(kind, "base", "run") if generation else []
         hidden = generation.of(kind, "hidden") if generation else []
-        connection.execute(f"CREATE OR REPLACE VIEW lake_{kind} AS {standing_rows(lake, files, hidden, schema)}")
+        standing = standing_rows(lake, files, hidden, schema)
+        connection.execute(f"CREATE OR REPLACE VIEW lake_{kind} AS SELECT * EXCLUDE (moved) FROM ({standing})")
     for name, schema in (("customer", CUSTOMER), ("standing", STANDING)):
         files = generation.of("derived", name) if generation else []
         connection.execute(f"CREATE OR REPLACE VIEW lake_{name} AS {read(lake, files, schema)}")
