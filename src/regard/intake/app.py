@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 Read = Callable[[bytes, Exchange, int, Wire], Parcel]
 LOOK_SECONDS = 0.5
+PATIENCE = 0.5
+"""Seconds a source that sends too fast waits to be told so: a flood of refusals would keep others waiting."""
+
 ASKED = ("/", "/ready", "/openapi.json")
 BROWSER = ("/e", "/i/v0/e")
 """Where PostHog's browser client sends: it gives events up on 429 and tries again on 503."""
@@ -100,6 +104,9 @@ class App:
         except Unfit as unfit:
             await exchange.reply(unfit.status, replies.error(unfit.code, unfit.reason, where=unfit.where))
         except Overloaded as over:
+            exchange.whole = True  # the connection is kept: to make a new one costs more than to pass a body over
+            if over.code == "too_fast":
+                await asyncio.sleep(PATIENCE)
             browser = over.status == 429 and exchange.path.rstrip("/") in BROWSER
             wait = ((b"retry-after", str(over.wait).encode()),)
             await exchange.reply(503 if browser else over.status, replies.error(over.code, over.reason), wait)
