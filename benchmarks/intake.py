@@ -1,6 +1,6 @@
 """Intake over HTTP, client included: batches of 100 events with 50 M ids known, while what comes in is settled.
 
-The floor (one process, no HTTP) is measured in the same run, before and after. Load is full when eight connections send
+The floor (one process, no HTTP) is measured in the same run, before and after. Load is full when 24 connections send
 as fast as they are answered, and half when they are paced to half of what full load reached.
 """
 
@@ -27,7 +27,7 @@ from benchmarks.measuring import REGARD, Row, tree_mb
 from regard.settings import Settings
 from regard.signals.workspace import Workspace
 
-CONNECTIONS = 8
+CONNECTIONS = 24
 SECONDS = 20.0
 PREPARED = 6_000
 """Bodies made ready; each is sent once."""
