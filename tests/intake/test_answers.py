@@ -12,7 +12,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from regard.cli import regard
+from regard.errors import UnknownName
 from regard.signals.workspace import Workspace
 
 
@@ -237,3 +240,16 @@ def slowly(body, mine):
     mine.process.terminate()
     time.sleep(0.5)
     yield body[10:]
+
+
+def test_a_key_is_revoked_and_given_anew_by_command(served):
+    words = ["-w", str(served.root)]
+    assert CliRunner().invoke(regard, ["sources", "add", "till", *words]).exit_code == 0
+
+    gone = CliRunner().invoke(regard, ["sources", "revoke", "till", *words, "--json"])
+    again = CliRunner().invoke(regard, ["sources", "add", "till", *words])
+
+    assert json.loads(gone.output) == {"source": "till", "revoked": True}
+    assert again.output.splitlines()[-1].startswith("rk_")
+    with pytest.raises(UnknownName, match="til"):
+        CliRunner().invoke(regard, ["sources", "revoke", "til", *words], catch_exceptions=False)
