@@ -336,4 +336,14 @@ def test_merges_settled_long_ago_are_not_read_from_their_segments_again(workspac
     assert _query(workspace, "SELECT DISTINCT customer FROM lake_event") == [(ANN,)]
 
 
+def test_a_lake_of_an_earlier_shape_is_made_again_before_it_is_read(workspace):
+    _add(workspace, "event", {"person": "ann", "name": "open", "occurred_at": 1})
+    workspace.lake.remember("format", "1")
+    earlier = workspace.lake.newest().id
+
+    assert _query(workspace, "SELECT customer FROM lake_event") == [(ANN,)]
+    assert workspace.lake.newest().id > earlier
+    assert workspace.lake.recall("format") != "1"
+
+
 _READ = settling.Settlement._read

@@ -17,6 +17,7 @@ from regard.errors import BadInput, Damaged, UnknownName
 from regard.settings import Settings, settings
 from regard.signals import erasure, settling
 from regard.signals.declarations import Declarations
+from regard.signals.plans import FORMAT
 from regard.signals.shapes import SENT, SETTLED
 from regard.signals.toml import written
 from regard.signals.views import connect, make_views
@@ -327,15 +328,20 @@ class Reader:
         if self._made and (newest.id if newest else 0) == (self._generation.id if self._generation else 0):
             return False
         lease, generation = self._workspace.lake.lease()
-        if generation is not None and self._workspace.lake.damaged(generation):
+        if generation is not None and self._unusable(generation):
             self._workspace.lake.release(lease)
-            for _ in self._workspace.settle():  # sets the damaged files aside and makes them again
+            for _ in self._workspace.settle():  # makes it again, damaged files set aside
                 pass
             lease, generation = self._workspace.lake.lease()
         make_views(self.connection, self._workspace.lake, generation)
         self._give_back()
         self._lease, self._generation, self._made = lease, generation, True
         return True
+
+    def _unusable(self, generation: Generation) -> bool:
+        """Whether files of a generation are damaged, or of a shape an earlier version wrote."""
+        lake = self._workspace.lake
+        return lake.recall("format") != FORMAT or bool(lake.damaged(generation))
 
     def _give_back(self) -> None:
         if self._lease:
