@@ -253,3 +253,75 @@ def test_of_two_headings_for_the_same_the_filled_one_is_taken(written):
     )
 
     assert only(plan_import([file])).columns["person"] == "Email Address"
+
+
+def test_short_comments_are_words_of_the_customer_and_no_label(written):
+    said = ("too dear", "great", "slow")
+    file = written(
+        "survey.csv",
+        table(
+            "done,email,Ease (1-7),Support (1-7),Any comments?,Comment type",
+            lambda i: f"2026-01-0{i % 9 + 1},w{i}@ex.org,{i % 7 + 1},{i % 5 + 1},{said[i % 3]},{'ab'[i % 2]}",
+        ),
+    )
+
+    signal = only(plan_import([file]))
+
+    assert signal.parts["Any comments?"].verbatim == "Any comments?"
+    assert signal.labels == ("Comment type",)
+
+
+def test_a_contract_belongs_to_the_company_it_names(written):
+    file = written(
+        "subs.csv",
+        table("subscription_id,company,plan,mrr,start_date,end_date", lambda i: f"s{i},Firm {i},pro,99,2026-01-05,"),
+    )
+
+    plan = plan_import([file])
+
+    assert only(plan).columns["account"] == "company"
+    assert "who the customer is" not in str(plan.notes)
+
+
+def test_customers_under_a_short_name_are_found_in_both_files(written):
+    customers = written("kunden.csv", table("cust_no,region,signup", lambda i: f"C{i},{'NS'[i % 2]},2025-01-01"))
+    calls = written(
+        "calls.csv", table("call_id,cust_no,call_time,reason", lambda i: f"{i},C{i % 9},2026-05-01T10:00:00Z,bill")
+    )
+
+    plan = plan_import([customers, calls])
+
+    assert {s.kind: s.columns["person"] for s in plan.mapping.signal} == {"profile": "cust_no", "contact": "cust_no"}
+
+
+def test_what_is_known_of_nobody_is_no_profile(written):
+    file = written("customers.csv", table("region,since", lambda i: f"{'NS'[i % 2]},2025-01-01"))
+
+    with pytest.raises(BadInput, match="could be recognised"):
+        plan_import([file])
+
+
+def test_the_order_of_day_and_month_is_shown_by_a_value_that_shows_it(written):
+    file = written(
+        "orders.csv",
+        table(
+            "order_id,customer_id,order_date,amount",
+            lambda i: f"{i},c{i % 9},{4 + i % 25:02d}.02.2026,{i}",
+        ),
+    )
+
+    (note,) = plan_import([file]).notes
+
+    assert "order_date: day first: 13.02.2026 cannot be read otherwise" in note
+
+
+def test_how_a_column_is_read_that_is_not_used_is_not_told(written):
+    file = written(
+        "seat.csv",
+        table(
+            "date,overall_rating,title,date_flown",
+            lambda i: f"2026-01-01,{i % 10 + 1},A seat {i},{i % 28 + 1:02d}-02-2026",
+        ),
+    )
+
+    assert "date_flown" not in " ".join(note for note in plan_import([file]).notes if "first" in note)

@@ -251,7 +251,7 @@ def _order(values: list[str], shapes: Counter[str], *, day_first: bool | None) -
     days_second = sum(b > 12 for _, b in pairs)
     if days_first != days_second:
         first = days_first > days_second
-        return first, f"{'day' if first else 'month'} first: {values[0]} and others read only so"
+        return first, f"{'day' if first else 'month'} first: {_telling(values, first=first)} cannot be read otherwise"
     order = "day" if day_first is not False else "month"
     why = "as other columns of the file" if day_first is not None else "nothing in the sample decides it"
     if day_first is None and any("%p" in shape for shape in shapes):
@@ -259,6 +259,11 @@ def _order(values: list[str], shapes: Counter[str], *, day_first: bool | None) -
     elif day_first is None and any("{D}." in shape for shape in shapes):
         why = "dates written with dots are"
     return order == "day", f"{order} first is assumed ({why}); set times in the mapping if it is wrong"
+
+
+def _telling(values: list[str], *, first: bool) -> str:
+    """A value that shows which of day and month comes first."""
+    return next(v for v in values if (m := _DATE.match(v)) and len(m[1]) <= 2 and int(m[1 if first else 3]) > 12)
 
 
 def settles_order(column: Column) -> bool | None:

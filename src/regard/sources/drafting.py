@@ -77,6 +77,8 @@ def drafts_of(table: Table) -> list[Draft]:
         return _series(table)
     draft = Draft(kind=kind)
     _whose(draft, table)
+    if kind == "profile" and not {"person", "account"} & set(draft.columns):
+        return []  # what is known of nobody in particular tells nothing
     _when(draft, table)
     _BUILDERS[kind](draft, table)
     _key(draft, table)
@@ -113,7 +115,9 @@ def _whose(draft: Draft, table: Table) -> None:
         draft.put("person", person[0], person[1].why, confidence=person[1].confidence)
     for target in ("account", "anonymous"):
         found = table.find(target)
-        if found is not None and (target != "account" or table.column(found[0]).distinct > LABEL_VALUES):
+        many = target != "account" or (found is not None and table.column(found[0]).distinct > LABEL_VALUES)
+        whose = draft.kind == "subscription" and person is None  # a contract is somebody's, however few there are
+        if found is not None and (many or whose):
             draft.put(target, found[0], found[1].why, confidence=found[1].confidence)
 
 

@@ -133,7 +133,7 @@ def plan_import(
             choices=found.choices,
             reasons=found.reasons,
             comments=found.comments,
-            notes=(*found.notes, *(f"{f.name}: {note}" for f in files for note in f.notes)),
+            notes=(*found.notes, *_noted(files, found.choices)),
         )
     check(mapping)
     inputs = matched(mapping, paths)
@@ -144,6 +144,12 @@ def plan_import(
     files = tuple({f.path: f for found_files in files_of.values() for f in found_files}.values())
     notes = tuple(f"{f.name}: {note}" for f in files for note in f.notes)
     return ImportPlan(files=files, mapping=mapping, toml=write_mapping(mapping), proposed=False, notes=notes)
+
+
+def _noted(files: Sequence[Detected], choices: Sequence[Choice]) -> list[str]:
+    """What was found about the files; of how a column is read only where it is used."""
+    idle = {(c.file, c.column) for c in choices if c.becomes == "nothing"}
+    return [f"{f.name}: {note}" for f in files for note in f.notes if (f.name, note.partition(": ")[0]) not in idle]
 
 
 def check_columns(mapping: Mapping, files: dict[str, list[Detected]]) -> None:

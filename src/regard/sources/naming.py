@@ -30,7 +30,7 @@ def plain(name: str) -> str:
 
 
 _PEOPLE = (
-    "customer|client|cliente|clientes|kunde|kunden|klant|acheteur|comprador|user|usuario|utente|utilisateur|member|mitglied|"
+    "customer|cust|client|cliente|clientes|kunde|kunden|klant|acheteur|comprador|user|usuario|utente|utilisateur|member|mitglied|"
     "person|contact|buyer|respondent|requester|caller|passenger|subscriber|patient|student|speaker|author|reviewer|reporter|"
     "guest|shopper|donor|lead|visitor"
 )
@@ -76,6 +76,12 @@ _RULES: tuple[tuple[str, str, str, float], ...] = (
         r"(.* )?(comments?|verbatim|feedback|review|text|content|body|message|description|comentario\w*|mensagem|kommentar|nachricht|texte|commentaire|answer|opinion|remarks?|reason for score)( .*)?",
         "words",
         0.8,
+    ),
+    (
+        "verbatim",
+        r"(?!.*\b(type|id|count|status|category|code|date|lang\w*)$)(.* )?(comments?|verbatim|remarks?|suggestions?|could (we|be)|do better|tell us|anything else)( .*)?",
+        "text",
+        0.75,
     ),
     (
         "subject",

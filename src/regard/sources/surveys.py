@@ -27,7 +27,10 @@ def is_question(column: Column) -> bool:
     words = plain(column.name).split()
     if any(word in _NOT_QUESTIONS for word in words):
         return False
-    return is_score(column) or is_words(column)
+    if is_score(column) or is_words(column):
+        return True
+    said = [r.role for r in roles(column)[:1]] == ["verbatim"]
+    return column.holds == "text" and said  # few and short, and yet in people's own words
 
 
 def parts_of(columns: Sequence[Column]) -> tuple[dict[str, Part], dict[str, str]]:
