@@ -70,7 +70,7 @@ class UnknownName(BadInput):
 
     def __init__(self, what: str, name: str, known: Iterable[str], *, where: str = "") -> None:
         names = sorted(known)
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
+        near = [n for n in names if n.casefold() == name.casefold()] or get_close_matches(name, names, n=3, cutoff=0.5)
         if near:
             hint = "Did you mean " + " or ".join(near) + "?"
         elif names:

@@ -150,7 +150,11 @@ def checked(period: Period, *, where: str) -> Period:
             hint="Swap the two days; both are included.",
         )
     if period.first.year < 1900 or period.last.year > 2200:
-        raise BadInput(f"The period {period.first} to {period.last} lies outside 1900 to 2200.", where=where)
+        raise BadInput(
+            f"The period {period.first} to {period.last} lies outside 1900 to 2200.",
+            where=where,
+            hint="Check the years.",
+        )
     return period
 
 

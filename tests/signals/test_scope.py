@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
-from datetime import date
+from datetime import date, datetime
 from functools import reduce
 from operator import add
 
 import duckdb
 import pytest
 
+from regard.errors import UnknownName
 from regard.opened import split
-from regard.signals.declarations import Declarations
+from regard.questions import find
+from regard.signals.ask import answer
+from regard.signals.declarations import Declarations, Dimension
 from regard.signals.scope import Given, resolve, scoped
 
 
@@ -57,3 +60,50 @@ def test_a_filter_of_several_values_is_given_as_a_list_in_python():
 
     assert given.where == ("region=EU", "region=NA", "plan=Pro")
     assert rest == {"days": 30}
+
+
+def lives(person, region):
+    return {"person": person, "occurred_at": datetime(2026, 9, 1), "labels": {"region": region}}
+
+
+def said(person, channel):
+    return {"person": person, "occurred_at": datetime(2026, 9, 5), "metric": "nps", "score": 9.0, "channel": channel}
+
+
+@pytest.mark.parametrize(
+    ("where", "message", "hint"),
+    [
+        (("region=eu",), "There is no region named 'eu'.", "Did you mean EU?"),
+        (("region=EU", "region=UX"), "There is no region named 'UX'.", "Did you mean US?"),
+        (("channel=mial",), "There is no channel named 'mial'.", "Did you mean mail?"),
+    ],
+)
+def test_a_value_nobody_has_is_named_with_the_nearest_and_is_no_empty_slice(view_of, where, message, hint):
+    view = view_of(
+        declarations=Declarations(dimensions=(Dimension(name="region"),)),
+        profile=[lives("a", "EU"), lives("b", "US")],
+        answer=[said("a", "mail"), said("b", "phone")],
+    )
+
+    with pytest.raises(UnknownName) as caught:
+        answer(find("listening/scores"), view=view, given=Given(where=where))
+
+    assert (caught.value.message, caught.value.where, caught.value.hint) == (message, "where", hint)
+
+
+def test_a_value_of_another_period_is_an_empty_slice(view_of):
+    view = view_of(
+        declarations=Declarations(dimensions=(Dimension(name="region"),)),
+        profile=[lives("a", "EU")],
+        answer=[said("a", "mail")],
+    )
+
+    found = answer(find("listening/scores"), view=view, given=Given(where=("channel=mail",), period="2025"))
+
+    assert found.refused
+
+
+def test_where_nothing_is_known_any_value_is_an_empty_slice(view_of):
+    view = view_of(declarations=Declarations(dimensions=(Dimension(name="region"),)))
+
+    assert answer(find("listening/scores"), view=view, given=Given(where=("region=EU",))).refused

@@ -20,6 +20,7 @@ import msgspec
 from regard.errors import BadInput, MissingDeclaration, Refusal, UnknownName
 from regard.findings import Caution, Counted, Evidence, Finding
 from regard.signals.declarations import Declarations
+from regard.signals.filters import check_values
 from regard.signals.kinds import BY_NAME
 from regard.signals.scope import Given, Scope, resolve, scoped
 
@@ -258,6 +259,8 @@ def answer(
             evidence=Evidence(kind="refused"),
             cautions=(Caution(code=type(refusal).__name__, text=refusal.message),),
         )
+    nothing = bool(finding.refused) or not finding.evidence.n or finding.evidence.customers == 0
+    check_values(view=view, scope=scope, nothing=nothing)
     evidence = msgspec.structs.replace(
         finding.evidence,
         question=question.path,
