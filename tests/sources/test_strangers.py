@@ -325,3 +325,89 @@ def test_how_a_column_is_read_that_is_not_used_is_not_told(written):
     )
 
     assert "date_flown" not in " ".join(note for note in plan_import([file]).notes if "first" in note)
+
+
+def contracts(written, head, row):
+    return plan_import([written("contracts.csv", table(head, row))]).mapping.signal
+
+
+def test_a_day_that_some_contracts_lack_ended_the_others(written):
+    start, end = contracts(
+        written,
+        "subscription_id,company,mrr,start_date,end_date,cancellation reason",
+        lambda i: f"s{i},Firm {i},99,2026-01-05,{'2026-03-05,price' if i % 3 else ','}",
+    )
+
+    assert (start.columns["every"].value, "until" in start.columns) == ("month", False)
+    assert (end.columns["change"].value, end.columns["occurred_at"], end.columns["reason"]) == (
+        "end",
+        "end_date",
+        "cancellation reason",
+    )
+    assert end.when["end_date"].empty is False
+    assert end.columns["account"] == "company"
+
+
+def test_a_day_that_every_contract_has_is_how_far_it_is_paid(written):
+    (start,) = contracts(
+        written,
+        "subscription_id,customer_id,price,interval,start_date,end_date",
+        lambda i: f"s{i},c{i},99,{'monthly' if i % 2 else 'annual'},2026-01-05,2027-01-05",
+    )
+
+    assert start.columns["until"] == "end_date"
+    assert start.columns["every"].map == {"monthly": "month", "annual": "year"}
+
+
+def test_contracts_without_a_number_are_told_apart_by_their_customer(bring, written):
+    file = written(
+        "kundenliste.csv",
+        table(
+            "Kundennr;Tarif;Start;K\u00fcndigung;MRR",
+            lambda i: f"{100 + i};S;13.01.2025;{'14.02.2026' if i % 4 == 0 else ''};49,00 \u20ac",
+        ),
+    )
+
+    done, intake = bring(plan_import([file]).toml, file)
+
+    assert done.kinds == {"subscription": 75}
+    assert Counter(r["change"] for r in intake.rows("subscription")) == {"start": 60, "end": 15}
+    assert {(r["every"], r["amount"]) for r in intake.rows("subscription") if r["change"] == "start"} == {
+        ("month", 49.0)
+    }
+
+
+def test_amounts_of_contracts_that_are_paid_for_nobody_knows_how_long_are_asked_about(written):
+    file = written(
+        "subs.csv", table("subscription_id,customer_id,plan,price,start", lambda i: f"s{i},c{i},S,9,2026-01-05")
+    )
+
+    assert 'every = { value = "month" }' in " ".join(plan_import([file]).notes)
+
+
+def test_deliveries_of_no_price_are_promises(written):
+    file = written(
+        "deliveries.csv",
+        table(
+            "order_no,customer_no,ordered_on,promised_date,delivered_date",
+            lambda i: f"{i},c{i % 9},2026-03-01,2026-03-10,{'2026-03-09' if i % 5 else ''}",
+        ),
+    )
+
+    signal = only(plan_import([file]))
+
+    assert (signal.kind, signal.columns["due_at"], signal.columns["kept_at"], signal.columns["key"]) == (
+        "promise",
+        "promised_date",
+        "delivered_date",
+        "order_no",
+    )
+
+
+def test_the_first_column_of_tickets_is_their_key_where_it_never_repeats(written):
+    file = written(
+        "support.csv",
+        table("Ref\u00e9rence,client,opened,subject", lambda i: f"R-{i},c{i % 7},2026-05-01,Late {i % 3}"),
+    )
+
+    assert only(plan_import([file])).columns["key"] == "Ref\u00e9rence"

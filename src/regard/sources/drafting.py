@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from regard.sources.columns import Column
+from regard.sources.contracts import end_of, identify, price
 from regard.sources.earlier import undated
 from regard.sources.kindred import Table
 from regard.sources.mapping import Condition, Expression, Part, Source
-from regard.sources.naming import is_score, is_words, plain, scale_of
+from regard.sources.naming import is_id, is_score, is_words, plain, scale_of
 from regard.sources.reading import Detected
 from regard.sources.surveys import METRICS, is_question, metric_of, parts_of
 from regard.sources.telltale import kind_of
@@ -74,7 +75,7 @@ def drafts_of(table: Table) -> list[Draft]:
         return []
     kind = kind_of(table)
     if not kind:
-        return _series(table)
+        return _promised(table) or _series(table)
     draft = Draft(kind=kind)
     _whose(draft, table)
     if kind == "profile" and not {"person", "account"} & set(draft.columns):
@@ -82,13 +83,33 @@ def drafts_of(table: Table) -> list[Draft]:
     _when(draft, table)
     _BUILDERS[kind](draft, table)
     _key(draft, table)
-    _labels(draft, table)
     drafts = [draft]
+    if kind == "subscription" and isinstance(draft.columns["change"], Expression):
+        identify(draft, table)
+        end = Draft(kind=kind)
+        if end_of(draft, table, end):
+            drafts.append(end)
+            draft.used |= {name: said for name, said in end.used.items() if name not in draft.used}
+    _labels(draft, table)
     promise = _promise(draft, table)
     if promise is not None:
         drafts.append(promise)
     beside = (_rating_beside(draft, table), _profile_beside(draft, table))
     return [*drafts, *(b for b in beside if b is not None)]
+
+
+def _promised(table: Table) -> list[Draft]:
+    """Deliveries of no price: what was promised for when, and when it was kept."""
+    draft = Draft(kind="order")
+    _whose(draft, table)
+    _when(draft, table)
+    _take(draft, table, ("order_id", "order id"))
+    _key(draft, table)
+    promise = _promise(draft, table) if "person" in draft.columns and table.find("created") is not None else None
+    if promise is None:
+        return []
+    _labels(promise, table)
+    return [promise]
 
 
 def _series(table: Table) -> list[Draft]:
@@ -254,6 +275,7 @@ def _subscription(draft: Draft, table: Table) -> None:
         ("change", "change"),
     )
     draft.put("change", Expression(value="start"), "one row for each contract: its start")
+    price(draft, table)
 
 
 def _event(draft: Draft, table: Table) -> None:
@@ -302,6 +324,10 @@ def _key(draft: Draft, table: Table) -> None:
         if table.column(name).unique:
             draft.put("key", name, f"{role.why}; it never repeats")
             return
+    first = table.own[0]
+    if draft.kind == "contact" and first.unique and is_id(first) and first.name not in draft.used:
+        draft.put("key", first.name, "the first column, and it never repeats")
+        return
     if draft.kind == "contact" and ids and "version_at" in draft.columns:
         draft.put("key", ids[0][0], f"{ids[0][1].why}; rows that repeat it are later versions of it")
         return

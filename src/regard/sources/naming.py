@@ -35,9 +35,7 @@ _PEOPLE = (
     "guest|shopper|donor|lead|visitor"
 )
 _ID = "id|no|nr|num|number|nummer|numero|key|code|uuid|guid|ref|unique id|handle"
-_TICKETS = (
-    "ticket|incident|case|conversation|chamado|anfrage|reclamacao|reclamo|complaint|issue|call|chat|request|contact"
-)
+_TICKETS = "ticket|incident|case|conversation|chamado|anfrage|vorgangs?|reclamacao|reclamo|complaint|issue|call|chat|request|contact"
 _ORDERS = "order|invoice|transaction|purchase|pedido|bestellung|commande|ordine|sale|receipt|payment|charge|compra|factura|rechnung|bestell|auftrags?"
 
 # role, pattern of the whole plain name, what the column must hold, confidence
@@ -90,7 +88,7 @@ _RULES: tuple[tuple[str, str, str, float], ...] = (
         0.8,
     ),
     ("order id", rf"({_ORDERS})( ?({_ID}))?|(id|number)? ?({_ORDERS})", "id", 0.85),
-    ("ticket id", rf"({_TICKETS})( ({_ID}))?|(id|number) ?({_TICKETS})", "id", 0.85),
+    ("ticket id", rf"({_TICKETS})( ?({_ID}))?|(id|number) ?({_TICKETS})", "id", 0.85),
     ("review id", rf"(review|response|answer|survey response)( ({_ID}))", "id", 0.85),
     ("item id", r"(.* )?(order )?(item|line|position)( (id|no|number))", "id whole", 0.8),
     ("reply", r"(.* )?(in (reply|response) to( .*)?|(reply|replied) to (.* )?id)", "id", 0.85),
@@ -153,6 +151,18 @@ _RULES: tuple[tuple[str, str, str, float], ...] = (
         "id",
         0.9,
     ),
+    (
+        "reason",
+        r"reason|(.* )?(cancel\w*|churn|end|exit|leaving|kundigungs?|storno) ?(reason|grund|motivo|why)",
+        "text words",
+        0.7,
+    ),
+    (
+        "billing",
+        r"(billing |payment )?(interval|cycle|frequency|recurrence)|billing (period|term)|zahlweise|abrechnung",
+        "text",
+        0.85,
+    ),
     ("change", r"(change|change type|subscription event)", "text", 0.7),
     (
         "event",
@@ -190,6 +200,12 @@ _RULES: tuple[tuple[str, str, str, float], ...] = (
         r"(.* )?(created|opened|order(ed)?|purchased?|placed|submitted|submit|occurred|happened|event time|timestamp|started|reported|purchase timestamp|eroffnet|criado|creado|cree|data pedido|sent)( .*)?",
         "time",
         0.85,
+    ),
+    (
+        "created",
+        r"(start|started|begin\w*|since|seit|beginn|signup|sign up|joined|registered|inicio|debut)( (at|on|date))?",
+        "time",
+        0.6,
     ),
     (
         "created",

@@ -225,6 +225,11 @@ def _missing(table: Table, draft: Draft) -> list[str]:
             f"{file} does not say who the customer is: rows can be counted, customers cannot. "
             'If a column says it, name it in the mapping: person = "COLUMN".'
         )
+    if draft.kind == "subscription" and "amount" in draft.columns and "every" not in draft.columns:
+        said.append(
+            f"{file} does not say for how long its amounts are paid: without it contracts are counted, their value is "
+            'not. Say it in the mapping: every = { value = "month" } (or quarter, year).'
+        )
     if draft.parts and not any(isinstance(p, Part) and p.whole and p.score for p in draft.parts.values()):
         said.append(
             f"No question of {file} is about the whole (recommend, overall, satisfied): its parts stand beside each "

@@ -12,7 +12,21 @@ from regard.sources.surveys import is_question, metric_of
 if TYPE_CHECKING:
     from regard.sources.kindred import Table
 
-TICKETS = ("ticket", "incident", "case", "conversation", "complaint", "chamado", "support", "call", "anfrage", "reclam")
+TICKETS = (
+    "ticket",
+    "incident",
+    "case",
+    "conversation",
+    "complaint",
+    "chamado",
+    "support",
+    "call",
+    "chat",
+    "anfrage",
+    "vorgang",
+    "vorgange",
+    "reclam",
+)
 REVIEWS = ("review", "rating", "bewertung", "avalia", "resena", "avis", "stars")
 ORDERS = (
     "order",
