@@ -404,6 +404,14 @@ def test_deliveries_of_no_price_are_promises(written):
     )
 
 
+def test_a_number_of_the_row_is_no_key_that_the_next_file_would_overwrite(written):
+    file = written(
+        "tweets.csv", table("row_id,author,tweet_created,text", lambda i: f"{i},a{i % 7},2026-05-01,Late {i}")
+    )
+
+    assert "key" not in only(plan_import([file])).columns
+
+
 def test_the_first_column_of_tickets_is_their_key_where_it_never_repeats(written):
     file = written(
         "support.csv",

@@ -324,8 +324,9 @@ def _key(draft: Draft, table: Table) -> None:
         if table.column(name).unique:
             draft.put("key", name, f"{role.why}; it never repeats")
             return
-    first = table.own[0]
-    if draft.kind == "contact" and first.unique and is_id(first) and first.name not in draft.used:
+    first = table.own[0]  # whole numbers may count the rows of this file alone: the next would overwrite this one's
+    coded = first.unique and first.holds == "text" and is_id(first)
+    if draft.kind == "contact" and coded and first.name not in draft.used:
         draft.put("key", first.name, "the first column, and it never repeats")
         return
     if draft.kind == "contact" and ids and "version_at" in draft.columns:
