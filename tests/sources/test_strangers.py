@@ -406,7 +406,8 @@ def test_deliveries_of_no_price_are_promises(written):
 
 def test_a_number_of_the_row_is_no_key_that_the_next_file_would_overwrite(written):
     file = written(
-        "tweets.csv", table("row_id,author,tweet_created,text", lambda i: f"{i},a{i % 7},2026-05-01,Late {i}")
+        "tweets.csv",
+        table("row_id,author,tweet_created,text", lambda i: f"{i},a{i % 7},2026-05-01,You were late again {i}"),
     )
 
     assert "key" not in only(plan_import([file])).columns
