@@ -246,7 +246,8 @@ def _told(table: Table, draft: Draft) -> str:
     asked = f" Its questions: {', '.join(draft.parts)}." if draft.parts else ""
     labels = f" Kept as labels: {', '.join(draft.labels)}." if draft.labels else ""
     what = ": " + ", ".join(by) if by else ""
-    return f"Each row of {table.files[0].name} is taken for {_article(draft.kind)}{what}{rest}.{asked}{labels}"
+    only = f" where {' and '.join(draft.when)} is filled" if draft.when else ""
+    return f"Each row of {table.files[0].name}{only} is taken for {_article(draft.kind)}{what}{rest}.{asked}{labels}"
 
 
 def _needed(names: Sequence[str], tables: Sequence[Table]) -> set[str]:
