@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 import tomllib
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,43 @@ def test_locks_hold_every_dependency():
     for text in project["project"]["dependencies"]:
         name = re.split(r"[<>=]", text)[0].strip().lower()
         assert re.search(rf"^{re.escape(name)}==", locked, re.MULTILINE), f"{name} is not locked"
+
+
+def declared():
+    """The distributions that come with an installation: those declared and what they require in turn."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    found = set()
+    while wanted:
+        name = re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~;! (]", wanted.pop().lower())[0])
+        if name not in found:
+            found.add(name)
+            with suppress(PackageNotFoundError):
+                wanted = [*wanted, *(line for line in requires(name) or [] if "extra ==" not in line)]
+    return found
+
+
+def test_every_module_loads_with_what_is_declared_alone():
+    known = declared()
+    others = {
+        module
+        for module, owners in packages_distributions().items()
+        if module != "regard" and not {re.sub(r"[-_.]+", "-", owner.lower()) for owner in owners} & known
+    }
+    code = (
+        "import importlib, sys\n"
+        f"others = {others!r}\n"
+        "class Refused:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in others: raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Refused())\n"
+        "for name in sys.argv[1:]: importlib.import_module(name)\n"
+    )
+    names = [
+        ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+        for path in MODULES
+        if "migrations" not in path.parts  # alembic's own, run by it alone
+    ]
+
+    result = subprocess.run([sys.executable, "-c", code, *names], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stderr[-800:]
