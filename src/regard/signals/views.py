@@ -24,6 +24,7 @@ def connect(*, memory: str, threads: int, spill: Path) -> duckdb.DuckDBPyConnect
     if threads:
         connection.execute(f"SET threads = {int(threads)}")
     connection.execute(f"SET temp_directory = '{_escaped(spill)}'")
+    connection.execute("SET enable_progress_bar = false")  # standard output belongs to answers
     connection.execute("SET parquet_metadata_cache = true")
     connection.execute("SET preserve_insertion_order = false")
     return connection

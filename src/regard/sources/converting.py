@@ -39,6 +39,7 @@ def connect(
         config["temp_directory"] = spill
     connection = duckdb.connect(path, config=config)
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # standard output belongs to whoever asked
     connection.execute("CREATE TEMP MACRO finite(v) AS CASE WHEN isfinite(v) THEN v END")
     connection.execute(
         "CREATE TEMP MACRO plausible(v) AS CASE WHEN v >= TIMESTAMPTZ '1800-01-01 00:00:00+00' "
