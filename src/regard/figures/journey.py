@@ -23,6 +23,7 @@ class StageMark:
         volume: Customers who reached it.
         drop: Share of them that went no further, 0 to 1.
         score_text: The score as it is written; empty where too few answered.
+        score_range: Its interval as it is written.
         word: The score in a word: worst, weak, fair, good.
         tone: Its colour.
         drop_text: The drop as it is written: 27 % leave.
@@ -36,6 +37,7 @@ class StageMark:
     volume: float
     drop: float = 0.0
     score_text: str = ""
+    score_range: str = ""
     word: str = ""
     tone: Tone = "none"
     drop_text: str = ""
@@ -57,7 +59,7 @@ class StageMark:
     @property
     def told(self) -> str:
         """Everything it shows, in words."""
-        score = " ".join(w for w in (self.score_text, self.word) if w) or "no score yet"
+        score = " ".join(w for w in (self.score_text, self.score_range, self.word) if w) or "no score yet"
         return self.tip or ", ".join(w for w in (f"{self.label}: {score}", self.drop_text, self.contacts_text) if w)
 
 
@@ -105,7 +107,7 @@ def _across(sheet: Sheet, stages: Sequence[StageMark]) -> None:
     pitch = sheet.width / len(stages)
     heights = [max(tall * s.volume / most, 4.0) for s in stages]
     foot = top + max(h + (_TURN if s.drop > 0 else 0) for h, s in zip(heights, stages, strict=True))
-    more = 15 * (max(len(_drop_lines(s, pitch)) for s in stages) - 1)
+    more = 15 * (max(len(_lines(s, pitch)) for s in stages) - 1)
     for i, stage in enumerate(stages):
         x = pitch * i
         sheet.open_mark(stage.link, stage.told, key=stage.label)
@@ -153,15 +155,17 @@ def _p(x: float, y: float) -> str:
 def _figures(sheet: Sheet, stage: StageMark, x: float, y: float, pitch: float) -> None:
     score = stage.score_text or "no score"
     sheet.text(x, y, score, "large strong" if stage.score_text else "soft label")
-    lines = _drop_lines(stage, pitch)
-    for i, line in enumerate(lines):
-        said = i == 0 and stage.word and stage.score_text
-        sheet.text(x, y + 17 + 15 * i, line, f"{stage.text_look} label strong" if said else "soft label")
+    for i, (line, look) in enumerate(_lines(stage, pitch)):
+        sheet.text(x, y + 17 + 15 * i, line, look)
 
 
-def _drop_lines(stage: StageMark, pitch: float) -> list[str]:
-    word = [fitted(stage.word, pitch - 8, 12)] if stage.word and stage.score_text else []
-    return [*word, *wrapped(stage.drop_text, pitch - 8, 12)]
+def _lines(stage: StageMark, pitch: float) -> list[tuple[str, str]]:
+    """What stands under the score, line by line, each with its look: how sure it is, its word, who left."""
+    told = [(stage.score_range, "soft small")] if stage.score_range else []
+    told += [(stage.word, f"{stage.text_look} label strong")] if stage.word and stage.score_text else []
+    return [(fitted(t, pitch - 8, 12), look) for t, look in told] + [
+        (line, "soft label") for line in wrapped(stage.drop_text, pitch - 8, 12)
+    ]
 
 
 def _dots(sheet: Sheet, stage: StageMark, x: float, y: float, room: float) -> None:

@@ -460,16 +460,17 @@ def figure(finding: JourneyMap) -> Figure | None:
 def _mark(finding: JourneyMap, row: MapRow) -> StageMark:
     worst = row.stage == finding.worst_stage
     thousand = 1000 * row.contacts / row.customers if row.customers else 0.0
-    score = ""
+    score, ends = "", row.score_interval
+    write = wording.signed if row.metric == "nps" else lambda value: wording.number(round(value, 1))
     if row.score is not None:
-        shown = wording.signed(row.score) if row.metric == "nps" else wording.number(round(row.score, 1))
-        score = f"{row.metric.upper() if len(row.metric) <= 4 else row.metric} {shown}"
+        score = f"{row.metric.upper() if len(row.metric) <= 4 else row.metric} {write(row.score)}"
     return StageMark(
         label=row.stage,
         volume=row.customers,
         drop=row.gone or 0.0,
         drop_text="" if row.gone is None else f"{wording.percent(row.gone)} of {wording.number(row.judged)} leave here",
         score_text=score,
+        score_range=f"{write(ends.low)} to {write(ends.high)}" if score and ends else "",
         word="worst" if worst else "",
         tone="bad" if worst else _tone(row),
         contacts=thousand,
