@@ -403,7 +403,12 @@ def _cautions(read: _Read, rows: tuple[ContactRow, ...]) -> tuple[Caution, ...]:
     told = {
         "active_unknown": read.active.how == "known"
         and f"Nothing says who is active: rates are per 1,000 {read.words.several} known by then.",
-        "no_customers": not read.active.known and "Contacts carry no customers: counts are compared, not rates.",
+        "no_customers": not read.active.known
+        and (
+            f"No {read.words.several} were known by the end of the period compared with: counts are compared, not rates."
+            if read.active.customers
+            else "Contacts carry no customers: counts are compared, not rates."
+        ),
         "short_log": read.active.begins is not None
         and read.active.begins > read.ask.scope.before_since
         and f"Contacts are known from {wording.day(read.active.begins, read.ask.scope.zone)} on: rates of "
