@@ -405,7 +405,7 @@ def _cautions(read: _Read, rows: tuple[ContactRow, ...]) -> tuple[Caution, ...]:
         and f"Nothing says who is active: rates are per 1,000 {read.words.several} known by then.",
         "no_customers": not read.active.known
         and (
-            f"No {read.words.several} were known by the end of the period compared with: counts are compared, not rates."
+            f"No {read.words.several} were known by the end of the period before: counts are compared, not rates."
             if read.active.customers
             else "Contacts carry no customers: counts are compared, not rates."
         ),
