@@ -1,8 +1,10 @@
-"""What tests share: a log made of a few rows written in the test, without files."""
+"""What tests share: a log made of a few rows written in the test, without files; one browser."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from datetime import date, datetime
 from pathlib import Path
 
@@ -13,6 +15,11 @@ import pytest
 from regard.signals.ask import View
 from regard.signals.declarations import Declarations
 from regard.signals.kinds import KINDS
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 DATA = Path(__file__).parents[1] / "../shared/data"
 
@@ -118,3 +125,23 @@ def _derive(connection):
                coalesce(lead(occurred_at) OVER w, TIMESTAMP '2900-01-01') AS until, labels
         FROM lake_profile WHERE labels IS NOT NULL WINDOW w AS (PARTITION BY customer ORDER BY occurred_at, position)"""
     )
+
+
+def chromium():
+    for name in (os.environ.get("REGARD_CHROMIUM", ""), "chromium", "google-chrome", "chromium-browser"):
+        if name and (found := shutil.which(name)):
+            return found
+    return None
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests of pages and browser clients: a process can run only one of its drivers."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = chromium()
+    if path is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        made = started.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield made
+        made.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -18,10 +17,6 @@ import pytest
 from regard.signals.workspace import Workspace
 from regard.simulation import run_simulation
 
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 SERVE = (
     "import sys; from pathlib import Path; from regard.web.supervisor import serve; "
     "serve(Path(sys.argv[1]), port=int(sys.argv[2]), say=lambda line: print(line, flush=True))"
@@ -154,25 +149,6 @@ def own(tmp_path):
     yield serve
     for context in opened:
         context.__exit__(None, None, None)
-
-
-def chromium():
-    for name in (os.environ.get("REGARD_CHROMIUM", ""), "chromium", "google-chrome", "chromium-browser"):
-        if name and (found := shutil.which(name)):
-            return found
-    return None
-
-
-@pytest.fixture(scope="session")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = chromium()
-    if path is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        made = started.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield made
-        made.close()
 
 
 @dataclass
