@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
 import tomllib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select
 
-from regard.errors import BadInput, Damaged, UnknownName
+from regard.errors import BadInput, Damaged
 from regard.settings import Settings, settings
-from regard.signals import erasure, settling
+from regard.signals import erasure, settling, writers
 from regard.signals.declarations import Declarations
 from regard.signals.plans import FORMAT
 from regard.signals.shapes import SENT, SETTLED
@@ -237,62 +235,39 @@ class Workspace:
 
     # ------------------------------------------------------------------ sources
 
-    def add_source(self, name: str) -> str:
+    def add_source(self, name: str, *, what: str = "") -> str:
         """Add a source that may write here; returns its new write key, which is kept only as a hash.
 
         Raises:
             BadInput: The name is empty or taken.
         """
-        if not name.strip():
-            raise BadInput("A source needs a name.", where="name", hint="Such as: shop, zendesk.")
-        key = "rk_" + secrets.token_urlsafe(24)
-        row = {"name": name, "write_key_hash": hashlib.sha256(key.encode()).hexdigest(), "created": now_text()}
-        known = tables.sources.c
-        with self.state.writing() as connection:
-            found = connection.execute(select(known.write_key_hash).where(known.name == name)).scalar()
-            if found:
-                hint = f"Take another name, or revoke its key first: regard sources revoke {name}"
-                raise BadInput(f"There is a source named {name!r} already.", where="name", hint=hint)
-            if found is None:
-                connection.execute(insert(tables.sources).values(row))
-            else:  # its key was revoked: this is its new one
-                connection.execute(update(tables.sources).where(known.name == name).values(row))
-        return key
+        return writers.add_source(self, name=name, what=what).write_key
 
     def revoke_key(self, name: str) -> None:
-        """Let the write key of a source open nothing any more; what it brought stays.
+        """Let every write key of a source open nothing any more; what it brought stays.
 
         Raises:
             UnknownName: There is no such source.
         """
-        known = tables.sources.c
-        with self.state.writing() as connection:
-            changed = connection.execute(update(tables.sources).where(known.name == name).values(write_key_hash=""))
-            if not changed.rowcount:
-                names = [str(n) for n in connection.execute(select(known.name)).scalars()]
-                raise UnknownName("source", name, names)
-        self.state.write_down("revoke_key", msgspec.json.encode({"source": name}).decode())
+        with self.state.reading() as connection:
+            found = writers.keys(connection, name)
+        for key in found:
+            if key.open:
+                writers.revoke_key(self, key=key.id)
 
     def key_hashes(self) -> dict[str, str]:
         """The source of each write key that opens something, by the key's sha256."""
-        known = tables.sources.c
         with self.state.reading() as connection:
-            found = connection.execute(select(known.write_key_hash, known.name).where(known.write_key_hash != ""))
-            return {str(row[0]): str(row[1]) for row in found}
+            return writers.opening(connection)
 
     def sources(self) -> list[dict[str, Any]]:
-        """Sources that may write here: name, created, and whether its key opens anything."""
+        """Sources that may write here: name, created, what, whether any key opens it, and its keys."""
         with self.state.reading() as connection:
-            opens = (tables.sources.c.write_key_hash != "").label("open")
-            columns = (tables.sources.c.name, tables.sources.c.created, opens)
-            return [dict(row) for row in connection.execute(select(*columns).order_by(columns[0])).mappings()]
+            return writers.listed(connection)
 
     def source_of(self, key: str) -> str | None:
         """The source a write key belongs to, or None."""
-        hashed = hashlib.sha256(key.encode()).hexdigest()
-        with self.state.reading() as connection:
-            statement = select(tables.sources.c.name).where(tables.sources.c.write_key_hash == hashed)
-            return connection.execute(statement).scalar()
+        return self.key_hashes().get(writers.hash_of(key))
 
     def remembered(self, name: str) -> str:
         """A word kept beside the log by a door, or nothing."""

@@ -29,8 +29,20 @@ sources = Table(
     "sources",
     metadata,
     Column("name", String, primary_key=True),
-    Column("write_key_hash", String, nullable=False),
     Column("created", String, nullable=False),
+    Column("what", String, nullable=False, server_default=""),
+)
+
+write_keys = Table(
+    "write_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("hash", String, nullable=False),
+    Column("ending", String, nullable=False),
+    Column("created", String, nullable=False),
+    Column("revoked", String, nullable=False),
+    Index("write_keys_by_source", "source"),
 )
 
 batches = Table(
