@@ -24,6 +24,7 @@ from regard.errors import BadInput, RegardError, UnknownName
 from regard.holding import held_group
 from regard.keeping import COMMANDS, JSON, WORKSPACE, bring_up_to_date, ledger_of, opened, say, settle
 from regard.settings import settings
+from regard.sourcing import sources_group
 from regard.terminal import say_error
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ def _simulate(workspace: Workspace, signals: int, seed: int, *, quiet: bool, unt
     follow(settle(workspace), quiet=quiet)
 
 
-for _command in (import_command, held_group, *COMMANDS):
+for _command in (import_command, held_group, sources_group, *COMMANDS):
     regard.add_command(_command)
 
 

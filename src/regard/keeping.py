@@ -87,54 +87,6 @@ def ledger_command(workspace: str | None, *, as_json: bool) -> None:
         click.echo(f"  {row['source']}: {outcome_line(row)}")
 
 
-@click.group("sources")
-def sources_group() -> None:
-    """Where signals come from."""
-
-
-@sources_group.command("add")
-@WORKSPACE
-@JSON
-@click.argument("name")
-def sources_add(workspace: str | None, name: str, *, as_json: bool) -> None:
-    """Add a source; its write key is printed once, alone on the last line."""
-    with opened(workspace) as company:
-        key = company.add_source(name)
-    if as_json:
-        say({"source": name, "write_key": key}, "", as_json=True)
-        return
-    click.echo(f"Source {name} added. Its write key is shown only now:", err=True)
-    click.echo(key)
-
-
-@sources_group.command("revoke")
-@WORKSPACE
-@JSON
-@click.argument("name")
-def sources_revoke(workspace: str | None, name: str, *, as_json: bool) -> None:
-    """Let a source's write key open nothing any more; `regard sources add NAME` then gives it a new one."""
-    with opened(workspace, create=False) as company:
-        company.revoke_key(name)
-    told = f"The key of {name} opens nothing any more. What it brought stays. A new key: regard sources add {name}"
-    say({"source": name, "revoked": True}, told, as_json=as_json)
-
-
-@sources_group.command("list")
-@WORKSPACE
-@JSON
-def sources_list(workspace: str | None, *, as_json: bool) -> None:
-    """Every source and what it brought."""
-    with opened(workspace) as company:
-        outcomes = {row["source"]: row for row in company.ledger()}
-        none = dict.fromkeys(OUTCOMES, 0)
-        names = sorted({s["name"] for s in company.sources()} | set(outcomes) - {""})
-        rows = [{**none, **outcomes.get(name, {}), "source": name} for name in names]
-    if as_json:
-        say({"sources": rows}, "", as_json=True)
-    for row in [] if as_json else rows:
-        click.echo(f"{row['source']}: {outcome_line(row)}")
-
-
 @click.command("batches")
 @WORKSPACE
 @JSON
@@ -350,7 +302,6 @@ COMMANDS: tuple[click.Command, ...] = (
     questions_command,
     declare_command,
     ledger_command,
-    sources_group,
     batches_command,
     rebuild_command,
     verify_command,

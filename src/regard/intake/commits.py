@@ -21,8 +21,9 @@ import pyarrow as pa
 from regard.errors import BadInput
 from regard.signals.shapes import SENT
 from regard.sources.items import EPOCH, NAMES, Parcel, Told
+from regard.store.frames import TURNED, Turned
 from regard.store.heldback import CONFLICT, CONFLICT_WHY, Held
-from regard.store.journal import DUPLICATE, HELD, REFUSED, STORED, Lot
+from regard.store.journal import DUPLICATE, HELD, NOT_TAKEN, NOT_TAKEN_WHY, REFUSED, STORED, Lot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 2000
 """Rows of one commit, about: so that none takes long."""
 
+LONGEST = 200
+"""Characters of a reason that are kept for people."""
+
 NAMED = {STORED: "stored", DUPLICATE: "duplicate", HELD: "held_back", REFUSED: "refused"}
 WORST = (HELD, STORED, REFUSED, DUPLICATE)
 """An item of several rows is told as the first of these that one of them met."""
@@ -40,7 +44,7 @@ RANKS = np.argsort(WORST).astype(np.uint8)
 
 WHY = {
     HELD: (CONFLICT, CONFLICT_WHY),
-    REFUSED: ("not_taken", "It names somebody who was erased, or too much of this source is held back already."),
+    REFUSED: (NOT_TAKEN, NOT_TAKEN_WHY),
 }
 
 
@@ -48,7 +52,12 @@ class Journals(Protocol):
     """What makes rows durable; `regard.store.journal.Journal` does."""
 
     def commit(
-        self, lots: Sequence[Lot], *, refused: Mapping[str, int] | None = None, held: Sequence[Held] = ()
+        self,
+        lots: Sequence[Lot],
+        *,
+        refused: Mapping[str, int] | None = None,
+        held: Sequence[Held] = (),
+        turned: Sequence[Turned] = (),
     ) -> list[NDArray[np.uint8]]:
         """Make everything durable; the outcome of each row, per lot."""
 
@@ -163,11 +172,14 @@ def commit(journal: Journals, taken: Sequence[Waiting]) -> list[list[Told]]:
     lots = [_lot(source, kind, [taken[n].parcel for n, _ in group]) for (source, kind), group in groups.items()]
     refused: dict[str, int] = {}
     held: list[Held] = []
+    turned: list[Turned] = []
     for waiting in taken:
         if short := sum(1 for told in waiting.parcel.told if told is not None and told.outcome == "refused"):
             refused[waiting.source] = refused.get(waiting.source, 0) + short
         held += _held(waiting)
-    outcomes = journal.commit(lots, refused=refused, held=held)
+        if short or waiting.parcel.texts:
+            turned += _turned(waiting)
+    outcomes = journal.commit(lots, refused=refused, held=held, turned=turned)
     met = [[len(WORST)] * len(waiting.parcel.told) for waiting in taken]
     for group, found in zip(groups.values(), outcomes, strict=True):
         start = 0
@@ -203,6 +215,18 @@ def _held(waiting: Waiting) -> list[Held]:
                      at=at)
             )  # fmt: skip
     return made
+
+
+def _turned(waiting: Waiting) -> list[Turned]:
+    """The last items that never became rows, as people are told of them."""
+    parcel, found = waiting.parcel, []
+    for told in reversed(parcel.told):
+        if told is not None:
+            name = parcel.called.get(told.index, "")
+            found.append(Turned(waiting.source, told.outcome, name, told.code, told.reason[:LONGEST], told.where[:80]))
+            if len(found) == TURNED:
+                break
+    return found[::-1]
 
 
 def _told(parcel: Parcel, ranks: Sequence[int]) -> list[Told]:

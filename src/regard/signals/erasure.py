@@ -22,7 +22,7 @@ from regard.signals import settling
 from regard.signals.settling import Progress
 from regard.signals.shapes import FOLD, KNOWN
 from regard.signals.views import read
-from regard.store import backup, log, scrub, sealing, tables
+from regard.store import backup, latest, log, scrub, sealing, tables
 from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows
 from regard.store.recovery import ASIDE
 from regard.store.state import now_text, read_meta, write_meta
@@ -174,6 +174,8 @@ def _forget(workspace: Workspace) -> Iterator[Progress]:
         aside.unlink()  # nobody can say whom it names
     with inbox.appending():
         inbox.sweep()
+        with workspace.state.writing() as connection:
+            latest.forget(connection)
         workspace.state.begin_log()  # what it told of rows before is gone, too
     inbox.merge_ids()
     scrub.done(inbox)

@@ -90,6 +90,7 @@ class Parcel:
         told: Per item its outcome, or None while it is not known.
         texts: The scrubbed JSON of items held back, by their index.
         names: Per item what the client calls it; empty where it does not.
+        called: What people call an item that has its outcome already, by its index: an event by its name.
     """
 
     format: str
@@ -99,6 +100,7 @@ class Parcel:
     told: list[Told | None] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
+    called: dict[int, str] = field(default_factory=dict)
 
     def refuse(self, unfit: Unfit) -> None:
         """Give the next item its outcome: refused, or held back."""
@@ -134,6 +136,8 @@ def bring(parcel: Parcel, raws: Sequence[Any], read: Reader, *, named: Callable[
         except Unfit as unfit:
             parcel.refuse(unfit)
             parcel.names.append(name)
+            if item is not None:
+                parcel.called[index] = called(item)
             if unfit.held and item is not None:
                 parcel.texts[index] = encode(scrubbed({**(more or {}), **item})).decode()
             continue
@@ -147,6 +151,12 @@ def bring(parcel: Parcel, raws: Sequence[Any], read: Reader, *, named: Callable[
         parcel.told.append(None)
         parcel.names.append(name)
     return parcel
+
+
+def called(item: dict[str, Any]) -> str:
+    """What people call an item: an event by its name, anything else by what it is."""
+    found = next((v for n in ("event", "name", "kind", "type") if isinstance(v := item.get(n), str) and v), "")
+    return "".join(c for c in found[:80] if c.isprintable())
 
 
 def unnamed(item: dict[str, Any], check: int) -> str:

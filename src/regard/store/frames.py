@@ -34,6 +34,9 @@ ENDING = ".journal"
 MARK = "journal"
 """The word in state that says how far journals are sealed."""
 
+TURNED = 10
+"""So many items of a source that were not stored are told of, the last ones."""
+
 Counts = tuple[int, int, int, int, int]
 """Received, stored, duplicate, held back, refused: `log.OUTCOMES`."""
 
@@ -48,13 +51,37 @@ class LotHead(msgspec.Struct, frozen=True, array_like=True):
     repeats: int
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """The head of a frame: when it was received, outcomes per source, its lots, bytes of the items held back."""
+class Turned(msgspec.Struct, frozen=True, array_like=True):
+    """An item that was not stored, as people are told of it: no id of anybody, no value but its own name.
+
+    Attributes:
+        source: Where it came from.
+        outcome: duplicate, held_back or refused.
+        name: What it is called: an event's name, else its kind; empty where it could not be read.
+        code: Why, as a word.
+        reason: Why, as a sentence.
+        where: The field concerned.
+    """
+
+    source: str
+    outcome: str
+    name: str = ""
+    code: str = ""
+    reason: str = ""
+    where: str = ""
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The head of a frame: when it was received, outcomes per source, its lots, bytes of the items held back.
+
+    ``turned`` are the last items of each source that were not stored, `TURNED` at most.
+    """
 
     at: str
     counts: dict[str, Counts]
     lots: list[LotHead]
     held: int = 0
+    turned: list[Turned] = []
 
 
 @dataclass(frozen=True, order=True)

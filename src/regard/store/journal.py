@@ -14,6 +14,7 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -24,12 +25,12 @@ import pyarrow as pa
 from regard.errors import RegardError, UnknownName
 from regard.store import disk, frames, heldback, rows
 from regard.store.arrivals import ID_COLUMNS
-from regard.store.frames import Mark
+from regard.store.frames import Mark, Turned
 from regard.store.known import Known
 from regard.store.state import now_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -38,9 +39,20 @@ if TYPE_CHECKING:
     from regard.store.heldback import Held
     from regard.store.inbox import Inbox
 
+NOT_TAKEN, NOT_TAKEN_WHY = (
+    "not_taken",
+    "It names somebody who was erased, or too much of this source is held back already.",
+)
 STORED, DUPLICATE, HELD, REFUSED = 0, 1, 2, 3
 """Outcome of a row: kept; known already; kept aside, its message id being known with other content; not taken, because
 it names somebody who was erased, or because too much of its source is held back."""
+
+TOLD = {
+    DUPLICATE: ("duplicate", "", ""),
+    HELD: ("held_back", heldback.CONFLICT, heldback.CONFLICT_WHY),
+    REFUSED: ("refused", NOT_TAKEN, NOT_TAKEN_WHY),
+}
+LONGEST_NAME = 80
 
 FULL_BYTES = 64 << 20
 FULL_SECONDS = 1.0
@@ -94,7 +106,12 @@ class Journal:
         self._watch.start()
 
     def commit(
-        self, lots: Sequence[Lot], *, refused: Mapping[str, int] | None = None, held: Sequence[Held] = ()
+        self,
+        lots: Sequence[Lot],
+        *,
+        refused: Mapping[str, int] | None = None,
+        held: Sequence[Held] = (),
+        turned: Sequence[Turned] = (),
     ) -> list[NDArray[np.uint8]]:
         """Make everything durable at once; when this returns it is acknowledged.
 
@@ -102,6 +119,7 @@ class Journal:
             lots: Rows to be stored; of equal ids the first one counts, in this order.
             refused: Items refused before they became rows, per source, to be counted.
             held: Items that cannot become rows, to be kept aside and counted.
+            turned: What people are told of those refused and held.
 
         Returns:
             Per lot the outcome of each row: `STORED`, `DUPLICATE`, `HELD` or `REFUSED`.
@@ -119,6 +137,7 @@ class Journal:
             draft = _Draft(self._known, self._engine, place=f"{file.number}:{file.size}")
             outcomes = [draft.add(lot, table) for lot, table in zip(lots, fitted, strict=True)]
             draft.count(refused or {}, held)
+            draft.turned += turned
             if draft.counts:
                 self._write(file, draft)
             return outcomes
@@ -229,6 +248,7 @@ class _Draft:
     lots: list[frames.LotHead] = field(default_factory=list)
     body: list[bytes | memoryview] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
+    turned: list[Turned] = field(default_factory=list)
 
     def add(self, lot: Lot, table: pa.Table) -> NDArray[np.uint8]:
         """Classify the rows of a lot, and keep what is to be written of them."""
@@ -240,6 +260,7 @@ class _Draft:
         outcome = self._classified(identity, keys, ~single & ~erased)
         outcome[erased] = REFUSED
         self._hold_rows(lot, table, outcome)
+        self._turn(lot, table, outcome)
         stored = outcome == STORED
         self.new.update(self._ids(keys, identity.check, stored & ~single))
         self._keep(lot, table, identity, outcome)
@@ -302,6 +323,16 @@ class _Draft:
         self.held += heldback.of_rows(lot.kind, chosen, source=lot.source, at=self.at)
         self.items[lot.source] = self.items.get(lot.source, 0) + len(aside[:room])
 
+    def _turn(self, lot: Lot, table: pa.Table, outcome: NDArray[np.uint8]) -> None:
+        """Say of the last rows that are not stored what they are called and what became of them."""
+        last = np.flatnonzero(outcome != STORED)[-frames.TURNED :]
+        if not len(last):
+            return
+        names = table["name"].take(pa.array(last)).to_pylist() if "name" in table.column_names else []
+        for row, name in zip_longest(last.tolist(), names):
+            told, code, reason = TOLD[int(outcome[row])]
+            self.turned.append(Turned(lot.source, told, (name or lot.kind)[:LONGEST_NAME], code, reason))
+
     def _keep(self, lot: Lot, table: pa.Table, identity: rows.Identities, outcome: NDArray[np.uint8]) -> None:
         """The rows that are new as an Arrow stream, with their ids; the ids of those that are known."""
         new, seen = outcome == STORED, outcome == DUPLICATE
@@ -330,7 +361,19 @@ class _Draft:
     def packed(self) -> tuple[frames.Head, list[bytes | memoryview]]:
         """Head and body of the frame."""
         items = msgspec.json.encode(self.held) if self.held else b""
-        return frames.Head(at=self.at, counts=self.counts, lots=self.lots, held=len(items)), [*self.body, items]
+        head = frames.Head(at=self.at, counts=self.counts, lots=self.lots, held=len(items), turned=last(self.turned))
+        return head, [*self.body, items]
+
+
+def last(turned: Iterable[Turned]) -> list[Turned]:
+    """The last of each source, as many as people are told of."""
+    room: dict[str, int] = {}
+    kept = []
+    for item in reversed(list(turned)):
+        if room.setdefault(item.source, frames.TURNED):
+            room[item.source] -= 1
+            kept.append(item)
+    return kept[::-1]
 
 
 def _fitted(lot: Lot, inbox: Inbox) -> pa.Table:

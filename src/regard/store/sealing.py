@@ -19,7 +19,7 @@ import pyarrow as pa
 from sqlalchemy import insert, update
 
 from regard.errors import Busy
-from regard.store import coded, frames, heldback, ids, log, tables
+from regard.store import coded, frames, heldback, ids, latest, log, tables
 from regard.store.arrivals import ID_COLUMNS, Arrival, Origin, add_counts, batch_row
 from regard.store.frames import Broken, Frame, Mark
 from regard.store.log import OUTCOMES, Outcome
@@ -159,6 +159,7 @@ class _Sealing:
             frames.added(counts, frame.head.counts)
             self._unpack(frame, body)
         received = self.frames[0][0].head.at
+        latest.keep(self.connection, [frame.head for frame, _ in self.frames])
         batches = {source: _batch_of(self.connection, source, received[:10]) for source in counts}
         total = {s: self._told(batches[s], s, counts[s]) for s in counts}
         runs, fresh = self.inbox.runs(self.connection), []
