@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from regard.web import declaring, heldback, pages, palette, people, sourcing
+from regard.web import declaring, heldback, pages, palette, people, senders, sourcing
 from regard.web.findings import Findings
 from regard.web.forms import form_of
 from regard.web.frame import LOOKS, House, house, part, static
@@ -95,6 +95,7 @@ def routes() -> list[Route]:
         ("/static/{mark}/{name}", static, get),
         ("/palette", palette.palette, get),
         *sourcing.ROUTES,
+        *senders.ROUTES,
         *heldback.ROUTES,
         *declaring.ROUTES,
         *people.ROUTES,

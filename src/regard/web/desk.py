@@ -19,7 +19,7 @@ from regard.sheets import csv_of
 from regard.signals.ask import View, answer
 from regard.signals.readiness import readiness
 from regard.signals.scope import Given, groupings
-from regard.web import intake, repairs
+from regard.web import arrivals, intake, repairs
 from regard.web.catalogue import Catalogue, Planned, code_version, told
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Desk:
             "choices": self.choices,
             "search": self.search,
         }
-        self._operations = own | intake.operations(self) | repairs.operations(self)
+        self._operations = own | intake.operations(self) | repairs.operations(self) | arrivals.operations(self)
 
     def do(self, name: str, given: dict[str, Any]) -> Any:
         """Carry out one operation.

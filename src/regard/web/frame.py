@@ -129,6 +129,7 @@ class House:
     door: Door
     intake: str = ""
     jobs: dict[str, Any] = field(default_factory=dict)
+    shown: dict[str, tuple[str, dict[str, Any] | None]] = field(default_factory=dict)
     _catalogue: Catalogue | None = None
     _asked: asyncio.Lock = field(default_factory=asyncio.Lock)
     _company: Company = field(default_factory=Company)

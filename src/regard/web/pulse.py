@@ -7,12 +7,14 @@ and never wait.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from regard.store.frames import Mark, waiting
+from regard.store.frames import Mark, journals, waiting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +77,7 @@ def pulse(workspace: Path) -> Pulse:
     if not path.exists():
         return Pulse()
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0.2)
+        connection = _reading(path)
         try:
             row = connection.execute(_GLANCE).fetchone()
             held = _held(connection)
@@ -94,6 +96,25 @@ def pulse(workspace: Path) -> Pulse:
         unsealed=waiting(workspace / JOURNALS, Mark.read(sealed or "")),
         held=held,
     )
+
+
+def trace(workspace: Path) -> str:
+    """A text that changes whenever anything was acknowledged, sealed or done; a look at one word and at sizes."""
+    path = workspace / STATE
+    seal = ""
+    if path.exists():
+        with suppress(sqlite3.Error), closing(_reading(path)) as connection:
+            found = connection.execute("SELECT value FROM meta WHERE name = 'seal'").fetchone()
+            seal = str(found[0]) if found else ""
+    sizes = []
+    for number, journal in journals(workspace / JOURNALS):
+        with suppress(FileNotFoundError):  # sealed meanwhile
+            sizes.append(f"{number}:{journal.stat().st_size}")
+    return hashlib.sha256(" ".join((seal, *sizes)).encode()).hexdigest()[:24]
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0.2)
 
 
 def _held(connection: sqlite3.Connection) -> int:

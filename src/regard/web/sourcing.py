@@ -13,7 +13,7 @@ from regard.web import jobs, uploads
 from regard.web.forms import form_of
 from regard.web.frame import House, house, page, part
 from regard.web.jobs import Job
-from regard.web.snippets import snippets
+from regard.web.senders import WHAT, senders
 from regard.web.workers import Failed
 from regard.wording import listed, moment
 
@@ -36,7 +36,7 @@ async def sources(request: Request) -> Response:
     running = [j for j in here.jobs.values() if not j.done]
     return await page(
         request, "sources.html", title="Sources", room="sources", batches=batches, waiting=waiting, running=running,
-        most=uploads.LARGEST, days=uploads.KEPT_DAYS, intake=here.intake, snippets=snippets(here.intake),
+        most=uploads.LARGEST, days=uploads.KEPT_DAYS, intake=here.intake, senders=await senders(here), kinds=WHAT,
     )  # fmt: skip
 
 

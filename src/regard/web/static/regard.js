@@ -68,7 +68,7 @@ if (scope) {
     go(scope);
   });
 }
-for (const form of $$("form.ask")) form.addEventListener("submit", (event) => { event.preventDefault(); go(form); });
+for (const form of $$("form.ask:not([method=post])")) form.addEventListener("submit", (event) => { event.preventDefault(); go(form); });
 
 // ---- palette
 const palette = $("#palette");
@@ -214,6 +214,24 @@ if (work) (async () => {
     if (!reply) { await wait(2000); continue; }
     work.innerHTML = await reply.text();
     if (!reply.ok || reply.headers.get("x-regard-done") === "yes") { say(work.innerText.slice(0, 200)); wire(work); refresh(); return; }
+  }
+})();
+
+// ---- what arrives at a source: looked for while the page is seen, told when it is there
+const watch = $("[data-watch]");
+if (watch) (async () => {
+  for (let idle = 0; watch.isConnected; idle += 1) {
+    await wait(idle < 400 ? 1200 : 5000);
+    if (document.hidden) continue;
+    const reply = await fetch(`${watch.dataset.watch}&seen=${watch.dataset.seen}`).catch(() => null);
+    if (reply && reply.status === 401) { location.reload(); return; }
+    if (!reply || reply.status !== 200) continue;
+    const was = $(".say", watch).innerText;
+    watch.dataset.seen = reply.headers.get("x-regard-seen");
+    watch.innerHTML = await reply.text();
+    idle = 0;
+    const now = $(".say", watch).innerText;
+    if (now !== was) { say(now); watch.classList.remove("fresh-in"); void watch.offsetWidth; watch.classList.add("fresh-in"); }
   }
 })();
 
