@@ -78,7 +78,7 @@ def test_the_sources_page_shows_the_address_and_lines_to_copy_and_a_signal_arriv
     _, link, address, key = supervised
     with httpx.Client(timeout=30) as client:
         client.get(link)
-        page = client.get(link.partition("/sign-in")[0] + "/sources").text
+        page = client.get(link.partition("/sign-in")[0] + "/sources/sender?source=app").text
         assert address in page
         assert f"Client(&#34;YOUR_WRITE_KEY&#34;, host=&#34;{address}&#34;)" in page
 

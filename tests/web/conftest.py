@@ -19,7 +19,7 @@ from regard.simulation import run_simulation
 
 SERVE = (
     "import sys; from pathlib import Path; from regard.web.supervisor import serve; "
-    "serve(Path(sys.argv[1]), port=int(sys.argv[2]), say=lambda line: print(line, flush=True))"
+    "serve(Path(sys.argv[1]), port=int(sys.argv[2]), intake=sys.argv[3], say=lambda line: print(line, flush=True))"
 )
 
 
@@ -33,6 +33,7 @@ class Served:
     link: str
     client: httpx.Client
     seconds: float
+    intake: str = ""
 
     @property
     def port(self):
@@ -73,10 +74,10 @@ class Served:
 
 
 @contextmanager
-def serving(workspace, port=0):
+def serving(workspace, port=0, intake="off"):
     started = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(workspace), str(port)],
+        [sys.executable, "-c", SERVE, str(workspace), str(port), intake],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -87,10 +88,11 @@ def serving(workspace, port=0):
             raise AssertionError(process.stderr.read())
         link = found[0]
         base = link.partition("/sign-in")[0]
+        taken = re.search(r"http\S+", process.stdout.readline())[0] if intake != "off" else ""
         with httpx.Client(base_url=base, timeout=60) as client:
             reply = client.get(link)
             assert reply.status_code == 200
-            yield Served(process, Path(workspace), base, link, client, time.monotonic() - started)
+            yield Served(process, Path(workspace), base, link, client, time.monotonic() - started, taken)
     finally:
         process.terminate()
         process.wait(20)
@@ -138,11 +140,11 @@ def own(tmp_path):
     """A function that serves a workspace of the test's own: empty, or a copy of another."""
     opened = []
 
-    def serve(of=None):
+    def serve(of=None, **more):
         directory = tmp_path / f"own-{len(opened)}"
         if of:
             shutil.copytree(of, directory, ignore=shutil.ignore_patterns("pages"))
-        context = serving(directory)
+        context = serving(directory, **more)
         opened.append(context)
         return context.__enter__()
 

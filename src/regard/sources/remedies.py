@@ -10,7 +10,7 @@ REMEDIES = {
     "unknown_kind": "Use one of the kinds of signal; an event is kind: event.",
     "unknown_field": "Correct the field's name, or put your own fields under labels.",
     "unknown_type": "Use one of track, identify, group, page, screen, alias.",
-    "bad_time": "Send times as ISO 8601 in UTC, such as 2026-11-26T09:30:00Z.",
+    "bad_time": "Let the client set the time, or format it with a library.",
     "wrong_type": "Send the field in the type the reason names.",
     "id_too_long": "Send the id itself; put anything longer into a property.",
     "item_too_large": "Send fewer or shorter properties with each event.",
