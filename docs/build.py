@@ -20,7 +20,7 @@ from regard.signals import declarations
 from regard.signals.kinds import COMMON, KINDS
 from regard.signals.scope import Given
 from regard.signals import writers  # noqa: F401
-from regard.sources import mapping, replaying  # noqa: F401  acts register when their module is read
+from regard.sources import correcting, mapping, replaying  # noqa: F401  acts register when their module is read
 from regard.sources.limits import LIMITS, Wire
 from regard.options import help_of
 

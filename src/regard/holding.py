@@ -241,6 +241,57 @@ def _outcomes(done: Replayed) -> str:
     )
 
 
+@held_group.command("correct")
+@WORKSPACE
+@JSON
+@SOURCE
+@CODE
+@ALL
+@click.option("--set", "change", required=True, metavar="FIELD=VALUE", help="The field; an empty value takes it out.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@ITEMS
+def correct_command(
+    workspace: str | None,
+    items: tuple[int, ...],
+    source: str,
+    code: str,
+    change: str,
+    *,
+    as_json: bool,
+    everything: bool,
+    yes: bool,
+) -> None:
+    """Set one field of many items to one value; what was sent is kept beside it. Replay them afterwards."""
+    from regard.sources.correcting import correct_held, preview
+
+    ((field, value),) = _fields((change,)).items()
+    with _company(workspace) as company:
+        chosen = _chosen(company, items, source, code, everything=everything)
+        found = preview(company, items=chosen, field=field, value=value)
+        what = f"set {field} to {value}" if value else f"take {field} out"
+        if found.changes and not (yes or as_json):
+            click.confirm(f"This would {what} in {count(found.changes, 'item')}. Do it", abort=True)
+        done = correct_held(company, items=chosen, field=field, value=value, by=BY)
+    lines = [f"{count(len(done.items), 'item')} corrected."]
+    lines += [f"{count(found.unfit, 'item')} would still not fit:"] if found.unfit else []
+    lines += [f"  {p.id}: {p.reason}" for p in found.problems]
+    lines += [f"Undo: regard held uncorrect {done.entry}"] if done.entry else []
+    say({"corrected": done.items, "entry": done.entry, "unfit": found.unfit}, "\n".join(lines), as_json=as_json)
+
+
+@held_group.command("uncorrect")
+@WORKSPACE
+@JSON
+@click.argument("entry", type=int, metavar="ENTRY")
+def uncorrect_command(workspace: str | None, entry: int, *, as_json: bool) -> None:
+    """Take the field of a correction back as it was sent, in the items that are still held back."""
+    from regard.sources.correcting import uncorrect_held
+
+    with _company(workspace) as company:
+        done = uncorrect_held(company, entry=entry, by=BY)
+    say({"uncorrected": done}, f"{count(len(done), 'item')} as sent again.", as_json=as_json)
+
+
 @held_group.command("discard")
 @WORKSPACE
 @JSON

@@ -157,6 +157,33 @@ def test_a_whole_group_is_stored_as_signals_of_its_own(holding):
     assert (_ledger(holding)["stored"], _ledger(holding)["held_back"]) == (16, 4)
 
 
+def test_items_are_corrected_together_after_their_number_was_shown(holding):
+    chosen = {"source": "app", "code": "future", "all": "yes", "field": "timestamp", "value": "2026-10-31T10:00:00Z"}
+    shown = holding.post("/sources/held", do="correct", **chosen)
+    assert shown.status_code == 200
+    assert "Sets timestamp to 2026-10-31T10:00:00Z in 3 items of app" in _words(shown)
+    assert _ledger(holding)["held_back"] == 11
+
+    last = re.search(r'name="last" value="(\d+)"', shown.text)[1]
+    sent = holding.post("/sources/held", do="correct_replay", last=last, **chosen)
+    assert "3 stored" in _words(holding.wait(sent.headers["location"]))
+    assert (_ledger(holding)["stored"], _ledger(holding)["held_back"]) == (12, 8)
+
+
+def test_ticked_items_corrected_only_are_taken_back_by_one_button(holding):
+    first = _ids(holding, "app")[0]
+    chosen = {"source": "app", "code": "future", "item": first, "field": "timestamp", "value": "2026-10-31T10:00:00Z"}
+    sent = holding.post("/sources/held", do="correct_only", **chosen)
+    page = holding.client.get(sent.headers["location"])
+    assert "1 item corrected" in _words(page)
+    assert "repaired" in _words(page)
+
+    back = holding.post("/sources/held/uncorrect", entry=re.search(r'name="entry" value="(\d+)"', page.text)[1])
+    assert "1 item as sent again" in _words(holding.client.get(back.headers["location"]))
+    assert holding.post("/sources/held", do="correct", **{**chosen, "field": ""}).status_code == 400
+    assert holding.post("/sources/held/uncorrect", entry="4711").status_code == 404
+
+
 def test_nothing_ticked_changes_nothing_and_says_so(holding):
     sent = holding.post("/sources/held", do="discard", source="shop", code="id_conflict")
     assert "Tick the items first" in holding.client.get(sent.headers["location"]).text

@@ -345,6 +345,11 @@ def discarded_by(connection: Connection, entry: int) -> list[int]:
     arguments = connection.execute(found).scalar()
     if arguments is None:
         raise UnknownName("discarding", str(entry), [])
+    return ids_in(str(arguments))
+
+
+def ids_in(arguments: str) -> list[int]:
+    """The ids an entry of the record names; see `ids_text`."""
     items: list[int] = []
     for run in json.loads(arguments)["items"].split(", "):
         first, _, last = run.partition("-")

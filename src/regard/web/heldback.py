@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from regard.web import jobs
 from regard.web.forms import form_of
 from regard.web.frame import House, house, page
 from regard.web.workers import Failed
+from regard.wording import moment
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -23,14 +25,28 @@ HERE = "/sources/held"
 FEW = 200
 """So many items are replayed while the person waits; more become a piece of long work."""
 
-TOLD = ("stored", "duplicate", "refused", "held_back", "discarded", "restored", "entry")
+TOLD = (
+    "stored",
+    "duplicate",
+    "refused",
+    "held_back",
+    "discarded",
+    "restored",
+    "entry",
+    "corrected",
+    "correction",
+    "uncorrected",
+)
 
 
 async def held(request: Request) -> Response:
     """What waits for a decision, by source and reason."""
     query = request.query_params
     given = {"source": query.get("source", ""), "code": query.get("code", ""), "after": _whole(query.get("after", ""))}
-    told = msgspec.json.decode(await house(request).workers.call("held", given))
+    told = await _call(house(request), "held", given)
+    zone = (await house(request).company()).zone
+    for shown in (item for group in told["groups"] for item in group["shown"]):
+        shown["when"] = _when(shown["at"], zone)
     done = {name: _whole(query.get(name, "")) for name in TOLD if name in query}
     return await page(
         request, "held.html", title="Held back", room="sources", told=told, done=done, unticked="none" in query
@@ -42,6 +58,11 @@ async def held_json(request: Request) -> Response:
     query = request.query_params
     given = {"source": query.get("source", ""), "code": query.get("code", ""), "after": _whole(query.get("after", ""))}
     return JSONResponse(msgspec.json.decode(await house(request).workers.call("held", given)))
+
+
+def _when(at: str, zone: str) -> str:
+    found = datetime.fromisoformat(at)
+    return moment(found if found.tzinfo else found.replace(tzinfo=UTC), zone)
 
 
 def _whole(text: str) -> int:
@@ -60,12 +81,41 @@ async def settle(request: Request) -> Response:
         return RedirectResponse(_back(none="yes"), 303)
     if form.get("do") == "discard":
         return RedirectResponse(_back(**await _call(here, "held_discard", given)), 303)
+    if form.get("do", "").startswith("correct"):
+        return await _correct(request, form, given)
     given["anew"] = form.get("do") == "anew"
     if everything or len(items) > FEW:
         title = f"Replaying what was held back of {group['source']}"
         job = jobs.start(here, title, "held_replay", given, back=HERE)
         return RedirectResponse(f"/sources/work/{job.id}", 303)
     return RedirectResponse(_back(**_outcomes(await _call(here, "held_replay", given))), 303)
+
+
+async def _correct(request: Request, form: Form, given: dict[str, Any]) -> Response:
+    """Show what setting a field of the chosen items would do; or, once that was seen, do it."""
+    here = house(request)
+    given |= {"field": form.get("field", ""), "value": form.get("value", "")}
+    if form.get("do") == "correct":
+        told = await _call(here, "held_preview", given)
+        return await page(
+            request, "held_correct.html", title="Correct together", room="sources", told=told, given=given
+        )
+    given |= {"last": _whole(form.get("last", "")), "replay": form.get("do") == "correct_replay"}
+    if given["everything"] or len(given["items"]) > FEW:
+        job = jobs.start(
+            here, f"Correcting {given['field']} in items of {given['source']}", "held_correct", given, back=HERE
+        )
+        return RedirectResponse(f"/sources/work/{job.id}", 303)
+    done = await _call(here, "held_correct", given)
+    told = {name: done[name] for name in ("corrected", "correction")} | (_outcomes(done) if "replayed" in done else {})
+    return RedirectResponse(_back(**told), 303)
+
+
+async def uncorrect(request: Request) -> Response:
+    """Take a correction back: the field is as it was sent."""
+    form = await form_of(request)
+    done = await _call(house(request), "held_uncorrect", {"entry": _whole(form.get("entry", ""))})
+    return RedirectResponse(_back(**done), 303)
 
 
 async def _call(here: House, do: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -158,6 +208,7 @@ ROUTES: list[tuple[str, Any, list[str]]] = [
     (HERE, settle, POST),
     (f"{HERE}.json", held_json, GET),
     (f"{HERE}/restore", restore, POST),
+    (f"{HERE}/uncorrect", uncorrect, POST),
     (f"{HERE}/{{item:int}}", item, GET),
     (f"{HERE}/{{item:int}}", repair, POST),
 ]

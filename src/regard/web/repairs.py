@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from regard.signals.kinds import BY_NAME
-from regard.sources import replaying
+from regard.sources import correcting, replaying
+from regard.sources.correcting import correct_held, uncorrect_held
 from regard.sources.replaying import discard_held, repair_held, replay_held, restore_held
 from regard.sources.rereading import message_field
 from regard.store import heldback
@@ -38,6 +39,9 @@ def operations(desk: Desk) -> dict[str, Callable[..., Any]]:
         "held_replay": own.replay,
         "held_discard": own.discard,
         "held_restore": own.restore,
+        "held_preview": own.preview,
+        "held_correct": own.correct,
+        "held_uncorrect": own.uncorrect,
     }
 
 
@@ -124,6 +128,33 @@ class Repairs:
         entry = self._desk.workspace.state.written_down(1)[0]["id"] if done else 0
         return {"discarded": len(done), "entry": entry}
 
+    def preview(
+        self, items: list[int], field: str, value: str, source: str = "", code: str = "", *, everything: bool = False
+    ) -> dict[str, Any]:
+        """What setting a field of items would do; changes nothing."""
+        chosen = self._chosen(items, source, code, everything=everything)
+        found = correcting.preview(self._desk.workspace, items=chosen, field=field, value=value)
+        return msgspec.structs.asdict(found)
+
+    def correct(
+        self, items: list[int], field: str, value: str, source: str = "", code: str = "", *,
+        everything: bool = False, last: int = 0, replay: bool = False,
+    ) -> Iterator[Any]:  # fmt: skip
+        """Set a field of the items that were shown, and replay what was corrected; yields progress, last what was."""
+        chosen = [i for i in self._chosen(items, source, code, everything=everything) if not last or i <= last]
+        yield {"step": "correcting", "done": 0, "total": len(chosen)}
+        done = correct_held(self._desk.workspace, items=chosen, field=field, value=value, by=BY)
+        told: dict[str, Any] = {"corrected": len(done.items), "correction": done.entry}
+        if replay:
+            for step in self.replay(list(done.items)):
+                yield step if "step" in step else {**told, **step}
+        else:
+            yield told
+
+    def uncorrect(self, entry: int) -> dict[str, Any]:
+        """Take a correction back, by its entry in the record."""
+        return {"uncorrected": len(uncorrect_held(self._desk.workspace, entry=entry, by=BY))}
+
     def restore(self, entry: int) -> dict[str, Any]:
         """Take a discarding back, by its entry in the record."""
         with self._desk.workspace.state.reading() as connection:
@@ -144,6 +175,7 @@ def _group(group: Group, items: list[Item], *, more: bool) -> dict[str, Any]:
         "conflict": group.code == heldback.CONFLICT,
         "more": more,
         "last": items[-1].id if items else 0,
+        **_settable(items),
         "shown": [
             {
                 "id": i.id,
@@ -155,6 +187,19 @@ def _group(group: Group, items: list[Item], *, more: bool) -> dict[str, Any]:
             for i in items
         ],
     }
+
+
+def _settable(items: list[Item]) -> dict[str, Any]:
+    """The fields items of a group may be given together, and the one that is wrong."""
+    names = {name: None for item in items for name in replaying.fields_of(item.text)}
+    names |= {name: None for item in items for name in _addable(item)}
+    wrong = ""
+    for item in items[:1]:
+        problem = replaying.problem_of(item)
+        wrong = problem.field if problem else ""
+    if wrong and wrong not in names:
+        names = {wrong: None, **names}
+    return {"settable": [name for name in names if name != "kind"], "wrong": wrong}
 
 
 def _laid_out(text: str) -> str:
