@@ -41,10 +41,27 @@ def test_the_curl_delivers_an_answer_and_a_contact(served):
     assert served.rows("contact", "subject") == [{"subject": "Where is my invoice?"}]
 
 
-def test_every_snippet_of_the_page_is_in_the_docs():
+def test_every_client_of_the_page_is_made_as_the_docs_make_it():
     from regard.web.snippets import CLIENTS
 
     flat = " ".join(TEXT.split())
-    for name, line in CLIENTS[:-1]:
-        call = re.search(r"\w[\w.]*\(.*\)", line)[0].replace("ADDRESS", "http://127.0.0.1:7789")
-        assert call in flat, name
+    for client in CLIENTS[:-1]:
+        making = next(line for line in client.lines.splitlines() if "ADDRESS" in line)
+        call = re.search(r"\w[\w.]*\(.*\)", making)[0].replace("ADDRESS", "http://127.0.0.1:7789")
+        assert call in flat, client.name
+
+
+@pytest.mark.parametrize("name", ["Segment · Python", "PostHog · Python", "curl"])
+def test_the_lines_of_the_page_deliver_as_they_stand(served, name):
+    from regard.web.snippets import snippets
+
+    (lines,) = [str(s["lines"]) for s in snippets(served.address, key=served.key) if s["name"] == name]
+    if name == "curl" and shutil.which("curl") is None:
+        pytest.skip("no curl here")
+    before = served.ledger("app").get("stored", 0)
+    command = ["sh", "-c", lines] if name == "curl" else [sys.executable, "-c", lines]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert served.ledger("app")["stored"] > before
