@@ -60,7 +60,7 @@ def rows_of(company: Workspace) -> list[dict[str, Any]]:
     outcomes = {row["source"]: row for row in company.ledger()}
     added = {row["name"]: row for row in company.sources()}
     names = sorted({*added, *outcomes} - {""})
-    last = latest.told(company.inbox, names, most=1)
+    last = latest.told(company.inbox, names, most=0)
     none = {"what": "", "created": "", "keys": [], **dict.fromkeys(OUTCOMES, 0)}
     return [
         {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from regard.acts import acts
 from regard.errors import BadInput, UnknownName
 from regard.signals.workspace import Workspace
-from regard.signals.writers import add_key, add_source, restore_key, revoke_key
+from regard.signals.writers import add_key, add_source, hash_of, restore_key, revoke_key
 
 
 @pytest.fixture
@@ -80,3 +82,25 @@ def test_what_does_not_exist_or_is_so_already_is_told_and_changes_nothing(compan
     with pytest.raises(BadInput, match="no kind of source"):
         add_source(company, name="other", what="toaster")
     assert len(company.state.written_down()) == 1
+
+
+def test_a_key_of_an_earlier_version_still_opens_its_source(tmp_path):
+    with Workspace.open(tmp_path / "workspace") as company:
+        made, gone = add_source(company, name="shop"), add_source(company, name="old")
+        hashed = hash_of(made.write_key)
+    plain = sqlite3.connect(tmp_path / "workspace" / "state.sqlite")
+    with closing(plain), plain:
+        plain.executescript(
+            "DROP TABLE write_keys; ALTER TABLE sources DROP COLUMN what; "
+            "ALTER TABLE sources ADD COLUMN write_key_hash VARCHAR NOT NULL DEFAULT ''; "
+            f"UPDATE sources SET write_key_hash = '{hashed}' WHERE name = 'shop'; "
+            "UPDATE alembic_version SET version_num = '0002'"
+        )
+
+    with Workspace.open(tmp_path / "workspace") as company:
+        assert company.source_of(made.write_key) == "shop"
+        assert company.source_of(gone.write_key) is None
+        assert [(s["name"], s["open"]) for s in company.sources()] == [("old", False), ("shop", True)]
+        assert company.source_of(add_key(company, source="old").write_key) == "old"
+    with Workspace.open(tmp_path / "workspace") as company:
+        assert company.source_of(made.write_key) == "shop"

@@ -59,6 +59,7 @@ def test_items_are_told_before_they_are_sealed_and_the_same_afterwards(company):
         assert found["app"].minute == 2
         assert found["app"].last_at
         assert found["web"].items == []
+    assert latest.told(company.inbox, ["app"], most=0)["app"].last_at == after["app"].last_at
     assert company.ledger("app")[0]["received"] == len(before["app"].items)
 
 

@@ -114,7 +114,7 @@ def told(
     Args:
         inbox: Whose.
         sources: Their names.
-        most: Items of each at most.
+        most: Items of each at most; with 0 no row is read.
         now: The end of the minute that is counted.
     """
     since = ((now or dt.datetime.now(dt.UTC)) - dt.timedelta(seconds=MINUTE)).isoformat(timespec="microseconds")
@@ -129,8 +129,8 @@ def told(
 
 
 def _newest(told: Told, most: int) -> Told:
+    told.last_at = max([told.last_at, *(i.at for i in told.items)])
     told.items = sorted(told.items, key=lambda i: i.at, reverse=True)[:most]
-    told.last_at = max(told.last_at, told.items[0].at) if told.items else told.last_at
     return told
 
 
@@ -152,7 +152,7 @@ def _sealed(inbox: Inbox, sources: Sequence[str], most: int, since: str) -> tupl
             files[source] = list(connection.execute(newest).mappings())
     for source, rows in files.items():
         found[source].last_at = rows[0]["received_at"] if rows else ""
-        for row in rows:
+        for row in rows if most else ():
             found[source].items += _rows_of(inbox, row, most)
     return mark, found
 
@@ -194,6 +194,7 @@ def _add(found: dict[str, Told], frame: Frame, most: int, since: str) -> None:
         told_ = found.get(lot.source)
         if told_ is not None and lot.size:
             told_.minute += lot.rows if head.at >= since else 0
+            told_.last_at = max(told_.last_at, head.at)
             if sum(i.at >= head.at for i in told_.items) < most:
                 body = body if body is not None else frame.body()
                 if body is not None:

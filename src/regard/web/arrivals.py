@@ -48,7 +48,7 @@ class Arrivals:
         company = self._desk.workspace
         added = company.sources()
         outcomes = {row["source"]: row for row in company.ledger()}
-        last = latest.told(company.inbox, [str(row["name"]) for row in added], most=1)
+        last = latest.told(company.inbox, [str(row["name"]) for row in added], most=0)
         return [_sender(row, outcomes.get(row["name"], {}), last[row["name"]]) for row in added]
 
     def sender(self, source: str) -> dict[str, Any]:
