@@ -14,7 +14,8 @@ def test_migrations_form_one_line_to_the_revision_the_code_expects():
         if path.name[:1].isdigit():
             text = path.read_text("utf-8")
             revision, down = (
-                re.search(rf'^{name} = (?:"(\d+)"|None)', text, re.M)[1] for name in ("revision", "down_revision")
+                re.search(rf'^{name} = (?:"(\d+)"|None)', text, re.MULTILINE)[1]
+                for name in ("revision", "down_revision")
             )
             assert path.name.startswith(f"{revision}_")
             found.append((revision, down))

@@ -228,10 +228,11 @@ if (watch) (async () => {
     if (!reply || reply.status !== 200) continue;
     const was = $(".say", watch).innerText;
     watch.dataset.seen = reply.headers.get("x-regard-seen");
+    watch.classList.remove("fresh-in");
     watch.innerHTML = await reply.text();
     idle = 0;
     const now = $(".say", watch).innerText;
-    if (now !== was) { say(now); watch.classList.remove("fresh-in"); void watch.offsetWidth; watch.classList.add("fresh-in"); }
+    if (now !== was) { say(now); watch.classList.add("fresh-in"); }
   }
 })();
 
