@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -22,7 +23,7 @@ from regard.signals import settling
 from regard.signals.settling import Progress
 from regard.signals.shapes import FOLD, KNOWN
 from regard.signals.views import read
-from regard.store import backup, latest, log, scrub, sealing, tables
+from regard.store import backup, latest, log, merging, scrub, sealing, tables
 from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows
 from regard.store.recovery import ASIDE
 from regard.store.state import now_text, read_meta, write_meta
@@ -220,26 +221,29 @@ def _item(item: Item) -> dict[str, Any]:
 
 
 def _signals(workspace: Workspace, person: Person) -> dict[str, list[dict[str, Any]]]:
-    result: dict[str, list[dict[str, Any]]] = {}
-    with workspace.state.reading() as connection:
-        segments = log.segments(connection)
-        alive = log.Liveness(connection)
+    """Every row as sent, per kind, in the order of the log."""
     key = "export"
     hashes = [scrub.tombstone(key, space, id_) for space, id_ in person.ids]
-    with duckdb.connect() as engine:
+    found: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    with merging.paused(workspace.inbox), duckdb.connect() as engine:
+        with workspace.state.reading() as connection:
+            segments = log.segments(connection)
+            alive = log.Liveness(connection)
         for segment in segments:
             if segment.batch in alive.undone:
                 continue
             table = workspace.inbox.read(segment)
             hit = erased_rows(engine, table, key, hashes)
             if hit.any():
-                rows = _plain(table.filter(hit))
-                result.setdefault(segment.kind, []).extend({**row, "source": segment.source} for row in rows)
-    return result
+                rows = ({**row, "source": segment.source} for row in _plain(table.filter(hit)))
+                at = segment.positions(table)[hit].tolist()
+                found.setdefault(segment.kind, []).extend(zip(at, rows, strict=True))
+    return {kind: [row for _, row in sorted(rows, key=itemgetter(0))] for kind, rows in found.items()}
 
 
 def _plain(table: pa.Table) -> list[dict[str, Any]]:
-    table = table.drop_columns([c for c in (*ID_COLUMNS, ERASED) if c in table.column_names])
+    unsent = (*ID_COLUMNS, ERASED, log.POSITION, log.RECEIVED)
+    table = table.drop_columns([c for c in unsent if c in table.column_names])
     for number, field in enumerate(table.schema):
         if str(field.type).startswith("timestamp"):
             table = table.set_column(number, field.name, pc.strftime(table[field.name], "%Y-%m-%dT%H:%M:%SZ"))

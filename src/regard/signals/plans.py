@@ -42,6 +42,10 @@ class Plan:
         """Segments of a kind to read."""
         return [s for s in self.segments if s.kind == kind]
 
+    def since(self, kind: str) -> int:
+        """The position from which on rows of a kind are to be read."""
+        return 0 if self.generation is None or kind in self.again else self.generation.position
+
     def old(self, kind: str, *roles: str) -> list[LakeFile]:
         """Files of the last generation that stay valid."""
         if self.generation is None or kind in self.again:
@@ -56,7 +60,6 @@ def make_plan(workspace: Workspace) -> Plan | None:
         position = log.position(connection)
         generation = workspace.lake.newest(connection)
         liveness = log.Liveness(connection)
-        found = [s for s in log.segments(connection) if s.last_position < position]
         undone = _undone(connection, generation.position) if generation else set()
     damaged = _damaged(workspace, generation) if generation else set()
     again = undone | damaged & set(SETTLED) | set(filter(None, workspace.lake.recall("again").split(",")))
@@ -73,9 +76,18 @@ def make_plan(workspace: Workspace) -> Plan | None:
         customer=declared.customer,
         generation=generation,
         again=frozenset(again),
-        segments=tuple(s for s in found if s.kind in again or s.first_position >= since),
+        segments=_segments(workspace, again, since=since, until=position),
         liveness=liveness,
     )
+
+
+def _segments(workspace: Workspace, again: set[str], *, since: int, until: int) -> tuple[Segment, ...]:
+    """Segments to be read: all of the kinds made again, of others those with new rows. Settling, nobody merges them."""
+    with workspace.state.reading() as connection:
+        new = [s for s in log.segments(connection, since=since) if s.kind not in again]
+        every = log.segments(connection, kinds=again) if again else []
+    found = [s for s in (*new, *every) if s.first_position < until]
+    return tuple(sorted(found, key=lambda s: s.first_position))
 
 
 def _undone(connection: Connection, since: int) -> set[str]:

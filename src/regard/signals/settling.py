@@ -8,7 +8,6 @@ Everything a settlement writes becomes visible in one transaction, or not at all
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from regard.signals import derived, identity
 from regard.signals.plans import FORMAT, Plan, make_plan
 from regard.signals.shapes import FOLD, HIDDEN, SETTLED
 from regard.signals.views import connect, standing_rows
-from regard.store import disk, ids, log
+from regard.store import disk, ids, log, merging
 from regard.store.arrivals import ERASED, ID_COLUMNS
 from regard.store.buckets import IN_MEMORY, PIECE, Sorter, bounds
 from regard.store.pace import abreast
@@ -69,6 +68,7 @@ def settle(workspace: Workspace, *, wait: float = 600.0) -> Iterator[Progress]:
     workspace.inbox.seal()
     with settling(workspace, wait=wait):
         yield from settle_held(workspace)
+        merging.merge(workspace.inbox, until=workspace.settled_position)
     workspace.inbox.merge_ids()
 
 
@@ -178,7 +178,9 @@ class Settlement:
         kept, segments = self.plan.old("merge", "merges"), self.plan.of("merge")
         if not kept:
             with self.workspace.state.reading() as connection:
-                segments = [s for s in log.segments(connection, kind="merge") if s.first_position < self.plan.position]
+                segments = [
+                    s for s in log.segments(connection, kinds=["merge"]) if s.first_position < self.plan.position
+                ]
         elif not segments:
             self.files += kept
         old = [identity.merges_of(pq.read_table(self.workspace.lake.path(f))) for f in kept]
@@ -222,10 +224,12 @@ class Settlement:
 
     def _read(self, segment: Segment, *, columns: tuple[str, ...] | None = None) -> pa.Table:
         """Rows of a segment that stand, with their positions."""
-        table = self.workspace.inbox.read(segment, columns=columns, codes=True)
-        position = np.arange(segment.first_position, segment.last_position + 1)
-        table = table.append_column("position", pa.array(position))
-        keep = self.plan.liveness.stands(position)
+        asked = None if columns is None else (*columns, log.POSITION)
+        table = self.workspace.inbox.read(segment, columns=asked, codes=True)
+        position = segment.positions(table)
+        if not segment.merged:
+            table = table.append_column(log.POSITION, pa.array(position))
+        keep = self.plan.liveness.stands(position) & (position >= self.plan.since(segment.kind))
         if ERASED in table.column_names:
             keep &= ~table[ERASED].to_numpy()
         table = table.drop_columns([c for c in (*ID_COLUMNS, ERASED) if c in table.column_names])
@@ -276,12 +280,11 @@ class Settlement:
             raw = seen.raw if seen else identity.raw_ids(connection, table)
             own, customer = identity.resolve(raw, customer=self.plan.customer, whole=self.fold)
             known = derived.known(connection, table, raw, own, segment.kind)
-        received = dt.datetime.fromisoformat(segment.received_at).replace(tzinfo=None)
         made = {
             "batch": pa.repeat(pa.scalar(segment.batch, pa.int32()), table.num_rows),
             "source": _one_text(segment.source, table.num_rows),
             "customer": _hashes(customer),
-            "received_at": pa.repeat(pa.scalar(received, pa.timestamp("us")), table.num_rows),
+            "received_at": _received(segment, table),
             "moved": pa.repeat(pa.scalar(0, pa.int32()), table.num_rows),
         }
         pairs = None
@@ -374,6 +377,13 @@ def _hashes(values: np.ndarray[Any, Any]) -> pa.Array:
 def _one_text(text: str, rows: int) -> pa.Array:
     """The same text so many times."""
     return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([text]))
+
+
+def _received(segment: Segment, rows: pa.Table) -> pa.ChunkedArray | pa.Array:
+    """When each row was received."""
+    if segment.merged:
+        return rows[log.RECEIVED]
+    return pa.repeat(pa.scalar(log.moment(segment.received_at), pa.timestamp("us")), rows.num_rows)
 
 
 def _shaped(table: pa.Table, schema: pa.Schema, made: dict[str, pa.Array]) -> pa.Table:

@@ -164,14 +164,9 @@ class Arrival:
 
     def _own_positions(self, connection: Connection, position: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which positions this very batch stored: repeating oneself needs no remembering."""
-        table = tables.segments
-        mine = select(table.c.first_position, table.c.last_position).where(table.c.batch == self.batch.id)
-        ranges = np.array([tuple(r) for r in connection.execute(mine.order_by(table.c.first_position))], np.int64)
-        if not len(ranges):
+        if not np.any(position >= 0):
             return np.zeros(len(position), bool)
-        at = np.searchsorted(ranges[:, 0], position, side="right") - 1
-        inside: NDArray[np.bool_] = (at >= 0) & (position <= ranges[np.maximum(at, 0), 1])
-        return inside
+        return log.within(position, log.ranges(connection, tables.segments.c.batch == self.batch.id))
 
     def _erased(self, connection: Connection) -> NDArray[np.bool_]:
         hashes = list(connection.execute(select(tables.tombstones.c.hash)).scalars())

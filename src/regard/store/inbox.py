@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import delete, insert, select, update
@@ -210,7 +209,7 @@ class Inbox:
     def sweep(self) -> None:
         """Remove files that no transaction acknowledged. Call it while appending."""
         with self.state.reading() as connection:
-            found = {s.file for s in log.segments(connection)}
+            found = log.files(connection)
             runs = {row.file for row in connection.execute(select(tables.id_runs))}
             position = log.position(connection)
         if not self.state.followed:
@@ -222,12 +221,19 @@ class Inbox:
 
     def damage(self, *, thorough: bool = False) -> Iterator[Damaged]:
         """Segments that are not what was acknowledged."""
+        columns = (tables.segments.c[name] for name in ("file", "size", "mtime_ns", "checksum"))
         with self.state.reading() as connection:
-            found = log.segments(connection)
-        for s in found:
-            path = self.directory / s.file
-            if not disk.is_as_written(path, size=s.size, mtime_ns=s.mtime_ns, digest=s.checksum, thorough=thorough):
+            found = connection.execute(select(*columns).order_by(tables.segments.c.first_position)).all()
+        for file, size, mtime_ns, digest in found:
+            path = self.directory / file
+            whole = disk.is_as_written(path, size=size, mtime_ns=mtime_ns, digest=digest, thorough=thorough)
+            if not whole and self._is_listed(file):
                 yield disk.refuse_damaged(path, SEGMENT_HINT)
+
+    def _is_listed(self, file: str) -> bool:
+        """Whether a segment is still one: it may have been merged away a moment ago."""
+        with self.state.reading() as connection:
+            return connection.execute(select(1).where(tables.segments.c.file == file)).first() is not None
 
     def runs(self, connection: Connection) -> list[ids.Ids]:
         """The runs of the id index, oldest first, made whole from the segments where something is missing or damaged.
@@ -239,8 +245,10 @@ class Inbox:
             self.forget_ids(connection)
         covered = int(read_meta(connection, "ids_position", "0"))
         missing = log.segments(connection, since=covered)
-        for segment in missing:
-            self.remember(connection, self.ids_of(segment), until=segment.last_position + 1)
+        for some in _portions(missing):
+            covered = max(covered, *(s.last_position + 1 for s in some))
+            new = ids.joined([self.ids_of(s) for s in some]).sorted_newest()
+            self.remember(connection, new, until=covered)
         if missing:
             listed = self._listed(connection)
             for row in listed:
@@ -270,10 +278,9 @@ class Inbox:
 
     def ids_of(self, segment: Segment) -> ids.Ids:
         """The ids of a segment's rows, sorted."""
-        table = self.read(segment, columns=ID_COLUMNS)
+        table = self.read(segment, columns=(*ID_COLUMNS, log.POSITION))
         high, low, check = (table[name].to_numpy() for name in ID_COLUMNS)
-        position = np.arange(segment.first_position, segment.last_position + 1)
-        return ids.Ids(high, low, position, check).sorted_newest()
+        return ids.Ids(high, low, segment.positions(table), check).sorted_newest()
 
     def merge_ids(self) -> None:
         """Merge runs of the index that grew, while others go on adding: only the exchange of files takes its turn.
@@ -346,6 +353,20 @@ class Inbox:
         write_meta(connection, "ids_position", str(until))
         connection.execute(insert(tables.id_runs).values(file=name, rows=len(new), **described(written)))
         return [row["file"] for row in old]
+
+
+def _portions(found: Sequence[Segment]) -> Iterator[list[Segment]]:
+    """Segments in their order, some at a time: as many as make a run of the index."""
+    some: list[Segment] = []
+    total = 0
+    for segment in found:
+        some.append(segment)
+        total += segment.rows
+        if total >= CHUNK:
+            yield some
+            some, total = [], 0
+    if some:
+        yield some
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,8 +14,14 @@ from regard.store import tables
 from regard.store.state import read_meta
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pyarrow as pa
     from numpy.typing import NDArray
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
+
+POSITION, RECEIVED = "position", "received_at"
+"""Columns of a merged segment that say of each row what of others is known of them all."""
 
 OUTCOMES = ("received", "stored", "duplicate", "held_back", "refused")
 
@@ -39,7 +46,12 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """One sealed file of the inbox."""
+    """One sealed file of the inbox.
+
+    Attributes:
+        merged: Whether it was made of several: its rows then tell their positions and when they were received, in
+            columns of the file, and positions between them may belong to other segments.
+    """
 
     id: int
     batch: int
@@ -53,6 +65,22 @@ class Segment:
     size: int
     mtime_ns: int
     checksum: str
+    merged: bool
+
+    def positions(self, rows: pa.Table) -> NDArray[np.int64]:
+        """The position of each of its rows, ascending.
+
+        Args:
+            rows: All of them as read; those of a merged segment with the column of positions.
+        """
+        if self.merged:
+            return np.asarray(rows[POSITION].to_numpy(), np.int64)
+        return np.arange(self.first_position, self.last_position + 1)
+
+
+def moment(received: str) -> dt.datetime:
+    """A segment's moment of receipt as a time in UTC that names no zone, as the lake keeps it."""
+    return dt.datetime.fromisoformat(received).astimezone(dt.UTC).replace(tzinfo=None)
 
 
 def position(connection: Connection) -> int:
@@ -66,13 +94,55 @@ def last_end(connection: Connection) -> int:
     return 0 if last is None else int(last) + 1
 
 
-def segments(connection: Connection, *, since: int = 0, kind: str | None = None) -> list[Segment]:
-    """Segments from a position on, in log order."""
+def segments(
+    connection: Connection, *, since: int = 0, kinds: Collection[str] | None = None, batch: int | None = None
+) -> list[Segment]:
+    """Segments with any row from a position on, in the order of their first rows; reads no more than those.
+
+    Args:
+        connection: A state connection.
+        since: The position.
+        kinds: Only these.
+        batch: Only this one.
+    """
     table = tables.segments
-    statement = select(table).where(table.c.first_position >= since).order_by(table.c.first_position)
-    if kind is not None:
-        statement = statement.where(table.c.kind == kind)
+    plain = [column for column in table.columns if column.name != "positions"]
+    statement = select(*plain, table.c.positions.is_not(None).label("merged")).order_by(table.c.first_position)
+    if since:
+        statement = statement.where(table.c.last_position >= since)
+    if kinds is not None:
+        statement = statement.where(table.c.kind.in_(kinds))
+    if batch is not None:
+        statement = statement.where(table.c.batch == batch)
     return [Segment(**row) for row in connection.execute(statement).mappings()]
+
+
+def files(connection: Connection) -> set[str]:
+    """The names of all segments' files."""
+    return set(connection.execute(select(tables.segments.c.file)).scalars())
+
+
+def ranges(connection: Connection, *which: ColumnElement[bool]) -> NDArray[np.int64]:
+    """The positions of some segments' rows as disjoint ranges (first, last), ascending, shape (2, n)."""
+    table = tables.segments.c
+    statement = select(table.first_position, table.last_position, table.positions).where(*which)
+    one, many = [], []
+    for first, last, positions in connection.execute(statement):
+        if positions is None:
+            one.append((first, last))
+        else:
+            many.append(unpacked(positions))
+    found = np.concatenate([np.array(one, np.int64).reshape(-1, 2).T, *many], axis=1)
+    return np.ascontiguousarray(found[:, np.argsort(found[0], kind="stable")])
+
+
+def within(positions: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which positions lie in any of the ranges."""
+    if not found.shape[1]:
+        return np.zeros(len(positions), bool)
+    at = np.searchsorted(found[0], positions, side="right") - 1
+    inside: NDArray[np.bool_] = (at >= 0) & (positions <= found[1][np.maximum(at, 0)])
+    return inside
 
 
 def packed(positions: NDArray[np.int64]) -> bytes:
@@ -108,34 +178,24 @@ class Liveness:
         batches = tables.batches
         undone = select(batches.c.id).where(batches.c.undone.is_not(None))
         self.undone = set(connection.execute(undone).scalars())
-        self._first = np.zeros(0, np.int64)
-        self._last = np.zeros(0, np.int64)
-        self._kept = np.zeros((2, 0), np.int64)
+        self._gone = self._kept = np.zeros((2, 0), np.int64)
         if self.undone:
             self._load(connection)
 
     def _load(self, connection: Connection) -> None:
-        table, batches = tables.segments.c, tables.batches.c
-        gone = select(table.first_position, table.last_position).join(tables.batches, batches.id == table.batch)
-        gone = gone.where(batches.undone.is_not(None)).order_by(table.first_position)
-        ranges = np.array([tuple(row) for row in connection.execute(gone)], np.int64).reshape(-1, 2)
-        self._first, self._last = ranges[:, 0].copy(), ranges[:, 1].copy()
-        blobs = select(tables.repeats.c.ranges).where(tables.repeats.c.batch.not_in(self.undone))
+        undone = select(tables.batches.c.id).where(tables.batches.c.undone.is_not(None))
+        self._gone = ranges(connection, tables.segments.c.batch.in_(undone))
+        blobs = select(tables.repeats.c.ranges).where(tables.repeats.c.batch.not_in(undone))
         kept = [unpacked(blob) for blob in connection.execute(blobs).scalars()]
         if kept:
             self._kept = _united(np.concatenate(kept, axis=1))
 
     def stands(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the row at each position stands; positions must be of the log."""
-        if not self.undone or not len(self._first):
-            return np.ones(len(positions), bool)
-        place = np.searchsorted(self._first, positions, side="right") - 1
-        dead = (place >= 0) & (positions <= self._last[np.maximum(place, 0)])
+        dead = within(positions, self._gone)
         if not dead.any() or not self._kept.shape[1]:
             return np.logical_not(dead)
-        at = np.searchsorted(self._kept[0], positions, side="right") - 1
-        kept = (at >= 0) & (positions <= self._kept[1][np.maximum(at, 0)])
-        standing: NDArray[np.bool_] = ~dead | kept
+        standing: NDArray[np.bool_] = ~dead | within(positions, self._kept)
         return standing
 
 

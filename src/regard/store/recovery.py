@@ -122,7 +122,8 @@ def set_aside_later(state: State, directory: Path, known: set[str], position: in
     """Set aside segments that state does not know and that lie after all it knows, where no redo log vouches for it.
 
     They may be what an interrupted append left, or what a later state, now lost, had acknowledged. Segments that stand
-    where state knows others were replaced by an erasure: those are not kept.
+    where state knows others were replaced by an erasure, or merged: those are not kept. Merged ones are: where the
+    state is an older one, the segments it knows instead are gone.
 
     Args:
         state: The workspace's state.
@@ -132,7 +133,7 @@ def set_aside_later(state: State, directory: Path, known: set[str], position: in
     """
     moved = []
     for path in sorted(directory.glob("*.parquet")):
-        if path.name not in known and _first_position(path) >= position:
+        if path.name not in known and _may_be_needed(path, position):
             aside = directory.parent / ASIDE / path.name
             aside.parent.mkdir(exist_ok=True)
             path.replace(aside)
@@ -144,10 +145,10 @@ def set_aside_later(state: State, directory: Path, known: set[str], position: in
     return moved
 
 
-def _first_position(path: Path) -> int:
-    """What a segment says of itself; one that cannot be read says nothing, and lies after everything."""
+def _may_be_needed(path: Path, position: int) -> bool:
+    """By what a segment says of itself; one that cannot be read says nothing, and may be."""
     try:
         about = json.loads(pq.read_metadata(path).metadata[b"regard"])
-        return int(about["first_position"])
+        return bool(about.get("merged", False)) or int(about["first_position"]) >= position
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
-        return 1 << 62
+        return True

@@ -161,7 +161,8 @@ def whole(lines: list[Line]) -> list[Line]:
 
 def _counted(lines: list[Line]) -> str:
     """Changes, and how many of them were segments."""
-    segments = sum(1 for line in lines for table, gone, row in line.rows() if table == "segments" and row and not gone)
+    changed = [each for line in lines for each in line.rows() if each[0] == "segments"]
+    segments = sum(1 for _, gone, row in changed if row and not gone and row[-1] is None)  # else merged, not new
     told = f"{len(lines)} change{'s' if len(lines) != 1 else ''}"
     return f"{told}, among them {segments} segment{'s' if segments != 1 else ''}," if segments else told
 

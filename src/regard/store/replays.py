@@ -171,7 +171,18 @@ def known(inbox: Inbox, source: str, row: Row) -> dict[str, Any] | None:
             position, _ = ids.find(inbox.runs(connection), identity.high, identity.low)
             if position[0] < 0 or not log.Liveness(connection).stands(position)[0]:
                 return None
-            segments = [s for s in log.segments(connection) if s.first_position <= position[0] <= s.last_position]
-        table = inbox.read(segments[0]).slice(int(position[0]) - segments[0].first_position, 1)
-    found = coded.plain(table).to_pylist()[0]
+        table = _row_at(inbox, int(position[0]))
+    found = coded.plain(table).to_pylist()[0] if table is not None else {}
     return {k: v for k, v in found.items() if k in inbox.schemas[kind].names and v is not None}
+
+
+def _row_at(inbox: Inbox, position: int) -> pa.Table | None:
+    """The row at a position of the log; called while appending, so that no segment goes meanwhile."""
+    with inbox.state.reading() as connection:
+        near = [s for s in log.segments(connection, since=position) if s.first_position <= position]
+    for segment in near:
+        table = inbox.read(segment)
+        at = np.flatnonzero(segment.positions(table) == position)
+        if len(at):
+            return table.slice(int(at[0]), 1)
+    return None

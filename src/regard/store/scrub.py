@@ -114,6 +114,7 @@ def _rewrite(inbox: Inbox, segment: Segment, table: pa.Table, hit: NDArray[np.bo
         "source": segment.source,
         "first_position": segment.first_position,
         "received_at": segment.received_at,
+        "merged": segment.merged,
     }
     name = f"{segment.file.rsplit('-', 1)[0]}-{secrets.token_hex(4)}.parquet"
     written = write_segment(inbox.directory / name, emptied(table, hit), about)
@@ -132,6 +133,9 @@ def emptied(table: pa.Table, hit: NDArray[np.bool_]) -> pa.Table:
     for name in table.column_names:
         if name == ERASED:
             gone = pc.or_(gone, table[name].combine_chunks())
+            continue
+        if name == log.POSITION:
+            columns[name] = table[name]
             continue
         nothing = pa.scalar(0, table[name].type) if name in ID_COLUMNS else pa.scalar(None, table[name].type)
         columns[name] = pc.if_else(pa.array(hit), nothing, table[name])

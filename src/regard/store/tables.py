@@ -79,7 +79,9 @@ segments = Table(
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     Column("checksum", String, nullable=False),
+    Column("positions", LargeBinary),
     Index("segments_by_position", "first_position"),
+    Index("segments_by_end", "last_position"),
 )
 
 repeats = Table(
