@@ -1,11 +1,11 @@
-"""``python -m benchmarks [import|ask|large|ids|floor|intake] [--signals N]``: measure, write benchmarks/RESULTS*.md."""
+"""``python -m benchmarks [WHAT] [--signals N]``: measure what is named, write benchmarks/RESULTS*.md."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks import asking, floor, ids, importing, intake
+from benchmarks import asking, floor, ids, importing, intake, segments
 from benchmarks.measuring import write
 
 HERE = Path(__file__).parent
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 def main() -> None:
     """Measure what is asked for; everything but the large table by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("what", nargs="?", choices=["import", "ask", "large", "ids", "floor", "intake"])
+    parser.add_argument("what", nargs="?", choices=["import", "ask", "large", "ids", "floor", "intake", "segments"])
     parser.add_argument("--signals", type=int, default=None)
     given = parser.parse_args()
     work = HERE / "work"
@@ -27,6 +27,8 @@ def main() -> None:
         rows += ids.measure(work, known=given.signals or ids.KNOWN)
     if given.what == "intake":
         rows += intake.measure(work, known=given.signals or ids.KNOWN)
+    if given.what == "segments":
+        rows += segments.measure(work, seals=given.signals or segments.SEALS)
     if given.what == "floor":
         rows += floor.measure(work, known=given.signals or ids.KNOWN)
     if given.what in {None, "import"}:

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Engine
 
 from regard.settings import Settings
 from regard.signals.workspace import Workspace
-from regard.store import ids, journal
+from regard.store import ids, journal, merging
 from regard.store.journal import Journal, Lot
 
 root, acknowledged, seed, last, do = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
@@ -95,6 +95,7 @@ def take(opened, chance):
 chance = random.Random(seed)
 journal.FULL_SECONDS = 0.05
 ids.AT_ONCE = 40  # so that most runs are merged beside the log
+ids.FAN = 3  # and that segments are merged, too
 with Workspace.open(root, given=Settings(buckets=2, memory="300MB", threads=1)) as workspace:
     say(act="open")
     if do == "seal":
@@ -110,4 +111,5 @@ with Workspace.open(root, given=Settings(buckets=2, memory="300MB", threads=1)) 
                 if do == "both" and chance.random() < 0.2:
                     workspace.inbox.seal()
                     workspace.inbox.merge_ids()
+                    merging.merge(workspace.inbox, until=workspace.position)
 say(act="end", steps=steps)

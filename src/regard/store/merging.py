@@ -219,7 +219,7 @@ def _exchange(
     table = tables.segments
     with inbox.appending(wait=5.0), inbox.state.writing() as connection:
         there = select(table.c.id, table.c.file).where(table.c.id.in_(numbers))
-        if dict(connection.execute(there).tuples().all()) != {s.id: s.file for s in group}:
+        if {row.id: row.file for row in connection.execute(there)} != {s.id: s.file for s in group}:
             return False
         path.rename(inbox.directory / path.name)
         disk.sync_directory(inbox.directory)
