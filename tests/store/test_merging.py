@@ -308,3 +308,21 @@ def test_what_remains_of_a_finished_batch_becomes_as_few_as_may_be():
 def test_ranges_tell_which_positions_lie_within_them():
     found = np.array([[0, 5, 9], [2, 5, 11]])
     assert log.within(np.arange(-1, 13), found).tolist() == [n in {0, 1, 2, 5, 9, 10, 11} for n in range(-1, 13)]
+
+
+def test_what_came_again_after_an_undo_is_found_by_an_index_made_anew(workspace, tools):
+    row = [{"message_id": "again", "person": "p", "name": "x"}]
+    with Journal(workspace.inbox) as opened:
+        for number in range(14):
+            taken_back = tools.add(workspace, "event", row)[0] if number == 6 else None
+            rows = row if number == 8 else [{"message_id": f"m{number}", "person": "p", "name": "x"}]
+            opened.commit([Lot(source="shop", kind="event", table=tools.table(rows))])
+            workspace.inbox.seal()
+            if taken_back:
+                workspace.inbox.undo(taken_back)
+    tools.settle(workspace)
+    for segments in ([7, 7], [7, 7]):
+        assert [s.rows for s in _segments(workspace) if s.rows > 1] == segments
+        assert tools.add(workspace, "event", row)[1].duplicate == 1
+        with workspace.state.writing() as connection:
+            workspace.inbox.forget_ids(connection)
