@@ -95,6 +95,7 @@ def take(opened, chance):
 chance = random.Random(seed)
 journal.FULL_SECONDS = 0.05
 ids.AT_ONCE = 40  # so that most runs are merged beside the log
+merging.AGE = 0
 ids.FAN = 3  # and that segments are merged, too
 with Workspace.open(root, given=Settings(buckets=2, memory="300MB", threads=1)) as workspace:
     say(act="open")

@@ -39,6 +39,7 @@ def dangerous(function):
     return wrapped
 
 
+merging.AGE = 0
 with Workspace.open(root, given=Settings(buckets=2, memory="300MB", threads=1)) as workspace:
     for name in ("write", "fsync", "rename"):
         setattr(os, name, dangerous(getattr(os, name)))

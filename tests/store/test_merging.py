@@ -17,7 +17,7 @@ import pytest
 from regard.errors import UnknownName
 from regard.settings import Settings
 from regard.signals.workspace import Workspace
-from regard.store import disk, ids, log, merging, recovery, state
+from regard.store import disk, ids, latest, log, merging, recovery, state
 from regard.store.journal import Journal, Lot
 from regard.store.log import Segment
 
@@ -25,6 +25,12 @@ GIVEN = Settings(buckets=2, memory="300MB", threads=1)
 KINDS = ("order", "event", "profile", "merge")
 CHILD = Path(__file__).with_name("killed_merge.py")
 KILLS = int(os.environ.get("REGARD_KILLS", "10"))
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Nothing is too young to be merged."""
+    monkeypatch.setattr(merging, "AGE", 0)
 
 
 @pytest.fixture
@@ -214,6 +220,16 @@ def test_what_is_not_settled_is_left_alone(unmerged):
     assert merging.merge(unmerged.inbox, until=0) == 0
     assert merging.merge(unmerged.inbox, until=18) == 0
     assert len(_segments(unmerged)) == 14
+
+
+def test_what_came_in_the_last_minutes_is_left_alone_and_told_as_before(unmerged, monkeypatch):
+    before = latest.told(unmerged.inbox, ["shop"], most=3)["shop"]
+    monkeypatch.setattr(merging, "AGE", 60)
+    assert merging.merge(unmerged.inbox, until=unmerged.settled_position) == 0
+    monkeypatch.setattr(merging, "AGE", 0)
+    assert merging.merge(unmerged.inbox, until=unmerged.settled_position) == 14
+    after = latest.told(unmerged.inbox, ["shop"], most=3)["shop"]
+    assert (after.items, after.last_at) == (before.items, before.last_at)
 
 
 def test_a_damaged_segment_is_not_vouched_for_by_a_merged_one(unmerged):

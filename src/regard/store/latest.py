@@ -18,6 +18,7 @@ from sqlalchemy import delete, func, select
 from regard.store import frames, tables
 from regard.store.arrivals import ERASED
 from regard.store.frames import TURNED, Mark
+from regard.store.log import RECEIVED
 from regard.store.state import read_meta, write_meta
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _rows_of(inbox: Inbox, segment: Any, most: int) -> list[Item]:
 
     try:
         with parquet.ParquetFile(inbox.directory / segment["file"], memory_map=True) as file:
-            columns = [c for c in (*SHOWN, ERASED) if c in file.schema_arrow.names]
+            columns = [c for c in (*SHOWN, ERASED, RECEIVED) if c in file.schema_arrow.names]
             table = file.read(columns=columns)
     except (OSError, pa.ArrowException):
         return []
@@ -178,7 +179,9 @@ def _items(table: pa.Table, source: str, kind: str, at: str, most: int) -> list[
         if row.get(ERASED):
             continue
         who = next((str(row[n]) for n in ("person", "account", "anonymous") if row.get(n)), "")
-        found.append(Item(source=source, outcome="stored", at=at, name=str(row.get("name") or kind), who=who))
+        own = row.get(RECEIVED)  # in a merged segment
+        moment = own.replace(tzinfo=dt.UTC).isoformat(timespec="microseconds") if own else at
+        found.append(Item(source=source, outcome="stored", at=moment, name=str(row.get("name") or kind), who=who))
     return found
 
 

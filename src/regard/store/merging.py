@@ -9,6 +9,7 @@ transaction; only then do their files go. Killed between any two steps, the one 
 
 from __future__ import annotations
 
+import datetime as dt
 from bisect import bisect_right
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from regard.errors import Busy, Damaged
 from regard.store import coded, disk, ids, log, tables
 from regard.store.arrivals import ERASED, described, write_segment
 from regard.store.log import POSITION, RECEIVED, Segment
-from regard.store.state import read_meta
+from regard.store.state import now_text, read_meta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +43,10 @@ FILES = 512
 
 AT_ONCE = 1024
 """Segments merged in one settlement, about: a backlog is worked off in portions, so that nobody waits for it."""
+
+
+AGE = 120.0
+"""Seconds since rows were received until they are merged: of the last minute people are told segment by segment."""
 
 
 @contextmanager
@@ -90,25 +95,27 @@ def _due(inbox: Inbox, until: int) -> list[list[Segment]]:
     """Groups of neighbours to be merged now, each of one batch and kind."""
     with inbox.state.reading() as connection:
         until = min(until, int(read_meta(connection, "ids_position", "0")))
+        recent = (dt.datetime.fromisoformat(now_text()) - dt.timedelta(seconds=AGE)).isoformat(timespec="microseconds")
         undone = tables.batches.c.undone_position
         breaks = sorted(connection.execute(select(undone).where(undone.is_not(None))).scalars())
         found: list[list[Segment]] = []
-        for batch, kind, finished in _crowded(connection, until):
+        for batch, kind, finished in _crowded(connection, until, recent):
             segments = log.segments(connection, kinds=[kind], batch=batch)
-            for stretch in _stretches([s for s in segments if s.last_position < until], breaks):
+            ripe = [s for s in segments if s.last_position < until and s.received_at <= recent]
+            for stretch in _stretches(ripe, breaks):
                 found += groups(stretch, finished=finished)
     return found
 
 
-def _crowded(connection: Connection, until: int) -> list[tuple[int, str, bool]]:
+def _crowded(connection: Connection, until: int, recent: str) -> list[tuple[int, str, bool]]:
     """Batches and kinds of which there are several small segments, and whether the batch takes nothing more."""
     segments, batches = tables.segments.c, tables.batches.c
     ended = batches.finished.is_not(None) | batches.undone.is_not(None)
-    small = (segments.last_position < until) & (segments.rows * 2 < ROWS) & (segments.size * 2 < BYTES)
+    small = (segments.rows * 2 < ROWS) & (segments.size * 2 < BYTES)
     statement = (
         select(segments.batch, segments.kind, ended)
         .join(tables.batches, batches.id == segments.batch)
-        .where(small)
+        .where(small, segments.last_position < until, segments.received_at <= recent)
         .group_by(segments.batch, segments.kind)
         .having(func.count() > 1)
     )
@@ -173,7 +180,7 @@ def _merge_one(inbox: Inbox, group: Sequence[Segment]) -> bool:
         try:
             table = joined([_read(inbox, segment) for segment in group])
             about = {name: getattr(group[0], name) for name in ("batch", "kind", "source", "first_position")}
-            about |= {"received_at": group[0].received_at, "merged": True}
+            about |= {"received_at": group[-1].received_at, "merged": True}
             written = write_segment(path, table, about)
             if not _exchange(inbox, group, path, written, table[POSITION].to_numpy()):
                 return False
@@ -224,6 +231,12 @@ def _exchange(
         path.rename(inbox.directory / path.name)
         disk.sync_directory(inbox.directory)
         connection.execute(delete(table).where(table.c.id.in_(numbers[1:])))
-        new = {"file": path.name, "rows": len(positions), "positions": packed, "last_position": int(positions[-1])}
+        new = {
+            "received_at": group[-1].received_at,
+            "file": path.name,
+            "rows": len(positions),
+            "positions": packed,
+            "last_position": int(positions[-1]),
+        }
         connection.execute(update(table).where(table.c.id == numbers[0]).values(**new, **described(written)))
     return True
