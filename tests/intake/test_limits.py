@@ -21,7 +21,7 @@ from regard.sources.limits import Wire, wire
 
 SMALL = {
     "body_bytes": 20_000, "inflated_bytes": 60_000, "inflate_ratio": 30, "batch_items": 10, "item_bytes": 5_000, "depth": 8,
-    "keys": 50, "id_bytes": 64, "future_hours": 2, "header_seconds": 1, "body_seconds": 1, "idle_seconds": 2,
+    "keys": 50, "id_length": 64, "future_hours": 2, "header_seconds": 1, "body_seconds": 1, "idle_seconds": 2,
     "header_bytes": 4_000, "connections": 40,
 }  # fmt: skip
 SHARED = {"source_bytes": 5_000, "waiting_bytes": 8_000, "source_rate": 500, "source_burst": 2_000, "body_seconds": 5}
@@ -104,9 +104,9 @@ def keys(small):
     assert code(small.post("/v1/track", track(properties={f"k{n}": n for n in range(47)}))) == "too_many_keys"
 
 
-def id_bytes(small):
-    assert code(small.post("/v1/track", track(userId="é" * 32))) == "stored"
-    assert code(small.post("/v1/track", track(userId="é" * 32 + "x"))) == "id_too_long"
+def id_length(small):
+    assert code(small.post("/v1/track", track(userId="é" * 64))) == "stored"
+    assert code(small.post("/v1/track", track(userId="é" * 64 + "x"))) == "id_too_long"
     assert code(small.post("/v1/track", track(messageId="x" * 65))) == "id_too_long"
 
 

@@ -1,17 +1,35 @@
-"""The intake described for machines: an OpenAPI document made from the limits and the kinds of signal."""
+"""The intake described for machines: an OpenAPI document made from the limits and the kinds of signal.
+
+It says what is taken and what is refused, so that a request is answered with 200 if and only if the document allows it:
+tests hold the two to one another. Of a list one item must be of use; each of the others has its own outcome.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from regard.signals.kinds import KINDS, Column, Kind
-from regard.sources.items import NOBODY
+from regard.sources.items import EARLIEST, LATEST, MOMENT, NOBODY
 from regard.sources.limits import Wire
+from regard.sources.native import IDS
+from regard.sources.native import SOMEBODY as SOMEBODY_NEEDED
+from regard.sources.segment import CALLS
 
-TEXT = {"type": "string", "pattern": r"^[^\x00]*$"}
-MOMENT = r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string", "pattern": r"^[^\x00]*$"}
 ANY = {"$ref": "#/components/schemas/Value"}
-TIME = {"type": "string", "pattern": MOMENT, "description": "ISO 8601; without a zone it is UTC."}
+TIME = {"$ref": "#/components/schemas/Time"}
+ID = {"$ref": "#/components/schemas/Id"}
+GIVEN = {"$ref": "#/components/schemas/GivenId"}
+SOMEBODY = {"$ref": "#/components/schemas/Somebody"}
+PLAIN: Schema = {"anyOf": [{"type": ["null", "boolean", "number"]}, TEXT, {"type": "array", "items": ANY}]}
+NOTHING: Schema = {"enum": [None, ""]}
+BLANK = r"[\s\x1c-\x1f\x85]"
+WORD: Schema = {"type": "string", "pattern": r"^[^\x00]*[^\s\x00-\x20\x7f-\xa0][^\x00]*$"}
+SECOND = 1_000_000
 
 
 def document(limits: Wire) -> dict[str, Any]:
@@ -40,8 +58,8 @@ def _paths(limits: Wire) -> dict[str, Any]:
         for call in ("track", "identify", "group", "page", "screen", "alias")
     }
     listed["/v1/batch"] = _post("Several of Segment's calls.", "#/components/schemas/batch")
-    listed["/batch"] = _post("PostHog's events, as server clients send them.", "#/components/schemas/posthog_batch")
-    listed["/capture"] = _post("One of PostHog's events.", "#/components/schemas/posthog_event")
+    listed["/batch"] = _post("PostHog's events, as server clients send them.", "#/components/schemas/posthog")
+    listed["/capture"] = _post("One of PostHog's events.", "#/components/schemas/posthog", name="capture")
     listed["/v1/signals"] = _post("Signals of any kind: one, a list, or JSON Lines.", "#/components/schemas/signals")
     listed["/ready"] = {
         "get": {
@@ -54,10 +72,10 @@ def _paths(limits: Wire) -> dict[str, Any]:
     return listed
 
 
-def _post(summary: str, schema: str) -> dict[str, Any]:
+def _post(summary: str, schema: str, name: str = "") -> dict[str, Any]:
     return {
         "post": {
-            "summary": summary, "operationId": schema.rpartition("/")[2],
+            "summary": summary, "operationId": name or schema.rpartition("/")[2],
             "requestBody": {"required": True, "content": _json({"$ref": schema})},
             "responses": {
                 "200": {"description": "Durable; the outcome of each item.",
@@ -89,89 +107,151 @@ def _refusals(*codes: str) -> dict[str, Any]:
     return {code: {"description": SAID[code], "content": _json(refused)} for code in codes}
 
 
-def _schemas(limits: Wire) -> dict[str, Any]:
-    id_ = {
-        **TEXT, "minLength": 1, "maxLength": limits.id_bytes // 4, "pattern": "^[A-Za-z0-9@._:-]+$",
-        "not": {"enum": sorted(NOBODY)},
-        "description": "Whose it is. Ids such as null, guest or undefined stand for nobody.",
+def _schemas(limits: Wire) -> Schema:
+    return {**_values(limits), **_segment(limits), **_posthog(limits), **_signals(limits), **_answers()}
+
+
+def _object(properties: Schema, **more: Any) -> Schema:
+    return {"type": "object", "propertyNames": TEXT, "additionalProperties": ANY, "properties": properties, **more}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def _list(item: str, limits: Wire) -> Schema:
+    """Items of which one at least is of use; none at all is fine, too."""
+    useful = {"contains": {"$ref": f"#/components/schemas/{item}"}}
+    return {"type": "array", "maxItems": limits.batch_items, "anyOf": [{"maxItems": 0}, useful]}
+
+
+def _values(limits: Wire) -> Schema:
+    size = {"maxLength": limits.id_length}
+    words = "|".join("".join(f"[{c.upper()}{c}]" if c.isalpha() else re.escape(c) for c in w) for w in sorted(NOBODY))
+    nobody = {"pattern": f"^{BLANK}*(?:{words})?{BLANK}*$"}
+    number = {"type": "number", "not": {"const": 0}}
+    return {
+        "Value": {"anyOf": [{"type": ["null", "boolean", "number"]}, TEXT, {"type": "array", "items": ANY},
+                            _object({})], "description": "Anything; no text of it holds a NUL character."},
+        "Time": {"anyOf": [NOTHING, *_times()], "description": "ISO 8601, UTC where no zone is given; or seconds, "
+                 "milliseconds or microseconds since 1970."},
+        "Id": {"anyOf": [{"type": ["null", "number"]}, {**TEXT, **size}]},
+        "GivenId": {"anyOf": [{"type": "number"}, {**TEXT, **size, "minLength": 1}]},
+        "Somebody": {"anyOf": [number, {**TEXT, **size, "minLength": 1, "not": nobody}],
+                     "description": "Whose it is. Ids such as null, guest or undefined stand for nobody."},
+        "MessageId": {**_or_null(TEXT), **size, "description": "A repeat is told by it."},
     }  # fmt: skip
-    object_ = {"type": "object", "additionalProperties": ANY, "maxProperties": 20}
+
+
+def _times() -> list[Schema]:
+    spans = ((EARLIEST, LATEST, SECOND, 0), (EARLIEST, LATEST, 1_000, 10**11), (EARLIEST, LATEST, 1, 10**14))
+    found: list[Schema] = [{"type": "string", "pattern": MOMENT}]
+    for first, last, unit, least in spans:
+        whole = {"minimum": first // unit, "maximum": last // unit}
+        parts = [whole] if not least else [{**whole, "minimum": least}, {**whole, "maximum": -least}]
+        found += [{"type": "number", **part} for part in parts]
+    return found
+
+
+# ---------------------------------------------------------------------- Segment
+
+
+def _segment(limits: Wire) -> Schema:
+    typed = [_call(call, {"const": call}, required=["type"]) for call in CALLS]
+    untyped = _call("track", NOTHING)
+    batch = _object({"batch": _list("typed", limits), "sentAt": TIME}, required=["batch"])
+    alone = {call: _call(call, {"enum": [call, None, ""]}) for call in CALLS}
+    return {**alone, "typed": {"anyOf": [*typed, untyped]}, "batch": batch}
+
+
+def _call(call: str, typed: Schema, required: Sequence[str] = ()) -> Schema:
+    context = {**_or_null(_object({"groupId": ID}))}
     shared = {
-        "userId": id_, "anonymousId": id_, "messageId": {**id_, "description": "A repeat is told by it."},
-        "timestamp": TIME, "sentAt": TIME, "context": object_,
+        "type": typed, "userId": ID, "anonymousId": ID, "context": context,
+        "messageId": {"$ref": "#/components/schemas/MessageId"}, "sentAt": TIME, "timestamp": TIME,
     }  # fmt: skip
-    calls = _calls(id_, object_, shared)
-    schemas: dict[str, Any] = {
-        "Value": {"anyOf": [{"type": ["null", "boolean"]}, {"type": "number", "minimum": -1e15, "maximum": 1e15},
-                            {**TEXT, "maxLength": 200}]},
-        **calls,
-        "batch": {
-            "type": "object", "required": ["batch"],
-            "properties": {"batch": {"type": "array", "maxItems": limits.batch_items, "items": {"$ref": "#/components/schemas/typed"}},
-                           "sentAt": TIME},
-        },
-        "typed": {"anyOf": [
-            {"allOf": [{"$ref": f"#/components/schemas/{c}"}, {"type": "object", "required": ["type"], "properties": {"type": {"const": c}}}]}
-            for c in calls
-        ]},
-        "posthog_event": _posthog(id_, object_),
-        "posthog_batch": {
-            "type": "object", "required": ["batch"],
-            "properties": {"batch": {"type": "array", "maxItems": limits.batch_items, "items": {"$ref": "#/components/schemas/posthog_event"}},
-                           "sent_at": TIME},
-        },
-        "signals": {"anyOf": [{"$ref": "#/components/schemas/signal"},
-                              {"type": "array", "maxItems": limits.batch_items, "items": {"$ref": "#/components/schemas/signal"}}]},
-        "signal": {"oneOf": [_kind(kind, id_) for kind in KINDS]},
-        **_answers(),
-    }  # fmt: skip
-    return schemas
-
-
-def _calls(id_: dict[str, Any], object_: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
-    somebody = {"anyOf": [{"required": ["userId"]}, {"required": ["anonymousId"]}]}
-    name = {**TEXT, "minLength": 1, "maxLength": 200, "pattern": r"^[A-Za-z][^\x00]*$"}
-    return {
-        "track": {"type": "object", **somebody, "required": ["event"], "properties": {**shared, "event": name, "properties": object_}},
-        "identify": {"type": "object", **somebody, "properties": {**shared, "traits": object_}},
-        "group": {"type": "object", "required": ["groupId"], "properties": {**shared, "groupId": id_, "traits": object_}},
-        "page": {"type": "object", **somebody, "properties": {**shared, "name": name, "properties": object_}},
-        "screen": {"type": "object", **somebody, "properties": {**shared, "name": name, "properties": object_}},
-        "alias": {"type": "object", "required": ["previousId", "userId"], "properties": {**shared, "previousId": id_}},
-    }  # fmt: skip
-
-
-def _posthog(id_: dict[str, Any], object_: dict[str, Any]) -> dict[str, Any]:
-    name = {**TEXT, "minLength": 1, "maxLength": 200, "pattern": r"^[A-Za-z][^\x00]*$"}
-    return {
-        "type": "object", "required": ["event", "distinct_id"],
-        "properties": {"event": name, "distinct_id": id_, "uuid": id_, "timestamp": TIME, "properties": object_},
-    }  # fmt: skip
-
-
-def _kind(kind: Kind, id_: dict[str, Any]) -> dict[str, Any]:
-    properties = {c.name: _column(c, id_) for c in kind.all_columns if c.name != "labels"}
-    needs = ["kind", *kind.needs]
-    made: dict[str, Any] = {
-        "type": "object", "title": kind.name, "description": kind.help, "required": needs, "additionalProperties": False,
-        "properties": {"kind": {"const": kind.name}, **properties,
-                       "labels": {"type": "object", "additionalProperties": ANY, "maxProperties": 20}},
-    }  # fmt: skip
-    if kind.name in {"event", "profile", "merge"}:
-        made["anyOf"] = [{"required": [n]} for n in ("person", "account", "anonymous")]
-    return made
-
-
-def _column(column: Column, id_: dict[str, Any]) -> dict[str, Any]:
-    types: dict[str, dict[str, Any]] = {
-        "text": {**TEXT, "maxLength": 500},
-        "number": {"type": "number", "minimum": -1e15, "maximum": 1e15},
-        "whole": {"type": "integer", "minimum": -(10**15), "maximum": 10**15},
-        "time": TIME,
-        "truth": {"type": "boolean"},
+    somebody = [{"required": [name], "properties": {name: SOMEBODY}} for name in ("userId", "anonymousId")]
+    traits = _or_null(_object({"company": {"anyOf": [PLAIN, _object({"id": ID})]}}))
+    properties, text = _or_null(_object({})), _or_null(TEXT)
+    seen = {"name": text, "category": text, "properties": properties}
+    own: dict[str, tuple[Schema, Schema]] = {
+        "track": ({"event": WORD, "properties": properties}, {"required": ["event"], "anyOf": somebody}),
+        "identify": ({"traits": traits}, {"anyOf": somebody}),
+        "group": ({"groupId": SOMEBODY, "traits": traits}, {"required": ["groupId"]}),
+        "page": (seen, {"anyOf": somebody}),
+        "screen": (seen, {"anyOf": somebody}),
+        "alias": ({"previousId": GIVEN, "userId": GIVEN}, {"required": ["previousId", "userId"]}),
     }
-    whose = column.name in {"person", "account", "anonymous", "into", "message_id", "key"}
-    return {**(id_ if whose else types[column.type]), "description": column.help}
+    given, needs = own[call]
+    needs = {**needs, "required": [*needs.get("required", ()), *required]}
+    return _object({**shared, **given}, **needs)
+
+
+# ---------------------------------------------------------------------- PostHog
+
+
+def _posthog(limits: Wire) -> Schema:
+    listed = _list("posthog_event", limits)
+    batch = _object({"batch": listed, "sent_at": TIME}, required=["batch"])
+    alone = _posthog_event(batch={"not": {"type": "array"}})
+    return {"posthog": {"anyOf": [batch, listed, alone]}, "posthog_event": _posthog_event()}
+
+
+def _posthog_event(**more: Schema) -> Schema:
+    object_ = _or_null(_object({}))
+    inner = _or_null(_object({
+        "$insert_id": {"$ref": "#/components/schemas/MessageId"}, "$sent_at": TIME, "$time": TIME,
+        "$set": object_, "$set_once": object_,
+        "$groups": {"type": ["object", "null"], "propertyNames": TEXT, "additionalProperties": ID},
+    }))  # fmt: skip
+    somebody = {"required": ["distinct_id"], "properties": {"distinct_id": SOMEBODY}}
+    inside = {
+        "required": ["properties"],
+        "properties": {"distinct_id": NOTHING, "properties": {"type": "object", **somebody}},
+    }
+    return _object(
+        {"event": WORD, "distinct_id": ID, "uuid": {"$ref": "#/components/schemas/MessageId"}, "timestamp": TIME,
+         "sent_at": TIME, "properties": inner, "$set": object_, "$set_once": object_, **more},
+        required=["event"], anyOf=[somebody, inside],
+        description="Those whose names PostHog gives a meaning ($identify, $create_alias, $groupidentify) need what it needs.",
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------- any kind
+
+
+def _signals(limits: Wire) -> Schema:
+    one = {"$ref": "#/components/schemas/signal"}
+    kinds = {f"signal_{kind.name}": _kind(kind) for kind in KINDS}
+    return {
+        "signals": {"anyOf": [one, _list("signal", limits)]},
+        "signal": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in kinds]},
+        **kinds,
+    }
+
+
+def _kind(kind: Kind) -> Schema:
+    properties = {c.name: {"description": c.help, **_column(c, needed=c.name in kind.needs)} for c in kind.all_columns}
+    properties["labels"] = _or_null(_object({}))
+    whose = ("person", "account", "anonymous")
+    more: Schema = {"title": kind.name, "description": kind.help, "required": ["kind", *kind.needs]}
+    if kind.name == "merge":
+        more["anyOf"] = [{"required": [n], "properties": {n: GIVEN}} for n in whose]
+    elif kind.name in SOMEBODY_NEEDED:
+        more["anyOf"] = [{"required": [n], "properties": {n: SOMEBODY}} for n in whose]
+    return _object({"kind": {"const": kind.name}, **properties}, **more)
+
+
+def _column(column: Column, *, needed: bool) -> Schema:
+    if column.name in IDS:
+        return GIVEN if needed else ID
+    if column.type == "time":
+        return {"anyOf": _times()} if needed else TIME
+    if column.type == "text":
+        wanted = {"type": "number"} if needed else {"type": ["number", "null"]}
+        return {"anyOf": [wanted, {**TEXT, "minLength": 1} if needed else TEXT]}
+    type_ = {"number": "number", "whole": "number", "truth": "boolean"}[column.type]
+    return {"type": type_ if needed else [type_, "null"]}
 
 
 def _answers() -> dict[str, Any]:

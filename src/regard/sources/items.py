@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -33,10 +34,19 @@ NOBODY = frozenset((*SHARED, "true", "false", "nan", "nil", "[object object]", "
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MICROSECOND = dt.timedelta(microseconds=1)
 EARLIEST, LATEST = -2_208_988_800_000_000, 7_258_118_400_000_000  # 1900 and 2200
+LEAP = r"(?:(?:19|20|21)(?:0[48]|[2468][048]|[13579][26])|2000)"
+DAY = (
+    r"(?:(?:19|20|21)[0-9]{2}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|"
+    rf"(?:0[13578]|1[02])-31)|{LEAP}-02-29)"
+)
+CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?"
+MOMENT = rf"^{DAY}(?:[Tt ]{CLOCK}(?:[Zz]| ?[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?)?$"
+"""A time as text: ISO 8601, of 1900 to 2199; the document of the intake says the same."""
 HOUR = 3_600_000_000
 RESENT = frozenset(("sentAt", "sent_at", "offset", "_metadata", "writeKey", "api_key", "token"))
 """Keys that differ when the same item is sent again."""
 
+_is_moment = re.compile(MOMENT.removesuffix("$") + r"\Z").match
 _decode = msgspec.json.Decoder().decode
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _canonical = msgspec.json.Encoder(order="deterministic").encode
@@ -349,13 +359,13 @@ def id_of(item: dict[str, Any], name: str, limits: Wire) -> str | None:
     found = item.get(name)
     if found is None or found == "":
         return None
-    if type(found) is str and len(found) <= limits.id_bytes and found.isascii():
+    if type(found) is str and len(found) <= limits.id_length:
         return found
     if isinstance(found, bool) or not isinstance(found, str | int | float):
         raise Unfit("wrong_type", f"{name} is a text, not {_called(found)}.", where=name)
     text = found if isinstance(found, str) else number_text(found)
-    if len(text) > limits.id_bytes or (not text.isascii() and len(text.encode()) > limits.id_bytes):
-        raise Unfit("id_too_long", f"{name} is longer than {limits.id_bytes} bytes.", where=name)
+    if len(text) > limits.id_length:
+        raise Unfit("id_too_long", f"{name} is longer than {limits.id_length} characters.", where=name)
     return text
 
 
@@ -402,9 +412,9 @@ def time_of(value: Any, where: str) -> int | None:
         return None
     try:
         if isinstance(value, str):
-            moment = dt.datetime.fromisoformat(value)
-            found = ((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)) - EPOCH) // MICROSECOND
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+            moment = dt.datetime.fromisoformat(value.upper() if _is_moment(value) else "")
+            return ((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)) - EPOCH) // MICROSECOND
+        if isinstance(value, int | float) and not isinstance(value, bool):
             size = abs(value)
             found = int(value * (1_000_000 if size < 1e11 else 1_000 if size < 1e14 else 1))
         else:
@@ -415,6 +425,19 @@ def time_of(value: Any, where: str) -> int | None:
     if not EARLIEST <= found <= LATEST:
         raise Unfit("bad_time", f"{where} lies before 1900 or after 2200.", where=where)
     return found
+
+
+def first_time(*given: tuple[dict[str, Any], str]) -> int | None:
+    """The time of the first of some fields that says anything; see `time_of`.
+
+    Args:
+        given: Objects, and the name of a field in each.
+    """
+    for holder, name in given:
+        found = holder.get(name)
+        if found is not None and found != "":
+            return time_of(found, name)
+    return None
 
 
 def in_time(occurred: int, received: int, limits: Wire, where: str) -> int:

@@ -71,8 +71,8 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="Keys of one item, in all. More: the item is refused, code too_many_keys.",
                   extra={"code": "too_many_keys"})
     ] = 1000  # fmt: skip
-    id_bytes: Annotated[
-        int, Meta(description="Bytes of an id. More: the item is refused, code id_too_long.",
+    id_length: Annotated[
+        int, Meta(description="Characters of an id. More: the item is refused, code id_too_long.",
                   extra={"code": "id_too_long"})
     ] = 512  # fmt: skip
     future_hours: Annotated[

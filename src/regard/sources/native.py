@@ -97,11 +97,12 @@ def _rows(item: dict[str, Any], message: str, *, received: int, limits: Wire) ->
         occurred = received - (sent - occurred)
     if occurred is None:
         occurred = values.get("version_at") or received
-    values["occurred_at"] = in_time(occurred, received, limits, "occurred_at")
+    values["occurred_at"] = occurred
     for name in kind.needs:
         if values.get(name) is None:
             raise Unfit("field_missing", f"A signal of the kind {kind.name} needs {name}.", where=name)
     _check_ids(kind, values)
+    in_time(occurred, received, limits, "occurred_at")  # last: what cannot be repaired here is refused, not held back
     return [row(kind.name, **values)]
 
 

@@ -19,6 +19,7 @@ from regard.sources.items import (
     Row,
     Unfit,
     bring,
+    first_time,
     id_of,
     in_time,
     labels_of,
@@ -31,7 +32,6 @@ from regard.sources.items import (
     row,
     split,
     text_of,
-    time_of,
 )
 from regard.sources.limits import Wire
 from regard.sources.secrets import without_cards
@@ -90,8 +90,9 @@ def read(body: bytes, *, received: int, sent: int | None = None, limits: Wire) -
     parcel = Parcel(format="posthog", received=received)
     once, listed = _whole(body.strip())
     parcel.key = next((k for name in ("api_key", "token") if isinstance(k := once.get(name), str) and k), "")
-    more = {"sent_at": at} if (at := once.get("sent_at") or sent) is not None else {}
-    time_of(more.get("sent_at"), "sent_at")  # one that is none is refused at once
+    at = first_time((once, "sent_at"))  # one that is none is refused at once
+    more = {"sent_at": once["sent_at"] if at is not None else sent}
+    more = {} if more["sent_at"] is None else more
     raws = split(listed, limits)
     parcel.key = parcel.key or (_key_in(raws[0]) if raws else "")
     one = partial(_rows, more=more, received=received, limits=limits)
@@ -134,7 +135,8 @@ def _key_in(raw: Any) -> str:
 
 
 def _named(item: dict[str, Any]) -> str:
-    return text_of(item, "uuid") or text_of(object_of(item, "properties"), "$insert_id")
+    own, inner = text_of(item, "uuid"), text_of(object_of(item, "properties"), "$insert_id")
+    return own or inner
 
 
 def _rows(item: dict[str, Any], message: str, *, more: dict[str, Any], received: int, limits: Wire) -> Sequence[Row]:
@@ -143,23 +145,23 @@ def _rows(item: dict[str, Any], message: str, *, more: dict[str, Any], received:
         raise Unfit("name_missing", "An event has a name.", where="event")
     if name in NOT_TAKEN:
         raise Unfit("not_taken", NOT_TAKEN[name], where="event")
-    if len(message) > limits.id_bytes:
-        raise Unfit("id_too_long", f"uuid is longer than {limits.id_bytes} bytes.", where="uuid")
+    if len(message) > limits.id_length:
+        raise Unfit("id_too_long", f"uuid is longer than {limits.id_length} characters.", where="uuid")
     properties = object_of(item, "properties")
     known = {
         "message_id": message,
-        **_times(item, properties, more, received, limits),
+        **_times(item, properties, more, received),
         **_who(item, properties, limits),
         "account": _account(object_of(properties, "$groups"), limits),
     }
-    return _MADE.get(name, _event)(name, item, properties, known, limits)
+    rows = _MADE.get(name, _event)(name, item, properties, known, limits)
+    in_time(known["occurred_at"], received, limits, "timestamp")  # last: what cannot be repaired here is refused
+    return rows
 
 
-def _times(
-    item: dict[str, Any], properties: dict[str, Any], more: dict[str, Any], received: int, limits: Wire
-) -> dict[str, Any]:
-    sent = time_of(item.get("sent_at") or more.get("sent_at") or properties.get("$sent_at"), "sent_at")
-    stamp = time_of(item.get("timestamp") or properties.get("$time"), "timestamp")
+def _times(item: dict[str, Any], properties: dict[str, Any], more: dict[str, Any], received: int) -> dict[str, Any]:
+    sent = first_time((item, "sent_at"), (more, "sent_at"), (properties, "$sent_at"))
+    stamp = first_time((item, "timestamp"), (properties, "$time"))
     options = item.get("options")
     exact = bool(
         properties.get("$ignore_sent_at") or (isinstance(options, dict) and options.get("disable_skew_correction"))
@@ -171,7 +173,7 @@ def _times(
         occurred = stamp
     else:
         occurred = received - (sent - stamp)
-    return {"occurred_at": in_time(occurred, received, limits, "timestamp"), "sent_at": sent}
+    return {"occurred_at": occurred, "sent_at": sent}
 
 
 def _who(item: dict[str, Any], properties: dict[str, Any], limits: Wire) -> dict[str, str | None]:
@@ -190,6 +192,8 @@ def _who(item: dict[str, Any], properties: dict[str, Any], limits: Wire) -> dict
 
 
 def _account(groups: dict[str, Any], limits: Wire) -> str | None:
+    for name in groups:
+        id_of(groups, name, limits)
     kind = next((k for k in ACCOUNT_GROUPS if k in groups), next(iter(groups), None) if len(groups) == 1 else None)
     return id_of(groups, kind, limits) if kind else None
 

@@ -18,6 +18,7 @@ from regard.sources.items import (
     Row,
     Unfit,
     bring,
+    first_time,
     id_of,
     in_time,
     is_somebody,
@@ -123,26 +124,36 @@ def _named(item: dict[str, Any]) -> str:
 def _rows(
     item: dict[str, Any], message: str, *, more: dict[str, Any], sent: int | None, received: int, limits: Wire
 ) -> Sequence[Row]:
-    call = item.get("type") or more.get("type") or ("track" if "event" in item else "")
-    make = _MADE.get(call) if isinstance(call, str) else None
-    if make is None:
-        raise Unfit("unknown_type", f"type is one of {', '.join(CALLS)}, not {str(call)[:40]!r}.", where="type")
-    if len(message) > limits.id_bytes:
-        raise Unfit("id_too_long", f"messageId is longer than {limits.id_bytes} bytes.", where="messageId")
+    make = _MADE[_call(item, more)]
+    if len(message) > limits.id_length:
+        raise Unfit("id_too_long", f"messageId is longer than {limits.id_length} characters.", where="messageId")
     context = object_of(item, "context") or more.get("context") or {}
-    if item.get("sentAt"):
-        sent = time_of(item["sentAt"], "sentAt")
-    stamp = time_of(item.get("timestamp") or item.get("originalTimestamp"), "timestamp")
+    own = first_time((item, "sentAt"))
+    sent = sent if own is None else own
+    stamp = first_time((item, "timestamp"), (item, "originalTimestamp"))
     occurred = received if stamp is None else stamp if sent is None else received - (sent - stamp)
     known = {
         "message_id": message,
-        "occurred_at": in_time(occurred, received, limits, "timestamp"),
+        "occurred_at": occurred,
         "sent_at": sent,
         "person": id_of(item, "userId", limits),
         "anonymous": id_of(item, "anonymousId", limits),
         "account": id_of(context, "groupId", limits),
     }
-    return make(item, context, known, limits)
+    rows = make(item, context, known, limits)
+    in_time(occurred, received, limits, "timestamp")  # last: what cannot be repaired here is refused, not held back
+    return rows
+
+
+def _call(item: dict[str, Any], more: dict[str, Any]) -> str:
+    """Which of the six calls an item is; its address says so, or it does."""
+    given, wanted = text_of(item, "type"), str(more.get("type") or "")
+    call = given or wanted or ("track" if "event" in item else "")
+    if call not in _MADE:
+        raise Unfit("unknown_type", f"type is one of {', '.join(CALLS)}, not {call[:40]!r}.", where="type")
+    if wanted and call != wanted:
+        raise Unfit("unknown_type", f"type is {call}, but this was sent where {wanted} calls are.", where="type")
+    return call
 
 
 # ---------------------------------------------------------------------- the six calls
