@@ -108,6 +108,26 @@ PROMISES = {
         "10,000 requests mutated in bytes and tree; 0 answered 5xx, p99 under 100 ms",
         "test_intake.py",
     ),
+    "contract": (
+        "The intake takes what its OpenAPI document allows and refuses what it does not",
+        "schemathesis, every check, 100 examples of each operation, in sequences, too; 0 failures",
+        "test_contract.py",
+    ),
+    "full disk over HTTP": (
+        "A full disk is told to senders as 507 or 503; nothing acknowledged is lost; it goes on without a restart",
+        "a small disk filled while 4 clients send, freed again; pages and answers are read meanwhile",
+        "test_intake_disk.py",
+    ),
+    "faults over HTTP": (
+        "Whatever operation of the disk fails while signals come in, none is acknowledged that is not kept",
+        "the N-th opening, write, flush or rename of the intake fails, for every N up to 200; 0 wrong 2xx, 0 lost",
+        "test_intake_disk.py",
+    ),
+    "smuggling": (
+        "No shape of request reaches another client's, and none keeps others waiting",
+        "two lengths, length and chunks, folded and huge headers, hosts made up, replies not read, half-open sockets",
+        "test_hostile.py",
+    ),
     "overload": (
         "A flood is refused with Retry-After; another source hardly notices; it recovers by itself",
         "the p99 of the quiet source under twice what it is alone and 20 ms; memory under 700 MB",

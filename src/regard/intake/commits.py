@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,12 @@ MOST_ROWS = 2000
 
 LONGEST = 200
 """Characters of a reason that are kept for people."""
+
+SHARED_ROWS = 500
+"""The same while several sources send: a small request waits for the commit under way, whoever's that is."""
+
+SHARED_SECONDS = 1.0
+"""So long after its last request a source is counted as one that sends."""
 
 NAMED = {STORED: "stored", DUPLICATE: "duplicate", HELD: "held_back", REFUSED: "refused"}
 WORST = (HELD, STORED, REFUSED, DUPLICATE)
@@ -90,6 +97,7 @@ class Commits:
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "commit"))
     _task: asyncio.Task[None] | None = None
     _closing: bool = False
+    _sent: dict[str, float] = field(default_factory=dict)
 
     def start(self) -> None:
         """Begin to commit; call it inside the running loop."""
@@ -110,6 +118,7 @@ class Commits:
         """
         waiting = Waiting(source, parcel, asyncio.get_running_loop().create_future())
         self._queues.setdefault(source, deque()).append(waiting)
+        self._sent[source] = time.monotonic()
         self._something.set()
         return await waiting.done
 
@@ -144,8 +153,8 @@ class Commits:
     def _take(self) -> list[Waiting]:
         """The next parcels, one source after the other, until a commit is full."""
         taken: list[Waiting] = []
-        rows = 0
-        while self._queues and rows < MOST_ROWS:
+        rows, most = 0, self._most_rows()
+        while self._queues and rows < most:
             source, queue = self._queues.popitem(last=False)
             waiting = queue.popleft()
             taken.append(waiting)
@@ -153,6 +162,11 @@ class Commits:
             if queue:
                 self._queues[source] = queue
         return taken
+
+    def _most_rows(self) -> int:
+        since = time.monotonic() - SHARED_SECONDS
+        self._sent = {source: at for source, at in self._sent.items() if at > since}
+        return MOST_ROWS if len(self._sent) < 2 else SHARED_ROWS
 
     def _commit(self, taken: Sequence[Waiting]) -> list[Any]:
         try:

@@ -115,6 +115,11 @@ def _object(properties: Schema, **more: Any) -> Schema:
     return {"type": "object", "propertyNames": TEXT, "additionalProperties": ANY, "properties": properties, **more}
 
 
+def _around(properties: Schema) -> Schema:
+    """What stands around a batch: only this of it is read."""
+    return {"type": "object", "required": ["batch"], "properties": properties}
+
+
 def _or_null(schema: Schema) -> Schema:
     return {**schema, "type": [schema["type"], "null"]}
 
@@ -122,7 +127,8 @@ def _or_null(schema: Schema) -> Schema:
 def _list(item: str, limits: Wire) -> Schema:
     """Items of which one at least is of use; none at all is fine, too."""
     useful = {"contains": {"$ref": f"#/components/schemas/{item}"}}
-    return {"type": "array", "maxItems": limits.batch_items, "anyOf": [{"maxItems": 0}, useful]}
+    told = f"At most {limits.batch_items:,}. Each has its own outcome; one at least must be of use."
+    return {"type": "array", "description": told, "anyOf": [{"maxItems": 0}, useful]}
 
 
 def _values(limits: Wire) -> Schema:
@@ -159,7 +165,7 @@ def _times() -> list[Schema]:
 def _segment(limits: Wire) -> Schema:
     typed = [_call(call, {"const": call}, required=["type"]) for call in CALLS]
     untyped = _call("track", NOTHING)
-    batch = _object({"batch": _list("typed", limits), "sentAt": TIME}, required=["batch"])
+    batch = _around({"batch": _list("typed", limits), "sentAt": TIME})
     alone = {call: _call(call, {"enum": [call, None, ""]}) for call in CALLS}
     return {**alone, "typed": {"anyOf": [*typed, untyped]}, "batch": batch}
 
@@ -168,7 +174,7 @@ def _call(call: str, typed: Schema, required: Sequence[str] = ()) -> Schema:
     context = {**_or_null(_object({"groupId": ID}))}
     shared = {
         "type": typed, "userId": ID, "anonymousId": ID, "context": context,
-        "messageId": {"$ref": "#/components/schemas/MessageId"}, "sentAt": TIME, "timestamp": TIME,
+        "messageId": {"$ref": "#/components/schemas/MessageId"}, "sentAt": TIME, "timestamp": TIME, "originalTimestamp": TIME,
     }  # fmt: skip
     somebody = [{"required": [name], "properties": {name: SOMEBODY}} for name in ("userId", "anonymousId")]
     traits = _or_null(_object({"company": {"anyOf": [PLAIN, _object({"id": ID})]}}))
@@ -192,7 +198,7 @@ def _call(call: str, typed: Schema, required: Sequence[str] = ()) -> Schema:
 
 def _posthog(limits: Wire) -> Schema:
     listed = _list("posthog_event", limits)
-    batch = _object({"batch": listed, "sent_at": TIME}, required=["batch"])
+    batch = _around({"batch": listed, "sent_at": TIME})
     alone = _posthog_event(batch={"not": {"type": "array"}})
     return {"posthog": {"anyOf": [batch, listed, alone]}, "posthog_event": _posthog_event()}
 

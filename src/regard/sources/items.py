@@ -428,16 +428,18 @@ def time_of(value: Any, where: str) -> int | None:
 
 
 def first_time(*given: tuple[dict[str, Any], str]) -> int | None:
-    """The time of the first of some fields that says anything; see `time_of`.
+    """The time of the first of some fields that says anything, each of them being a time or nothing; see `time_of`.
 
     Args:
         given: Objects, and the name of a field in each.
     """
+    first = None
     for holder, name in given:
         found = holder.get(name)
-        if found is not None and found != "":
-            return time_of(found, name)
-    return None
+        if found is not None:
+            at = time_of(found, name)
+            first = at if first is None else first
+    return first
 
 
 def in_time(occurred: int, received: int, limits: Wire, where: str) -> int:
