@@ -22,11 +22,15 @@ class Served:
         self.environment = {**os.environ, **environment}
         with Workspace.open(root) as workspace:
             self.key = workspace.add_source("app")
+        self.listen()
+        self.start()
+
+    def listen(self):
+        """Take a free port."""
         self.listening = socket.socket()
         self.listening.bind(("127.0.0.1", 0))
         self.listening.listen(1024)
         self.address = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
-        self.start()
 
     def start(self):
         handle = self.listening.fileno()
@@ -36,7 +40,7 @@ class Served:
             env=self.environment,
         )
         until = time.monotonic() + 30
-        while time.monotonic() < until:
+        while time.monotonic() < until and self.process.poll() is None:
             try:
                 if httpx.get(f"{self.address}/ready", timeout=5).status_code in {200, 507}:
                     return

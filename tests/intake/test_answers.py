@@ -254,3 +254,17 @@ def test_a_key_is_revoked_and_given_anew_by_command(served):
     assert again.output.splitlines()[-1].startswith("rk_")
     with pytest.raises(UnknownName, match="til"):
         CliRunner().invoke(regard, ["sources", "revoke", "til", *words], catch_exceptions=False)
+
+
+def test_labels_of_any_name_are_settled(run_intake):
+    """A path of DuckDB cannot name an empty key, and takes a star for every key: one such profile stopped settling."""
+    mine = run_intake()
+    names = ["", "*", "a/b", "~", 'quo"te', "back\\slash", "0", "#", "$.x", "a.b"]
+    for number in range(3):
+        body = {"userId": "u1", "traits": {name: f"{number}" for name in names}}
+        assert mine.post("/v1/identify", body).json()["stored"] == 1
+
+    assert mine.ledger("app")["stored"] == 3
+    with Workspace.open(mine.root) as workspace, workspace.connect() as (connection, _):
+        (said,) = connection.execute("SELECT labels FROM lake_standing ORDER BY since DESC LIMIT 1").fetchone()
+    assert json.loads(said) == dict.fromkeys(names, "2")

@@ -180,7 +180,7 @@ TAIL = """
 """
 
 
-def _row(name, told, date, before):
+def _row(name, told, date, before, full):
     promise, figure, file = PROMISES[name]
     command = f"`pytest {TESTS}/{file}`"
     if not told:
@@ -191,7 +191,8 @@ def _row(name, told, date, before):
     found = "; ".join(dict.fromkeys(row["found"] for row in told if row["found"] and row["outcome"] == "passed"))
     failed = ", ".join(row["test"] for row in told if row["outcome"] == "failed")
     said = failed if result == "failed" else found
-    return f"| {promise} | {figure} | {command} | **{result}**{': ' + said if said else ''} | {date} |"
+    form = "" if full or result == "not run" else " in short"
+    return f"| {promise} | {figure} | {command} | **{result}**{form}{': ' + said if said else ''} | {date} |"
 
 
 def _before(page):
@@ -207,7 +208,7 @@ def main():
         unknown = set(told["promises"]) - set(PROMISES)
         assert not unknown, f"promises without a row: {sorted(unknown)}"
         before = _before(page.read_text("utf-8")) if page.exists() else {}
-        rows = [_row(name, told["promises"].get(name, []), told["date"], before) for name in PROMISES]
+        rows = [_row(name, told["promises"].get(name, []), told["date"], before, told["full"]) for name in PROMISES]
         page.write_text(HEAD + "\n".join(rows) + "\n" + TAIL, "utf-8")
 
 

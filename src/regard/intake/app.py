@@ -38,7 +38,11 @@ PACKING = 8
 """So many times its size a packed body is taken to have."""
 
 PATIENCE = 0.5
-"""Seconds a source that sends too fast waits to be told so: a flood of refusals would keep others waiting."""
+"""Seconds a source that sends too fast waits to be told so, to twice as many: a flood of refusals would keep others
+waiting, and so would refusals told together, for their senders then come back together."""
+
+SPREAD = (5**0.5 - 1) / 2
+"""Multiples of it lie evenly between whole numbers, however many there are."""
 
 ASKED = ("/", "/ready", "/openapi.json")
 BROWSER = ("/e", "/i/v0/e")
@@ -98,6 +102,7 @@ class App:
         self.commits: Commits | None = None
         self.problem = ""
         self._free, self._looked = 1 << 62, 0.0
+        self._turned = 0.0
         self._reading = ThreadPoolExecutor(1, "reading")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,7 +119,8 @@ class App:
         except Overloaded as over:
             exchange.whole = True  # the connection is kept: to make a new one costs more than to pass a body over
             if over.code == "too_fast":
-                await asyncio.sleep(PATIENCE)
+                self._turned += SPREAD
+                await asyncio.sleep(PATIENCE * (1 + self._turned % 1))
             browser = over.status == 429 and exchange.path.rstrip("/") in BROWSER
             wait = ((b"retry-after", str(over.wait).encode()),)
             await exchange.reply(503 if browser else over.status, replies.error(over.code, over.reason), wait)

@@ -16,8 +16,9 @@ counted AS (SELECT *, count(*) OVER (PARTITION BY customer) AS versions FROM hea
 single AS (SELECT customer, moment, labels FROM counted WHERE versions = 1),
 several AS (SELECT * FROM counted WHERE versions > 1),
 named AS (SELECT customer, moment, position, labels, unnest(json_keys(labels)) AS name FROM several),
-changes AS (
-  SELECT customer, moment, name, arg_max(json_extract(labels, '$."' || replace(name, '"', '\"') || '"')::VARCHAR, position) AS value
+changes AS (  -- a pointer, not a path: a name may be empty, a star or hold quotes
+  SELECT customer, moment, name,
+    arg_max(json_extract(labels, '/' || replace(replace(name, '~', '~0'), '/', '~1'))::VARCHAR, position) AS value
   FROM named GROUP BY customer, moment, name
 ),
 grid AS (

@@ -147,10 +147,10 @@ def _rows(
 
 def _call(item: dict[str, Any], more: dict[str, Any]) -> str:
     """Which of the six calls an item is; its address says so, or it does."""
-    given, wanted = text_of(item, "type"), str(more.get("type") or "")
-    call = given or wanted or ("track" if "event" in item else "")
-    if call not in _MADE:
-        raise Unfit("unknown_type", f"type is one of {', '.join(CALLS)}, not {call[:40]!r}.", where="type")
+    given, wanted = item.get("type"), more.get("type")
+    call = given if given is not None and given != "" else wanted or ("track" if "event" in item else "")
+    if not isinstance(call, str) or call not in _MADE:
+        raise Unfit("unknown_type", f"type is one of {', '.join(CALLS)}, not {str(call)[:40]!r}.", where="type")
     if wanted and call != wanted:
         raise Unfit("unknown_type", f"type is {call}, but this was sent where {wanted} calls are.", where="type")
     return call
