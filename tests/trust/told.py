@@ -115,7 +115,7 @@ PROMISES = {
     ),
     "full disk over HTTP": (
         "A full disk is told to senders as 507 or 503; nothing acknowledged is lost; it goes on without a restart",
-        "a small disk filled while 4 clients send, freed again; pages and answers are read meanwhile",
+        "a small disk that is full while 40 batches are sent, and freed again; 507 or 503, then all 40 are taken",
         "test_intake_disk.py",
     ),
     "faults over HTTP": (
