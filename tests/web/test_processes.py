@@ -113,6 +113,24 @@ def test_a_signal_stops_every_process(own):
     assert until(lambda: all(not Path(f"/proc/{pid}").exists() for pid in below if pid != served.process.pid), 10)
 
 
+def _open(port):
+    with socket.socket() as found:
+        found.settimeout(1)
+        return found.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system ends children with their parent on Linux alone")
+def test_a_killed_supervisor_leaves_no_process_behind(own):
+    served = own()
+    below = children(served.process.pid)
+    assert len(below) > 1
+
+    served.process.kill()
+
+    assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below if pid != served.process.pid), 15)
+    assert not _open(served.port)
+
+
 def test_what_is_received_while_serving_is_settled_and_shown(own):
     from regard.signals.workspace import Workspace
     from regard.simulation import run_simulation
