@@ -91,7 +91,7 @@ def test_a_key_of_an_earlier_version_still_opens_its_source(tmp_path):
     plain = sqlite3.connect(tmp_path / "workspace" / "state.sqlite")
     with closing(plain), plain:
         plain.executescript(
-            "DROP TABLE write_keys; ALTER TABLE sources DROP COLUMN what; "
+            "DROP INDEX segments_by_end; ALTER TABLE segments DROP COLUMN positions; DROP TABLE write_keys; ALTER TABLE sources DROP COLUMN what; "
             "ALTER TABLE sources ADD COLUMN write_key_hash VARCHAR NOT NULL DEFAULT ''; "
             f"UPDATE sources SET write_key_hash = '{hashed}' WHERE name = 'shop'; "
             "UPDATE alembic_version SET version_num = '0002'"

@@ -25,6 +25,7 @@ def every_route():
         path = route.path
         for name, value in FILLED.items():
             path = path.replace(name, value)
+        path = re.sub(r"\{\w+:int\}", "1", path)
         found += [(route.path, path, method) for method in route.methods - {"HEAD"}]
     return found
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from regard.store.heldback import Item
 
 PENDING = "erasing"
+UNTOLD = "erased.untold"
+"""Word of state: an erasure is done, but for emptying the write-ahead log of what it said itself."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,8 @@ def was_erased(workspace: Workspace, customer: str) -> bool:
 def finish(workspace: Workspace) -> Iterator[Progress]:
     """Finish an erasure that was interrupted, or one a restored backup has yet to repeat."""
     if not pending(workspace):
+        if workspace.state.get(UNTOLD):
+            _empty_log(workspace)
         return
     with settling.settling(workspace):
         yield from _forget(workspace)
@@ -182,8 +186,15 @@ def _forget(workspace: Workspace) -> Iterator[Progress]:
     scrub.done(inbox)
     with workspace.state.writing() as connection:
         write_meta(connection, PENDING, "")
-    workspace.state.truncate_log()
+        write_meta(connection, UNTOLD, "yes")
+    _empty_log(workspace)
     backup.tell(workspace.state)
+
+
+def _empty_log(workspace: Workspace) -> None:
+    """Empty the write-ahead log of state, which still holds whom the erasure was about."""
+    workspace.state.truncate_log()
+    workspace.state.put(UNTOLD, "")
 
 
 def export(workspace: Workspace, customer: str) -> dict[str, Any]:
