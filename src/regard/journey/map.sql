@@ -39,6 +39,10 @@ people AS (
          bool_or(settled) FILTER (WHERE since < $before_until AND until >= $before_until) AS settled_before
   FROM standings WHERE $cut GROUP BY customer
 ),
+concerned AS (
+  -- Whose rows can count under the filters in force, whatever the rows themselves say.
+  SELECT customer FROM people WHERE inside_now OR inside_before OR settled_now OR settled_before
+),
 scored AS (
   SELECT a.customer, a.position, a.occurred_at, a.occurred_at >= $since AND a.occurred_at < $until AS is_now, a.weight,
          CASE WHEN NOT $by THEN 'all' WHEN a.occurred_at >= $since AND a.occurred_at < $until
@@ -64,7 +68,8 @@ used AS MATERIALIZED (
          count(*) FILTER (WHERE error <> '' AND occurred_at >= $since AND occurred_at < $until) AS failed_now,
          count(*) FILTER (WHERE error <> '' AND occurred_at >= $before_since AND occurred_at < $before_until) AS failed_before
   FROM events_whole
-  WHERE occurred_at < $horizon AND (NOT $filtered OR coalesce(inside, TRUE))
+  WHERE occurred_at < $horizon AND (NOT $filtered OR coalesce(inside, TRUE)
+    AND (customer IS NULL OR customer IN (SELECT customer FROM concerned)))
   GROUP BY customer, name, slice, inside
 ),
 named AS (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -75,7 +76,16 @@ def detect(path: Path, *, overrides: Mapping[str, Any] | None = None, limits: Li
     given = {k: v for k, v in (overrides or {}).items() if v is not None and v != ""}
     with open_file(path) as file:
         head = file.read(4096)
-    size = path.stat().st_size
+    stat = path.stat()
+    return _found(path, (stat.st_size, stat.st_mtime_ns, head), tuple(sorted(given.items())), limits)
+
+
+@lru_cache(maxsize=64)
+def _found(
+    path: Path, state: tuple[int, int, bytes], overrides: tuple[tuple[str, Any], ...], limits: Limits
+) -> Detected:
+    """What a file in this state is: looked at once, however many steps of an import ask."""
+    given, (size, _, head) = dict(overrides), state
     if not head:
         raise BadInput(f"{path.name} is empty.", where=str(path), hint="Export it again, or leave it out.")
     gzipped = head.startswith(GZIP)
