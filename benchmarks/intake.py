@@ -29,7 +29,7 @@ from regard.signals.workspace import Workspace
 
 CONNECTIONS = 24
 SECONDS = 20.0
-PREPARED = 6_000
+PREPARED = 14_000
 """Bodies made ready; each is sent once."""
 
 

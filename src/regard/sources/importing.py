@@ -289,7 +289,7 @@ class _Run:
                 frame = file_frame(found, self.mapping.inputs.get(name, Input()), self.mapping, name=name)
                 before = self.bytes_read
                 pieces = straight(found, frame, before=before, notes=self.notes, limits=self.limits)
-                for rows, signals in ahead(self._converted(compiled, pieces)):
+                for rows, signals in ahead(self._converted(compiled, ahead(pieces))):
                     self.rows += rows.table.num_rows
                     self._hand_on(rows, signals, compiled[0].kind)
                     self.bytes_read = rows.done
