@@ -70,18 +70,19 @@ def mapping_of(work: Path) -> Path:
     return path
 
 
-def measure(work: Path, *, runs: int = 3) -> list[Row]:
+def measure(work: Path, *, runs: int = 5) -> list[Row]:
     """1 M rows as a ratio to the peer, interleaved; 10 M rows for memory."""
     source = csv_of(1_000_000, work)
     mapping = mapping_of(work)
     ours, theirs = [], []
     for _ in range(runs):
         shutil.rmtree(work / "import", ignore_errors=True)
-        done = run([*REGARD, "import", str(source), "-w", str(work / "import"), "--mapping", str(mapping), "--yes"])
+        command = [*REGARD, "import", str(source), "-w", str(work / "import"), "--mapping", str(mapping), "--yes"]
+        done = run(command, sampled=False)
         if done.code != 0:
             raise RuntimeError(done.output)
         ours.append(done.seconds)
-        theirs.append(run([sys.executable, "-c", PEER, str(source), str(work / "peer.parquet")]).seconds)
+        theirs.append(run([sys.executable, "-c", PEER, str(source), str(work / "peer.parquet")], sampled=False).seconds)
     ratio = median([a / b for a, b in zip(ours, theirs, strict=True)])
     first = Row(
         name="Import of a 1 M-row CSV, command to queryable, against DuckDB's CSV to sorted Parquet",
