@@ -10,43 +10,18 @@ from __future__ import annotations
 
 import json
 import os
-import pathlib
 import random
-import signal
 import sys
 
 import pyarrow as pa
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from steps import Steps
 
 from regard.settings import Settings
 from regard.signals.workspace import Workspace
 
 root, acknowledged, seed, last = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-steps = 0
-
-
-def step():
-    global steps  # noqa: PLW0603
-    steps += 1
-    if steps == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def dangerous(function):
-    def wrapped(*args, **kwargs):
-        step()
-        result = function(*args, **kwargs)
-        step()
-        return result
-
-    return wrapped
-
-
-os.fsync = dangerous(os.fsync)
-for name in ("rename", "replace", "unlink"):
-    setattr(pathlib.Path, name, dangerous(getattr(pathlib.Path, name)))
-event.listen(Engine, "commit", lambda _connection: step())
+steps = Steps(last)
+steps.watch(of_system=("fsync",), of_paths=("rename", "replace", "unlink"))
 
 
 def say(**told):
@@ -94,4 +69,4 @@ for number in range(6):
                 say(act="erased")
             except LookupError:
                 pass
-say(act="end", steps=steps)
+say(act="end", steps=steps.done)

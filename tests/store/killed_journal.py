@@ -11,13 +11,11 @@ import json
 import os
 import pathlib
 import random
-import signal
 import sys
 import time
 
 import pyarrow as pa
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from steps import Steps
 
 from regard.settings import Settings
 from regard.signals.workspace import Workspace
@@ -25,41 +23,18 @@ from regard.store import ids, journal, merging
 from regard.store.journal import Journal, Lot
 
 root, acknowledged, seed, last, do = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
-steps = 0
-
-
-def step():
-    global steps  # noqa: PLW0603
-    steps += 1
-    if steps == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def dangerous(function):
-    def wrapped(*args, **kwargs):
-        step()
-        result = function(*args, **kwargs)
-        step()
-        return result
-
-    return wrapped
-
-
+steps = Steps(last)
 plain_write = os.write
 
 
 def torn_write(handle, data):
     """Half of it, a step, then the rest: the process may die in the middle of a frame."""
-    step()
+    steps()
     return plain_write(handle, bytes(data)[: max(1, len(data) // 2)])
 
 
 os.write = torn_write
-for name in ("fsync", "fdatasync", "rename"):
-    setattr(os, name, dangerous(getattr(os, name)))
-for name in ("rename", "replace", "unlink"):
-    setattr(pathlib.Path, name, dangerous(getattr(pathlib.Path, name)))
-event.listen(Engine, "commit", lambda _connection: step())
+steps.watch(of_system=("fsync", "fdatasync", "rename"), of_paths=("rename", "replace", "unlink"))
 
 
 def say(**told):
@@ -113,4 +88,4 @@ with Workspace.open(root, given=Settings(buckets=2, memory="300MB", threads=1)) 
                     workspace.inbox.seal()
                     workspace.inbox.merge_ids()
                     merging.merge(workspace.inbox, until=workspace.position)
-say(act="end", steps=steps)
+say(act="end", steps=steps.done)

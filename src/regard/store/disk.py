@@ -63,6 +63,19 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
+def sync_file(path: Path) -> None:
+    """Make a file's content durable.
+
+    Raises:
+        OSError: It could not be flushed.
+    """
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def sync_directory(path: Path) -> None:
     """Make renames and new names in a directory durable."""
     handle = os.open(path, os.O_RDONLY)
@@ -88,11 +101,7 @@ def publish(path: Path, write: Callable[[Path], None]) -> Written:
         with named(path):
             write(temporary)
             digest = checksum(temporary)
-            handle = os.open(temporary, os.O_RDWR)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            sync_file(temporary)
             temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -104,11 +113,7 @@ def publish(path: Path, write: Callable[[Path], None]) -> Written:
 
 def settle(path: Path) -> Written:
     """Flush a file that is wholly written; returns what it is. Its name is made durable by whoever gives it one."""
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_file(path)
     stat = path.stat()
     return Written(size=stat.st_size, mtime_ns=stat.st_mtime_ns, checksum=checksum(path))
 

@@ -108,11 +108,7 @@ def _replace(path: Path, new: Path) -> None:
         old = path.with_name(path.name + suffix)
         if old.exists():
             old.replace(old.with_name(f"{old.name}.damaged"))
-    handle = os.open(new, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    disk.sync_file(new)
     new.replace(path)
     disk.sync_directory(path.parent)
     shutil.rmtree(new.parent, ignore_errors=True)

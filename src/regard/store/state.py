@@ -29,7 +29,14 @@ REVISION = "0004"
 HINT = "Make it again from what lies beside it (regard rebuild --state), or restore a backup (regard restore BACKUP)."
 
 
-SIGNS = ("malformed", "unsupported file format", "no such table", "no such column", "Could not decode")
+SIGNS = (
+    "malformed",
+    "unsupported file format",
+    "no such table",
+    "no such column",
+    "foreign key mismatch",
+    "Could not decode",
+)
 """What SQLite says of a file that changed by itself: its list of tables is text like any other."""
 
 
