@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from regard.sources.replaying import short
+
 OLD = Path(__file__).parent / "store" / "workspace-0001.tar.gz"
 """A workspace that holds two rows back, made by the first version."""
 
@@ -100,3 +102,14 @@ def test_what_cannot_be_done_is_said_with_the_next_step_and_changes_nothing(wher
     assert "next:" in result.stderr
     assert json.loads(run(where, "held", *words, "--json").stdout)["error"]["message"]
     assert _sums(where)["held_back"] == 2
+
+
+def test_an_item_is_told_in_a_line_as_people_would_say_it():
+    item = (
+        '{"kind": "event", "message_id": "m1", "sent_at": "2026-01-02T03:05:00Z", "name": "dough_scheduled", '
+        '"person": "B1", "occurred_at": "2026-01-02T03:04:05.6Z", "labels": "{\\"oven_link\\": \\"yes\\"}"}'
+    )
+
+    assert short(item, 4) == "event, Dough scheduled, person B1, occurred at 2 Jan 2026, 03:04 UTC, oven link yes"
+    assert short('{"kind": "event", "occurred_at": "0001-01-01T00:00:00+14:00"}').startswith("event, occurred at")
+    assert short("no object") == ""

@@ -184,7 +184,8 @@ def _dots(sheet: Sheet, stage: StageMark, x: float, y: float, room: float) -> No
 
 def _downwards(sheet: Sheet, stages: Sequence[StageMark]) -> None:
     most = max(s.volume for s in stages)
-    pitch = 74.0
+    more = 14.0 if any(s.score_range for s in stages) else 0.0  # a line for how sure scores are
+    pitch = 74.0 + more
     for i, stage in enumerate(stages):
         top = pitch * i
         size = max((sheet.width - 4) * stage.volume / most, 6.0)
@@ -199,6 +200,8 @@ def _downwards(sheet: Sheet, stages: Sequence[StageMark]) -> None:
         sheet.text(sheet.width, top + 16, score, "large strong" if stage.score_text else "soft label", anchor="end")
         if words:
             sheet.text(end, top + 16, stage.word, f"{stage.text_look} label strong", anchor="end")
+        sheet.text(sheet.width, top + 31, stage.score_range, "soft small", anchor="end")
+        top += more
         sheet.rect(0, top + 24, on, 18, stage.look, round_=1.5)
         if size - on > 0.8:
             foot = f"L{_p(max(size - 8, on), top + 42)} H{short_number(on)}Z"

@@ -7,11 +7,14 @@ transaction per batch, so that an item is never stored twice and every count add
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from regard import wording
 from regard.acts import act
 from regard.errors import BadInput, RegardError
 from regard.sources.rereading import LABELS, message_field, read, typed
@@ -207,13 +210,22 @@ def other_side(workspace: Workspace, item: Item) -> dict[str, Any]:
 
 
 def short(text: str, most: int = 6) -> str:
-    """An item in a line: its first fields that say something, the kind first."""
+    """An item in a line: its first fields that say something, the kind first, what happened and when in words."""
     fields = fields_of(text)
-    last = {"message_id", "messageId", "uuid"}
+    last = {"message_id", "messageId", "uuid", "sent_at", "sentAt"}
     rank = {name: place for place, name in enumerate(FIRST)}
     ordered = sorted(fields.items(), key=lambda f: (f[0] in last, rank.get(f[0], len(rank))))
-    said = [f"{n} {v}" for n, v in ordered if v and n != "kind"]
+    said = [_in_words(name, value) for name, value in ordered if value and name != "kind"]
     return ", ".join([*([fields["kind"]] if fields.get("kind") else []), *said[:most]])
+
+
+def _in_words(name: str, value: str) -> str:
+    if name in {"name", "event"}:
+        return wording.title(value)
+    with suppress(ValueError, OverflowError):
+        if len(value) >= len("2026-11-26T12:00") and value[:4].isdigit():
+            value = f"{wording.moment(datetime.fromisoformat(value))} UTC"
+    return f"{name.removeprefix(f'{LABELS}.').replace('_', ' ')} {value}"
 
 
 def fields_of(text: str) -> dict[str, str]:
