@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from regard.store.pace import abreast
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
@@ -77,7 +79,13 @@ def joined(parts: Sequence[pa.Table]) -> pa.Table:
             types[field.name] = field.type  # plain somewhere, so plain everywhere
     schema = pa.schema(list(types.items()))
     table = pa.concat_tables([part if part.schema.equals(schema) else like(part, schema) for part in parts])
-    return table.unify_dictionaries().combine_chunks()  # taking from chunks would join them at every take
+    columns = list(abreast(_in_one, table.columns))  # taking from chunks would join them at every take
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _in_one(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    one = column.unify_dictionaries().combine_chunks()
+    return one if isinstance(one, pa.ChunkedArray) else pa.chunked_array([one], type=column.type)
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:
