@@ -180,7 +180,7 @@ def test_an_engineer_makes_a_source_by_keyboard_and_sees_the_first_event_within_
     page.locator("#arrivals").get_by_text("The first one is here").wait_for(timeout=10_000)
     assert time.monotonic() - sent < 8
     assert "user-2" in page.locator("#arrivals .say").inner_text()
-    assert "Opened" in page.locator("#said").inner_text()
+    page.locator("#said").get_by_text("Opened").wait_for(timeout=5_000, state="attached")
     assert diary.console == []
 
 
