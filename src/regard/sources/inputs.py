@@ -111,9 +111,10 @@ def straight(
         table = chunk.table.rename_columns([f"c{i}" for i in range(chunk.table.num_columns)])
         bad: Sequence[BadRow] = chunk.bad
         count = table.num_rows
+        step = -(-count // max(1, -(-count // limits.rows)))  # alike, so that no step of the import waits for another
         start = 0
         while start < count or bad:
-            part = table.slice(start, limits.rows)
+            part = table.slice(start, step)
             place = pa.array(np.arange(part.num_rows, dtype=np.int32))
             yield Rows(
                 frame=frame,
@@ -123,7 +124,7 @@ def straight(
                 bad=bad,
                 done=before + reading.consumed,
             )
-            bad, start = [], start + limits.rows
+            bad, start = [], start + max(1, step)
     notes += reading.notes
 
 
