@@ -168,7 +168,7 @@ def _epoch(column: Column) -> Column | None:
 
 
 def _times(values: list[str], *, day_first: bool | None) -> tuple[tuple[str, ...], bool, str] | None:
-    shapes = Counter(shape for v in values if (shape := _shape(v)) is not None)
+    shapes = _shapes(values)
     if sum(shapes.values()) < SHARE * len(values):
         return None
     order, note = _order(values, shapes, day_first=day_first)
@@ -178,6 +178,21 @@ def _times(values: list[str], *, day_first: bool | None) -> tuple[tuple[str, ...
     zoned = all("%z" in f or f == "iso Z" for f in formats)
     plain = tuple(dict.fromkeys("iso" if f == "iso Z" else f for f in formats))
     return plain, zoned, note
+
+
+def _shapes(values: list[str]) -> Counter[str]:
+    """How often each shape of a time is seen; not all are looked at where too many are none."""
+    shapes: Counter[str] = Counter()
+    left = len(values)
+    for value, times in Counter(values).items():
+        shape = _shape(value)
+        if shape is not None:
+            shapes[shape] += times
+        else:
+            left -= times
+            if left < SHARE * len(values):
+                break
+    return shapes
 
 
 def _shape(value: str) -> str | None:
