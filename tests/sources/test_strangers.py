@@ -420,3 +420,28 @@ def test_the_first_column_of_tickets_is_their_key_where_it_never_repeats(written
     )
 
     assert only(plan_import([file])).columns["key"] == "Ref\u00e9rence"
+
+
+def test_a_file_that_cannot_be_read_stops_no_other(written):
+    orders = written(
+        "orders.csv", table("order_id,customer_id,ordered_at,total", lambda i: f"O{i},C{i % 9},2026-01-01,5")
+    )
+    side = written("labels.json", '{"a": {"b": [1]')
+
+    plan = plan_import([side, orders])
+
+    assert [f.name for f in plan.files] == ["orders.csv"]
+    assert any("labels.json is left out" in note for note in plan.notes)
+    with pytest.raises(BadInput, match="no JSON object"):
+        plan_import([side, side])
+
+
+def test_a_column_that_names_the_series_names_the_measurement(written):
+    file = written(
+        "long.csv", table("series,timestamp,value", lambda i: f"disk {i % 3},2024-05-01 00:{i:02d}:00,{i}.5")
+    )
+
+    signal = only(plan_import([file]))
+
+    assert signal.kind == "telemetry"
+    assert (signal.columns["name"], signal.columns["value"]) == ("series", "value")

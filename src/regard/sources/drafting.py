@@ -20,6 +20,7 @@ from regard.sources.telltale import kind_of
 
 LABEL_VALUES = 100
 SERIES = 4  # most measurements one table is taken for; of more, a person must say which are meant
+_SERIES_NAME = re.compile(r"(series|metric|indicator|sensor|signal|measure|variable)( ?(name|id))?")
 _CALENDAR = re.compile(r"(.* )?(year|month|day|hour|minute|week|quarter|weekday|t|index|row|id)")
 
 
@@ -120,10 +121,14 @@ def _series(table: Table) -> list[Draft]:
     if keys or not table.has_time or not 1 <= len(numbers) <= SERIES:
         return []
     drafts = []
+    named = [c for c in table.own if c.holds == "text" and _SERIES_NAME.fullmatch(plain(c.name))]
     for column in numbers:
         draft = Draft(kind="telemetry")
         _when(draft, table)
-        draft.put("name", Expression(value=column.name), "the name of the column")
+        if len(numbers) == len(named) == 1:
+            draft.put("name", named[0].name, "it names the series each value belongs to")
+        else:
+            draft.put("name", Expression(value=column.name), "the name of the column")
         draft.put("value", column.name, "numbers by time, of no customer in particular")
         _labels(draft, table)
         drafts.append(draft)

@@ -122,7 +122,7 @@ def plan_import(
     if not paths:
         raise BadInput("No file was given.", where="files", hint="Like: regard import orders.csv customers.csv")
     if mapping is None:
-        files = tuple(detect(path, limits=limits) for path in paths)
+        files, unread = _detected(paths, limits)
         found = propose(files, name=name)
         return ImportPlan(
             files=files,
@@ -133,7 +133,7 @@ def plan_import(
             choices=found.choices,
             reasons=found.reasons,
             comments=found.comments,
-            notes=(*found.notes, *_noted(files, found.choices)),
+            notes=(*unread, *found.notes, *_noted(files, found.choices)),
         )
     check(mapping)
     inputs = matched(mapping, paths)
@@ -144,6 +144,19 @@ def plan_import(
     files = tuple({f.path: f for found_files in files_of.values() for f in found_files}.values())
     notes = tuple(f"{f.name}: {note}" for f in files for note in f.notes)
     return ImportPlan(files=files, mapping=mapping, toml=write_mapping(mapping), proposed=False, notes=notes)
+
+
+def _detected(paths: Sequence[Path], limits: Limits) -> tuple[tuple[Detected, ...], list[str]]:
+    """The files that can be read, and a sentence for each that cannot: one among several stops no other."""
+    files, unread = [], []
+    for path in paths:
+        try:
+            files.append(detect(path, limits=limits))
+        except BadInput as error:
+            if path == paths[-1] and not files:
+                raise
+            unread.append(f"{path.name} is left out. {error.message} {error.hint}".rstrip())
+    return tuple(files), unread
 
 
 def _noted(files: Sequence[Detected], choices: Sequence[Choice]) -> list[str]:

@@ -83,9 +83,12 @@ def propose(given: Sequence[Detected | Path], *, name: str = "") -> Proposal:
 
 
 def _seen(files: Sequence[Detected]) -> str:
-    """The columns of the first file, so that the person sees how it was read."""
-    names = files[0].names
-    return f"Its columns: {', '.join(n[:30] for n in names[:12])}{', …' if len(names) > 12 else ''}."
+    """The columns of the first files, so that the person sees how they were read."""
+    told = []
+    for file in files[:3]:
+        columns = f"{', '.join(n[:30] for n in file.names[:12])}{', …' if len(file.names) > 12 else ''}"
+        told.append(f"{file.name} has {columns}." if len(files) > 1 else f"Its columns: {columns}.")
+    return " ".join(told)
 
 
 def _counted_once(drafts: list[tuple[Table, Draft]]) -> tuple[list[tuple[Table, Draft]], list[str]]:
