@@ -19,6 +19,7 @@ from regard.settings import Settings
 from regard.signals import declarations
 from regard.signals.kinds import COMMON, KINDS
 from regard.signals.scope import Given
+from regard.trying.trials import Check, Trial, find, known, meta_of
 from regard.signals import writers  # noqa: F401
 from regard.sources import correcting, mapping, replaying  # noqa: F401  acts register when their module is read
 from regard.sources.limits import LIMITS, Wire
@@ -75,6 +76,31 @@ def questions_page() -> str:
             [[f"`--{n}`", help_of(h)] for n, h in typing.get_type_hints(Given, include_extras=True).items()],
         )
     )
+    return "\n".join(parts)
+
+
+def trials_page() -> str:
+    parts = [
+        "# Every trial\n",
+        "Each is a command `regard try NAME FILE` and a Python call `trying.NAME(data, ...)`: see "
+        "[I have one file](../try.md).\n",
+    ]
+    shared = set(Trial.__struct_fields__)
+    for name in known():
+        t = find(name)
+        parts.append(f"## {t.title}: `regard try {name}`\n\n{t.help}\n")
+        rows = [
+            [f"`--{t.spelled(n)}`", n if n != t.spelled(n) else "", "" if p.default in (p.empty, None, "", ()) else f"`{p.default}`",
+             meta_of(p.annotation).description or ""]
+            for n, p in t.options.items()
+        ]  # fmt: skip
+        parts.append(table(["option", "in Python, if other", "default", "what it does"], rows))
+        own = [[f"`{n}`", text] for n, text in field_help(t.trial).items() if n not in shared]
+        parts.append("Its own fields:\n\n" + table(["field", "what it says"], own))
+        for field, row in tables(t.trial).items():
+            if row is not Check:
+                parts.append(f"A row of `{field}`:\n\n" + struct(row))
+    parts.append("## Every trial's fields\n\n" + struct(Trial) + "\nA row of `checks`:\n\n" + struct(Check))
     return "\n".join(parts)
 
 
@@ -179,6 +205,7 @@ def acts_page() -> str:
 
 PAGES = {
     "questions": questions_page,
+    "trials": trials_page,
     "signals": signals_page,
     "declarations": declarations_page,
     "mappings": mapping_page,

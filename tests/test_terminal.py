@@ -39,7 +39,7 @@ def test_every_command_is_listed_once_and_whole_at_80_columns():
     listed = [line.split()[0] for line in told.partition("Begin:")[2].splitlines() if re.match(r"  \S", line)]
 
     assert sorted(listed) == sorted(regard.list_commands(None))
-    assert listed[:3] == ["demo", "import", "serve"]
+    assert listed[:4] == ["demo", "try", "import", "serve"]
     assert "..." not in told.partition("Begin:")[2]
 
 

@@ -26,6 +26,7 @@ from regard.keeping import COMMANDS, JSON, WORKSPACE, bring_up_to_date, ledger_o
 from regard.settings import settings
 from regard.sourcing import sources_group
 from regard.terminal import say_error
+from regard.tryouts import try_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,11 +59,12 @@ class Known(click.Group):
 
 
 SECTIONS = {
-    "Begin": ("demo", "import", "serve"),
+    "Begin": ("demo", "try", "import", "serve"),
     "Ask": (*ROOM_HELP, "report", "questions"),
 }
 """What a newcomer meets first, in the order it is needed; every other command keeps the workspace."""
 SHORT = {
+    "try": "An answer from one file, with nothing set up.",
     "demo": "A made-up company in your browser, to look around in.",
     "import": "Bring files in: CSV, Excel, JSON Lines, Parquet.",
     "report": "The State of the Customer, dated; as a file with --out.",
@@ -240,7 +242,7 @@ def _simulate(workspace: Workspace, signals: int, seed: int, *, quiet: bool, unt
     follow(settle(workspace), quiet=quiet)
 
 
-for _command in (import_command, held_group, sources_group, *COMMANDS):
+for _command in (try_group, import_command, held_group, sources_group, *COMMANDS):
     regard.add_command(_command)
 
 

@@ -80,15 +80,20 @@ def question(*, title: str, needs: tuple[str, ...] = ()) -> Callable[[F], F]:
 
 
 def questions() -> dict[str, Question]:
-    """Every question by its path, rooms in their order, each room's in the order they are imported."""
+    """Every question by its path, rooms in their order, each room's as its ``QUESTIONS`` names them."""
+    found = {}
     for room in ROOMS:
         try:
-            importlib.import_module(f"regard.{room}")
+            stems = importlib.import_module(f"regard.{room}").QUESTIONS
         except ModuleNotFoundError as error:
             if error.name != f"regard.{room}":
                 raise
-    ordered = sorted(_registered.values(), key=lambda q: ROOMS.index(q.room))
-    return {q.path: q for q in ordered}
+            continue
+        for stem in stems:
+            importlib.import_module(f"regard.{room}.{stem}")
+            question = _registered[f"{room}/{stem}"]
+            found[question.path] = question
+    return found
 
 
 def find(path: str) -> Question:

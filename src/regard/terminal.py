@@ -30,28 +30,35 @@ NOTHING_YET = (
 def tell(finding: Finding) -> None:
     """Print a finding for a person: the answer, what supports it, its first tables, cautions, evidence."""
     width = shutil.get_terminal_size((100, 24)).columns
-    click.echo(click.style(_folded(finding.answer, width), bold=True))
+    click.echo(click.style(folded(finding.answer, width), bold=True))
     chapters = getattr(finding, "chapters", ())
     for fact in finding.facts if not chapters else ():
-        click.echo(_folded(fact, width, "  "))
+        click.echo(folded(fact, width, "  "))
     _tell_values(finding)
     if chapters:
         _tell_chapters(chapters, width)
     else:
-        _tell_tables(finding, width)
+        tell_tables(finding, width)
     click.echo()
     for text in dict.fromkeys(c.text for c in finding.cautions):
         if text not in {finding.answer, finding.refused} and not chapters:
-            click.echo(click.style("! ", fg="yellow") + _folded(text, width, "  ").lstrip())
+            click.echo(click.style("! ", fg="yellow") + folded(text, width, "  ").lstrip())
     if finding.refused and not finding.evidence.position:
-        click.echo(_folded(NOTHING_YET, width, "", "      "))
+        click.echo(folded(NOTHING_YET, width, "", "      "))
     elif finding.next_step:
-        click.echo(_folded(f"Next: {finding.next_step}", width, "", "      "))
-    click.echo(click.style(_folded(evidence_line(finding), width, "", "  "), dim=True))
+        click.echo(folded(f"Next: {finding.next_step}", width, "", "      "))
+    click.echo(click.style(folded(evidence_line(finding), width, "", "  "), dim=True))
 
 
-def _folded(text: str, width: int, first: str = "", rest: str | None = None) -> str:
-    """The text in lines as wide as the terminal, broken between words only."""
+def folded(text: str, width: int, first: str = "", rest: str | None = None) -> str:
+    """The text in lines as wide as the terminal, broken between words only.
+
+    Args:
+        text: One paragraph.
+        width: Columns of the terminal.
+        first: What the first line begins with.
+        rest: What the others begin with; None takes the same.
+    """
     rest = first if rest is None else rest
     return textwrap.fill(
         text, max(width - 1, 40), initial_indent=first, subsequent_indent=rest, break_long_words=False,
@@ -70,16 +77,23 @@ def _tell_chapters(chapters: Iterable[Any], width: int) -> None:
     for chapter in chapters:
         click.echo()
         click.echo(click.style(chapter.heading, underline=True))
-        click.echo(_folded(chapter.answer, width))
+        click.echo(folded(chapter.answer, width))
         for fact in chapter.facts:
-            click.echo(_folded(fact, width, "  "))
+            click.echo(folded(fact, width, "  "))
         if chapter.next_step:
-            click.echo(_folded(f"Next: {chapter.next_step}", width, "  ", "        "))
+            click.echo(folded(f"Next: {chapter.next_step}", width, "  ", "        "))
         click.echo(click.style(f"  {chapter.command}", dim=True))
 
 
-def _tell_tables(finding: Finding, width: int) -> None:
-    shown = [(n, k) for n, k in tables(type(finding)).items() if getattr(finding, n)]
+def tell_tables(finding: Finding, width: int, *, leave: tuple[str, ...] = ()) -> None:
+    """Print a finding's first two tables, and name the others.
+
+    Args:
+        finding: Any finding.
+        width: Columns of the terminal.
+        leave: Tables that are told otherwise.
+    """
+    shown = [(n, k) for n, k in tables(type(finding)).items() if getattr(finding, n) and n not in leave]
     for name, kind in shown[:2]:
         click.echo()
         if name != "rows":

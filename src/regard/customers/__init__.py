@@ -1,5 +1,4 @@
 """Competency 1: customers as assets. Does the base grow or shrink, in count and value, and why?"""
 
-from regard.customers import customer, ledger, list, losses  # noqa: A004 (questions are named as people say them)
-
-__all__ = ["customer", "ledger", "list", "losses"]
+QUESTIONS = ("customer", "ledger", "list", "losses")
+"""Its questions, in the order of the navigation; each is read when the registry is asked for."""

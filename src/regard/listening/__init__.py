@@ -1,5 +1,4 @@
 """Competency 3, listening: what customers say, what drives it, what they ask help with, in their own words."""
 
-from regard.listening import contacts, drivers, scores, verbatims
-
-__all__ = ["contacts", "drivers", "scores", "verbatims"]
+QUESTIONS = ("contacts", "drivers", "scores", "verbatims")
+"""Its questions, in the order of the navigation; each is read when the registry is asked for."""

@@ -1,5 +1,4 @@
 """The State of the Customer: chapters made of other questions' findings. It owns no SQL and no statistics."""
 
-from regard.report import state
-
-__all__ = ["state"]
+QUESTIONS = ("state",)
+"""Its questions, in the order of the navigation; each is read when the registry is asked for."""
