@@ -1,0 +1,311 @@
+"""What goes with leaving: hazards by covariates, in continuous time (Cox) and period by period (discrete)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy import special
+
+from regard.statistics.estimates import LEVEL, Floats, Whole, quantile
+from regard.statistics.survival import Tenures
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+Link = Literal["cloglog", "logit"]
+EACH = 5
+"""Fewest ends for each coefficient."""
+PAIRS = 2_000
+FLAT = 1e-6
+SEPARATED = 20.0
+"""Standard error of a standardised coefficient that only a covariate that separates brings about."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effects:
+    """Fitted coefficients on the hazard.
+
+    Attributes:
+        beta: Log hazard ratios (Cox, cloglog) or log odds ratios (logit), one per covariate: shape (k,).
+        error: Their standard errors.
+        covariance: Shape (k, k).
+        baseline: Intercept of each span of tenure (discrete hazard); empty for Cox.
+        loglik: Log (partial) likelihood.
+        n: Customers, or periods of customers.
+        ended: Ends.
+        slope: Largest slope of the log-likelihood per observation where the search stopped.
+        method: In a few words.
+        refused: Why there are none.
+    """
+
+    beta: Floats
+    error: Floats
+    covariance: Floats
+    baseline: Floats
+    loglik: float
+    n: int
+    ended: int
+    slope: float
+    method: str
+    refused: str = ""
+
+    def interval(self, level: float = LEVEL) -> tuple[Floats, Floats]:
+        """Interval of each coefficient."""
+        half = quantile(level) * self.error
+        return self.beta - half, self.beta + half
+
+    def p(self) -> Floats:
+        """Two-sided p-value of each coefficient against zero."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: Floats = 2 * special.ndtr(-np.abs(self.beta / self.error))
+        return found
+
+
+def _none(why: str, k: int, n: int, ended: int, method: str) -> Effects:
+    nothing = np.full(k, np.nan)
+    return Effects(beta=nothing, error=nothing, covariance=np.full((k, k), np.nan), baseline=np.zeros(0), loglik=np.nan,
+                   n=n, ended=ended, slope=np.nan, method=method, refused=why)  # fmt: skip
+
+
+def cox(lived: Tenures, x: Floats, *, each: int = EACH) -> Effects:
+    """Proportional hazards by Newton's method, ties after Efron, entry late allowed.
+
+    References: Cox (1972), JRSS B 34, 187-220; Efron (1977), JASA 72, 557-565. Assumes hazard ratios that stay the same
+    over tenure (`proportional` tests it), covariates known at entry, and cutting off that does not depend on what would
+    have come. Thin evidence: fewer than `each` ends per covariate, refused; so is a fit that does not converge, as when
+    a covariate separates those who left.
+
+    Args:
+        lived: Tenures.
+        x: Covariates, shape (n, k).
+        each: Fewest ends per covariate.
+    """
+    ended, k = int(lived.ended.sum()), x.shape[1]
+    method = "Cox, Efron ties"
+    if ended < each * max(k, 1):
+        return _none(f"only {ended} ends for {k} covariates; {each} each are needed", k, lived.n, ended, method)
+    scale = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+    z = (x - x.mean(axis=0)) / scale
+    beta, risks = np.zeros(k), _risk_sets(lived)
+    value, slope, information = _partial(beta, z, risks)
+    for _ in range(50):
+        step = np.linalg.lstsq(information, slope, rcond=None)[0]
+        factor = 1.0
+        while factor > 1e-4:
+            tried = _partial(beta + factor * step, z, risks)
+            if tried[0] >= value - 1e-12:
+                break
+            factor /= 2
+        beta = beta + factor * step
+        value, slope, information = tried
+        if float(np.abs(slope).max()) < FLAT:
+            break
+    steep = float(np.abs(slope).max()) / lived.n
+    if steep > FLAT or np.abs(beta).max() > 20 or np.linalg.cond(information) > 1e12:
+        return _none("the fit did not converge: a covariate separates those who left", k, lived.n, ended, method)
+    spread = np.linalg.inv(information) / np.outer(scale, scale)
+    return Effects(beta=beta / scale, error=np.sqrt(np.diag(spread)), covariance=spread, baseline=np.zeros(0),
+                   loglik=value, n=lived.n, ended=ended, slope=steep, method=method)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Risks:
+    at: Floats
+    by_exit: Whole
+    by_entry: Whole
+    first_out: Whole
+    first_in: Whole
+    ends: list[Whole]
+
+
+def _risk_sets(lived: Tenures) -> _Risks:
+    at = np.unique(lived.exit[lived.ended > 0])
+    by_exit, by_entry = np.argsort(lived.exit), np.argsort(lived.entry)
+    gone = np.nonzero(lived.ended > 0)[0]
+    gone = gone[np.argsort(lived.exit[gone], kind="stable")]
+    ends = np.split(gone, np.searchsorted(lived.exit[gone], at[1:], side="left"))
+    return _Risks(at=at, by_exit=by_exit, by_entry=by_entry,
+                  first_out=np.searchsorted(lived.exit[by_exit], at, side="left"),
+                  first_in=np.searchsorted(lived.entry[by_entry], at, side="left"), ends=ends)  # fmt: skip
+
+
+def _under(values: Floats, risks: _Risks) -> Floats:
+    """Sums over those under observation just before each time of an end: shape (times, ...)."""
+    nothing = np.zeros((1, *values.shape[1:]))
+    out = np.concatenate([nothing, np.cumsum(values[risks.by_exit], axis=0)])
+    came = np.concatenate([nothing, np.cumsum(values[risks.by_entry], axis=0)])
+    found: Floats = came[risks.first_in] - out[risks.first_out]
+    return found
+
+
+def _partial(beta: Floats, z: Floats, risks: _Risks) -> tuple[float, Floats, Floats]:
+    """Efron's log partial likelihood with its slope and information."""
+    linear = np.clip(z @ beta, -50, 50)
+    weight = np.exp(linear)
+    k = z.shape[1]
+    s0, s1 = _under(weight, risks), _under(weight[:, None] * z, risks)
+    s2 = _under(weight[:, None] * (z[:, :, None] * z[:, None, :]).reshape(len(z), -1), risks).reshape(-1, k, k)
+    value, slope, information = 0.0, np.zeros(k), np.zeros((k, k))
+    for j, dead in enumerate(risks.ends):
+        own0, own1 = weight[dead].sum(), weight[dead] @ z[dead]
+        own2 = (weight[dead][:, None] * z[dead]).T @ z[dead]
+        value += float(linear[dead].sum())
+        slope += z[dead].sum(axis=0)
+        part = np.arange(len(dead))[:, None] / len(dead)
+        d0 = s0[j] - part[:, 0] * own0
+        mean = (s1[j] - part * own1) / d0[:, None]
+        value -= float(np.log(d0).sum())
+        slope -= mean.sum(axis=0)
+        information += s2[j] * (1 / d0).sum() - own2 * (part[:, 0] / d0).sum() - mean.T @ mean
+    return value, slope, information
+
+
+def proportional(lived: Tenures, x: Floats, effects: Effects) -> Floats:
+    """p-value per covariate that its hazard ratio stays the same over tenure: Schoenfeld's residuals against rank.
+
+    Reference: Grambsch and Therneau (1994), Biometrika 81, 515-526, with ranks of the times of ends. Shape (k,).
+    """
+    risks = _risk_sets(lived)
+    weight = np.exp(np.clip((x - x.mean(axis=0)) @ effects.beta, -50, 50))
+    mean = _under(weight[:, None] * x, risks) / _under(weight, risks)[:, None]
+    residual = np.concatenate([x[dead] - mean[j] for j, dead in enumerate(risks.ends)])
+    # The scaled residual is the covariance times the residual times the ends, about the coefficient.
+    scaled = len(residual) * residual @ effects.covariance
+    sizes = np.array([len(dead) for dead in risks.ends])
+    rank = np.repeat(np.cumsum(sizes) - (sizes - 1) / 2, sizes)
+    away = rank - rank.mean()
+    chi = (away @ scaled) ** 2 / (len(residual) * np.diag(effects.covariance) * float(away @ away))
+    return np.asarray(special.chdtrc(1, chi))
+
+
+def concordance(lived: Tenures, score: Floats, *, seed: int = 0) -> float:
+    """Of two customers of whom it is known who left first, how often the higher score left first (Harrell's C).
+
+    Reference: Harrell, Lee and Mark (1996), Statistics in Medicine 15, 361-387. Ends beyond `PAIRS` are sampled.
+    """
+    ends = np.nonzero(lived.ended > 0)[0]
+    if len(ends) > PAIRS:
+        ends = np.random.default_rng(seed).choice(ends, PAIRS, replace=False)
+    won = known = 0.0
+    for i in ends:
+        later = (lived.exit > lived.exit[i]) | ((lived.exit == lived.exit[i]) & (lived.ended == 0))
+        later &= lived.entry < lived.exit[i]
+        later[i] = False
+        known += float(later.sum())
+        won += float((score[i] > score[later]).sum()) + 0.5 * float((score[i] == score[later]).sum())
+    return won / known if known else np.nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Periods:
+    """One row per customer and period of tenure that they were under observation for.
+
+    Attributes:
+        customer: Row of the customer.
+        period: Number of the period of tenure, from 0.
+        ended: Whether they left in it.
+    """
+
+    customer: Whole
+    period: Whole
+    ended: Whole
+
+
+def person_periods(lived: Tenures, length: float) -> Periods:
+    """Customers spread into whole periods of tenure.
+
+    A period counts when it was begun and either finished or ended in it; one cut off in its middle is left out, since
+    nobody saw how it ended, and so is one entered in its middle.
+    """
+    first = np.ceil(lived.entry / length - 1e-9).astype(np.int64)
+    last = np.where(lived.ended > 0, np.ceil(lived.exit / length - 1e-9), np.floor(lived.exit / length + 1e-9))
+    count = np.maximum(last.astype(np.int64) - first, 0)
+    customer = np.repeat(np.arange(lived.n), count)
+    offset = np.arange(len(customer)) - np.repeat(np.cumsum(count) - count, count)
+    period = first[customer] + offset
+    over = (lived.ended[customer] > 0) & (offset == count[customer] - 1)
+    return Periods(customer=customer, period=period, ended=over.astype(np.int64))
+
+
+def discrete(
+    ended: ArrayLike, span: Whole, x: Floats, *, link: Link = "cloglog", each: int = EACH, penalty: float = 0.0
+) -> Effects:
+    """Hazard per period by covariates: a binary regression on periods, with an intercept per span of tenure.
+
+    References: Prentice and Gloeckler (1978), Biometrics 34, 57-67 (complementary log-log: hazard ratios); Cox (1972),
+    section 6, and Singer and Willett (1993) (logit). Covariates may differ from period to period; each must be known
+    when its period begins. Periods of one customer need no correction: the likelihood is a product of conditional
+    chances. Thin evidence: fewer than `each` ends per coefficient, refused; so is a fit that does not converge.
+
+    Args:
+        ended: Whether each period ended in leaving, shape (rows,).
+        span: Number of the span of tenure of each row, from 0; spans without an end are to be joined beforehand.
+        x: Covariates, shape (rows, k).
+        link: cloglog or logit.
+        each: Fewest ends per covariate.
+        penalty: Ridge on the coefficients of standardised covariates, none by default.
+    """
+    y = np.asarray(ended, float)
+    spans, k = int(span.max()) + 1 if len(span) else 1, x.shape[1]
+    method = f"discrete-time hazard, {link}"
+    if y.sum() < each * max(k, 1):
+        why = f"only {int(y.sum())} ends for {k} covariates; {each} each are needed"
+        return _none(why, k, len(y), int(y.sum()), method)
+    middle = x.mean(axis=0)
+    scale = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+    design = np.column_stack([np.eye(spans)[span], (x - middle) / scale])
+    ridge = np.concatenate([np.full(spans, 1e-9), np.full(k, max(penalty, 1e-9))])
+    theta, value, slope, information = _scored(design, y, link, ridge, spans)
+    steep = float(np.abs(slope).max()) / len(y)
+    if steep > FLAT or np.abs(theta[spans:]).max(initial=0.0) > 15:
+        return _none("the fit did not converge: a covariate separates those who left", k, len(y), int(y.sum()), method)
+    spread = np.linalg.inv(information)[spans:, spans:]
+    if float(np.diag(spread).max(initial=0.0)) > SEPARATED**2:
+        return _none("the fit did not converge: a covariate separates those who left", k, len(y), int(y.sum()), method)
+    spread = spread / np.outer(scale, scale)
+    beta = theta[spans:] / scale
+    return Effects(beta=beta, error=np.sqrt(np.diag(spread)), covariance=spread, baseline=theta[:spans] - middle @ beta,
+                   loglik=value, n=len(y), ended=int(y.sum()), slope=steep, method=method)  # fmt: skip
+
+
+def _scored(design: Floats, y: Floats, link: Link, ridge: Floats, spans: int) -> tuple[Floats, float, Floats, Floats]:
+    """Fisher scoring with step halving."""
+    rate = np.clip(y.mean(), 1e-9, 1 - 1e-9)
+    theta = np.zeros(design.shape[1])
+    theta[:spans] = np.log(-np.log1p(-rate)) if link == "cloglog" else special.logit(rate)
+
+    def at(theta: Floats) -> tuple[float, Floats, Floats]:
+        chance, slope_of = _linked(design @ theta, link)
+        value = float((y * np.log(chance) + (1 - y) * np.log1p(-chance)).sum()) - float(ridge @ theta**2) / 2
+        pull = (y - chance) * slope_of / (chance * (1 - chance))
+        weight = slope_of**2 / (chance * (1 - chance))
+        return value, design.T @ pull - ridge * theta, (design.T * weight) @ design + np.diag(ridge)
+
+    value, slope, information = at(theta)
+    for _ in range(60):
+        step = np.linalg.solve(information, slope)
+        factor = 1.0
+        tried = at(theta + step)
+        while tried[0] < value - 1e-10 and factor > 1e-4:
+            factor /= 2
+            tried = at(theta + factor * step)
+        theta = theta + factor * step
+        value, slope, information = tried
+        if float(np.abs(slope).max()) < FLAT * len(y) / 100:
+            break
+    return theta, value, slope, information
+
+
+def _linked(linear: Floats, link: Link) -> tuple[Floats, Floats]:
+    """The chance of a period, and its slope in the linear predictor."""
+    eta = np.clip(linear, -30, 30 if link == "logit" else 3.3)
+    chance = -np.expm1(-np.exp(eta)) if link == "cloglog" else special.expit(eta)
+    chance = np.clip(chance, 1e-13, 1 - 1e-13)
+    return chance, np.exp(eta) * (1 - chance) if link == "cloglog" else chance * (1 - chance)
+
+
+def chances(effects: Effects, span: Whole, x: Floats, *, link: Link = "cloglog") -> Floats:
+    """Chance of leaving in a period, given its span of tenure and covariates: shape (rows,)."""
+    return _linked(effects.baseline[span] + x @ effects.beta, link)[0]
