@@ -7,15 +7,13 @@ after a purchase) and Pareto/NBD (they stop at any moment). Times count from eac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from scipy import special
 
 from regard.statistics.estimates import Floats, Whole
 from regard.statistics.likelihood import Fit, fit
-
-if TYPE_CHECKING:
 
 Model = Literal["bg/nbd", "pareto/nbd"]
 LEAST = 20
@@ -155,9 +153,7 @@ def _log_gone(parameters: Floats, x: Floats, recency: Floats, age: Floats) -> Fl
     return found
 
 
-def _bg_gradient(
-    parameters: Floats, x: Floats, recency: Floats, age: Floats, times: Whole
-) -> Floats:
+def _bg_gradient(parameters: Floats, x: Floats, recency: Floats, age: Floats, times: Whole) -> Floats:
     r, alpha, a, b = parameters
     active, gone = _terms("bg/nbd", parameters, x, recency, age)
     left = np.exp(gone - np.logaddexp(active, gone))

@@ -131,7 +131,8 @@ def _told(value: float, drawn: Floats, n: int, level: float, method: str) -> Est
     tail = (1 - level) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return Estimate(value=value, low=float(min(low, value)), high=float(max(high, value)),
-                    error=float(drawn.std(ddof=1)), centre=value, n=n, effective=float(n), level=level, method=method)  # fmt: skip
+                    error=float(drawn.std(ddof=1)), centre=value, n=n, effective=float(n), level=level,
+                    method=method)  # fmt: skip
 
 
 def shapley(loss: Callable[[tuple[int, ...]], float], players: int) -> Floats:

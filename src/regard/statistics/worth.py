@@ -100,7 +100,8 @@ def repeat_spend(purchases: Bought, until: float) -> tuple[Floats, Floats]:
 
 def forecast(
     model: Purchasing, lived: Histories, ahead: float, *, spend: Spending | None = None,
-    paid: tuple[Floats, Floats] | None = None, discount: float = 0.0, level: float = LEVEL, draws: int = 400, seed: int = 0,
+    paid: tuple[Floats, Floats] | None = None, discount: float = 0.0, level: float = LEVEL, draws: int = 400,
+    seed: int = 0,
 ) -> Forecast:  # fmt: skip
     """Purchases and money in the time ahead, per customer and in all.
 
