@@ -309,3 +309,29 @@ def _linked(linear: Floats, link: Link) -> tuple[Floats, Floats]:
 def chances(effects: Effects, span: Whole, x: Floats, *, link: Link = "cloglog") -> Floats:
     """Chance of leaving in a period, given its span of tenure and covariates: shape (rows,)."""
     return _linked(effects.baseline[span] + x @ effects.beta, link)[0]
+
+
+def split_at(lived: Tenures, when: Floats) -> tuple[Tenures, Whole, Floats]:
+    """Tenures cut where something happened to the customer, so that it counts from then on and not before.
+
+    Whoever counts as touched from the start because it happened later on cannot have left before: that is immortal
+    time, and makes anything look as if it kept customers.
+
+    Args:
+        lived: Tenures.
+        when: Tenure at which it happened, NaN or infinite where it did not: shape (n,).
+
+    Returns:
+        The pieces, the row each comes from, and whether it had happened: shapes (m,).
+    """
+    at = np.where(np.isfinite(when), when, np.inf)
+    cut = (at > lived.entry) & (at < lived.exit)
+    rows = np.concatenate([np.arange(lived.n), np.nonzero(cut)[0]])
+    second = np.concatenate([np.zeros(lived.n, bool), np.ones(int(cut.sum()), bool)])
+    entry = np.where(second, at[rows], lived.entry[rows])
+    exit_ = np.where(~second & cut[rows], at[rows], lived.exit[rows])
+    last = second | ~cut[rows]
+    had = (second | (at[rows] <= lived.entry[rows])).astype(float)
+    pieces = Tenures(entry=entry, exit=exit_, ended=np.where(last, lived.ended[rows], 0),
+                     reason=np.where(last, lived.reason[rows], 0), left_out=lived.left_out)  # fmt: skip
+    return pieces, rows, had

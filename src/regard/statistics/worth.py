@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -254,3 +254,17 @@ def tracked(model: Purchasing, purchases: Bought, until: float, *, steps: int = 
     whole = np.array([float(expected_of_new(model, np.maximum(e - starts, 0.0)).sum()) for e in edges])
     made = np.histogram(purchases.time[~first], bins=edges)[0].astype(float)
     return edges, np.diff(whole), made
+
+
+def widened(total: Estimate, held: HeldOut | None) -> Estimate:
+    """A total's interval stretched to where a miss like that on the time held out would put it.
+
+    The interval of a model holds what chance does if the model is right. Where the time held out fell outside what was
+    given for it, the model is not: each end is moved out by the ratio of what came to what was expected.
+    """
+    if held is None or held.held or total.refused:
+        return total
+    came, told = float(held.actual.sum()), held.forecast.total_purchases.value
+    ratio = came / told if told > 0 and came > 0 else 1.0
+    stretch = max(ratio, 1 / ratio)
+    return replace(total, low=total.low / stretch, high=total.high * stretch)
