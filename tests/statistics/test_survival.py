@@ -127,14 +127,16 @@ def test_the_discrete_hazard_agrees_with_statsmodels():
     """Oracle: statsmodels GLM, binomial with complementary log-log and logit links."""
     import statsmodels.api as sm
 
-    lived = survival.tenures(np.ceil(drawn(800, reasons=1).exit), drawn(800, reasons=1).ended)
+    lived = drawn(800, reasons=1)
     x = np.random.default_rng(2).normal(size=(lived.n, 2))
     rows = hazards.person_periods(lived, 1.0)
     span = np.minimum(rows.period // 4, 2)
     design = np.column_stack([np.eye(3)[span], x[rows.customer]])
     for link, there in (("cloglog", sm.families.links.CLogLog()), ("logit", sm.families.links.Logit())):
-        oracle = sm.GLM(rows.ended, design, family=sm.families.Binomial(there)).fit()
-        found = hazards.discrete(rows.ended, span, x[rows.customer], link=link)
+        seen = rows.exposed if link == "cloglog" else None
+        offset = None if seen is None else np.log(seen)
+        oracle = sm.GLM(rows.ended, design, family=sm.families.Binomial(there), offset=offset).fit()
+        found = hazards.discrete(rows.ended, span, x[rows.customer], link=link, exposed=seen)
         assert found.beta == pytest.approx(oracle.params[3:], abs=1e-5)
         assert found.error == pytest.approx(oracle.bse[3:], rel=2e-3)
         assert found.baseline == pytest.approx(oracle.params[:3], abs=1e-5)
@@ -149,11 +151,13 @@ def test_a_covariate_that_separates_those_who_left_is_refused():
     assert "only" in hazards.cox(survival.tenures([1, 2], [1, 0]), x[:2]).refused
 
 
-def test_a_period_cut_off_in_its_middle_is_not_a_period_survived():
-    """By hand: cut off at 2.5 counts two periods; ended at 2.5 counts three, the last with its end."""
+def test_a_period_cut_off_in_its_middle_counts_for_the_share_seen():
+    """By hand: cut off at 2.5 counts two periods and a half; ended at 2.5 counts three, the last with its end."""
     rows = hazards.person_periods(survival.tenures([2.5, 2.5], [0, 1]), 1.0)
-    assert rows.customer.tolist() == [0, 0, 1, 1, 1]
-    assert rows.ended.tolist() == [0, 0, 0, 0, 1]
+    assert rows.customer.tolist() == [0, 0, 0, 1, 1, 1]
+    assert rows.ended.tolist() == [0, 0, 0, 0, 0, 1]
+    assert rows.exposed.tolist() == [1, 1, 0.5, 1, 1, 1]
+    assert len(rows.whole().customer) == 5
 
 
 def test_parts_of_reasons_add_up_and_are_shapley_values():

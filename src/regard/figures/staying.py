@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from regard.figures.drawing import Scale, Sheet, fitted, short_number, text_width
@@ -108,7 +109,7 @@ def _grid(sheet: Sheet, x: Scale, y: Scale, write: Callable[[float], str], unit:
 def _stairs(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """What holds until the next step, as stairs."""
     found = [places[0]]
-    for here, after in zip(places, places[1:], strict=False):
+    for here, after in pairwise(places):
         found += [(after[0], here[1]), after]
     return found
 

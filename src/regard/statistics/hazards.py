@@ -200,37 +200,53 @@ def concordance(lived: Tenures, score: Floats, *, seed: int = 0) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Periods:
-    """One row per customer and period of tenure that they were under observation for.
+    """One row per customer and period of tenure that they were under observation in.
 
     Attributes:
         customer: Row of the customer.
         period: Number of the period of tenure, from 0.
         ended: Whether they left in it.
+        exposed: Share of the period in which leaving would have been seen: below 1 where they came or were cut off in
+            its middle.
     """
 
     customer: Whole
     period: Whole
     ended: Whole
+    exposed: Floats
+
+    def whole(self) -> Periods:
+        """Only periods seen from beginning to end, for links that take no share of a period."""
+        keep = self.exposed > 1 - 1e-6
+        return Periods(customer=self.customer[keep], period=self.period[keep], ended=self.ended[keep],
+                       exposed=self.exposed[keep])  # fmt: skip
 
 
 def person_periods(lived: Tenures, length: float) -> Periods:
-    """Customers spread into whole periods of tenure.
-
-    A period counts when it was begun and either finished or ended in it; one cut off in its middle is left out, since
-    nobody saw how it ended, and so is one entered in its middle.
-    """
-    first = np.ceil(lived.entry / length - 1e-9).astype(np.int64)
-    last = np.where(lived.ended > 0, np.ceil(lived.exit / length - 1e-9), np.floor(lived.exit / length + 1e-9))
-    count = np.maximum(last.astype(np.int64) - first, 0)
-    customer = np.repeat(np.arange(lived.n), count)
-    offset = np.arange(len(customer)) - np.repeat(np.cumsum(count) - count, count)
+    """Customers spread into periods of tenure; a period cut off in its middle counts for the share that was seen."""
+    entry, out = lived.entry / length, lived.exit / length
+    first, last = np.floor(entry + 1e-9).astype(np.int64), np.ceil(out - 1e-9).astype(np.int64)
+    times = np.maximum(last - first, 0)
+    customer = np.repeat(np.arange(lived.n), times)
+    offset = np.arange(len(customer)) - np.repeat(np.cumsum(times) - times, times)
     period = first[customer] + offset
-    over = (lived.ended[customer] > 0) & (offset == count[customer] - 1)
-    return Periods(customer=customer, period=period, ended=over.astype(np.int64))
+    over = (lived.ended[customer] > 0) & (offset == times[customer] - 1)
+    end = np.where(over, period + 1.0, np.minimum(out[customer], period + 1.0))
+    exposed = end - np.maximum(entry[customer], period)
+    keep = exposed > 1e-6
+    return Periods(customer=customer[keep], period=period[keep], ended=over.astype(np.int64)[keep],
+                   exposed=np.minimum(exposed[keep], 1.0))  # fmt: skip
 
 
 def discrete(
-    ended: ArrayLike, span: Whole, x: Floats, *, link: Link = "cloglog", each: int = EACH, penalty: float = 0.0
+    ended: ArrayLike,
+    span: Whole,
+    x: Floats,
+    *,
+    link: Link = "cloglog",
+    exposed: Floats | None = None,
+    each: int = EACH,
+    penalty: float = 0.0,
 ) -> Effects:
     """Hazard per period by covariates: a binary regression on periods, with an intercept per span of tenure.
 
@@ -244,6 +260,7 @@ def discrete(
         span: Number of the span of tenure of each row, from 0; spans without an end are to be joined beforehand.
         x: Covariates, shape (rows, k).
         link: cloglog or logit.
+        exposed: Share of each period that was seen, for cloglog: a steady hazard within the period; 1 when left out.
         each: Fewest ends per covariate.
         penalty: Ridge on the coefficients of standardised covariates, none by default.
     """
@@ -257,7 +274,10 @@ def discrete(
     scale = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
     design = np.column_stack([np.eye(spans)[span], (x - middle) / scale])
     ridge = np.concatenate([np.full(spans, 1e-9), np.full(k, max(penalty, 1e-9))])
-    theta, value, slope, information = _scored(design, y, link, ridge, spans)
+    seen = np.zeros(len(y)) if exposed is None else np.log(exposed)
+    if link == "logit" and seen.any():
+        raise ValueError("the logit takes whole periods only: Periods.whole")
+    theta, value, slope, information = _scored(design, y, seen, ridge, link=link, spans=spans)
     steep = float(np.abs(slope).max()) / len(y)
     if steep > FLAT or np.abs(theta[spans:]).max(initial=0.0) > 15:
         return _none("the fit did not converge: a covariate separates those who left", k, len(y), int(y.sum()), method)
@@ -270,14 +290,16 @@ def discrete(
                    loglik=value, n=len(y), ended=int(y.sum()), slope=steep, method=method)  # fmt: skip
 
 
-def _scored(design: Floats, y: Floats, link: Link, ridge: Floats, spans: int) -> tuple[Floats, float, Floats, Floats]:
+def _scored(
+    design: Floats, y: Floats, seen: Floats, ridge: Floats, *, link: Link, spans: int
+) -> tuple[Floats, float, Floats, Floats]:
     """Fisher scoring with step halving."""
     rate = np.clip(y.mean(), 1e-9, 1 - 1e-9)
     theta = np.zeros(design.shape[1])
     theta[:spans] = np.log(-np.log1p(-rate)) if link == "cloglog" else special.logit(rate)
 
     def at(theta: Floats) -> tuple[float, Floats, Floats]:
-        chance, slope_of = _linked(design @ theta, link)
+        chance, slope_of = _linked(design @ theta + seen, link)
         value = float((y * np.log(chance) + (1 - y) * np.log1p(-chance)).sum()) - float(ridge @ theta**2) / 2
         pull = (y - chance) * slope_of / (chance * (1 - chance))
         weight = slope_of**2 / (chance * (1 - chance))

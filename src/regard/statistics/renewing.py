@@ -140,9 +140,10 @@ def _log_alive(parameters: Floats, renewed: Floats, steps: int) -> Floats:
     """Log of the chance to survive each of the steps ahead: shape (n, steps)."""
     ages, where = np.unique(renewed, return_inverse=True)
     further = ages[:, None] + np.arange(1, steps + 1)
-    logs = np.log(np.maximum([survival(parameters, row) for row in further], 1e-300)) - np.log(
-        np.maximum(survival(parameters, ages), 1e-300)
-    )[:, None]
+    logs = (
+        np.log(np.maximum([survival(parameters, row) for row in further], 1e-300))
+        - np.log(np.maximum(survival(parameters, ages), 1e-300))[:, None]
+    )
     found: Floats = logs[where.reshape(-1)]
     return found
 

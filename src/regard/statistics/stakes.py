@@ -90,7 +90,7 @@ def stakes(
     drawn = np.array(
         [_parts(overlap @ (rng.standard_gamma(ends) / exposed[:, None]), worth) for _ in range(draws)]
     )  # a reason never seen in a span stays at nothing there
-    found = [_told(best[k], drawn[:, k], lived.n, level, method) for k in range(reasons)]
+    found = [_told(float(best[k]), drawn[:, k], lived.n, level, method) for k in range(reasons)]
     total = _told(float(best.sum()), drawn.sum(axis=1), lived.n, level, method)
     return Stakes(total=total, reasons=tuple(found), value=whole, customers=len(tenure))
 
@@ -110,7 +110,7 @@ def _binned(tenure: Floats, value: Floats) -> tuple[Floats, Floats]:
     """Customers of like tenure taken together: their mean tenure and summed value."""
     if len(tenure) <= BINS:
         return tenure, value
-    order = np.argsort(tenure)
+    order = np.lexsort((value, tenure))
     group = (np.arange(len(tenure)) * BINS) // len(tenure)
     size = np.bincount(group)
     return np.bincount(group, tenure[order]) / size, np.bincount(group, value[order]).astype(float)

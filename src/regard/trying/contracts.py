@@ -82,7 +82,7 @@ def told(
         value_interval=interval_of(told_.value), lifetime_value=None if each is None else float(np.nansum(each * life)),
         rows=_rows(read, now, here, told_, each), steps=_steps(held), ages=tuple(_ages(found, now, rate)),
         parameters=tuple(_parameters(found)), checks=tuple(_checks(found, held)),
-        facts=_facts(found, now, told_, every), cautions=read.cautions,
+        facts=_facts(found, told_, every), cautions=read.cautions,
         next_step="" if each is not None else "Name the column of what a renewal pays with --amount.",
     )  # fmt: skip
 
@@ -109,11 +109,16 @@ def _read(data: Columns, names: tuple[str, str, str, str], until: np.datetime64 
     told_ = [Caution(code=c, text=f"{count(int(r.sum()), 'row')} {w}.") for r, c, w in reasons if r.any()]
     if len(np.unique(who[keep])) < int(keep.sum()):
         several = int(keep.sum()) - len(np.unique(who[keep]))
-        told_.append(Caution(code="several", text=f"{count(several, 'row')} are further contracts of a customer; each row counts."))
+        told_.append(
+            Caution(
+                code="several", text=f"{count(several, 'row')} are further contracts of a customer; each row counts."
+            )
+        )
     ended = np.where(np.isnat(over), np.nan, over.astype("datetime64[D]").astype(float))
     order = np.argsort(who[keep], kind="stable")
     return _Read(
-        start=begun[keep].astype(float)[order], end=ended[keep][order], amount=None if paid is None else paid[keep][order],
+        start=begun[keep].astype(float)[order], end=ended[keep][order],
+        amount=None if paid is None else paid[keep][order],
         labels=[str(labels[k]) for k in who[keep][order]], until=float(last.astype("datetime64[D]").astype(np.int64)),
         cautions=tuple(told_),
     )  # fmt: skip
@@ -127,7 +132,8 @@ def _sentence(told_: renewing.Ahead, every: str, ahead: int, read: _Read, *, mon
     if not money:
         return f"{who} under contract will renew {number(round(main.value))} times in {span} after {when}, {ends}."
     renewed = number(round(told_.payments.value))
-    return f"{who} under contract are worth {number(round(main.value))} in {span} after {when}, {ends}: {renewed} renewals by the {every}."
+    worth = f"{who} under contract are worth {number(round(main.value))} in {span} after {when}, {ends}"
+    return f"{worth}: {renewed} renewals by the {every}."
 
 
 def _rows(
@@ -175,7 +181,9 @@ def _steps(held: renewing.HeldOut | None) -> tuple[StepAhead, ...]:
 def _parameters(found: sbg.Contracts) -> Iterator[Parameter]:
     half = 1.959964 * np.sqrt(np.diag(found.fit.covariance))
     for name, v, h in zip(("alpha", "beta"), found.fit.values, half, strict=True):
-        yield Parameter(model="sbg", name=name, value=float(v), interval=Interval(float(v * np.exp(-h)), float(v * np.exp(h))))
+        yield Parameter(
+            model="sbg", name=name, value=float(v), interval=Interval(float(v * np.exp(-h)), float(v * np.exp(h)))
+        )
 
 
 def _checks(found: sbg.Contracts, held: renewing.HeldOut | None) -> Iterator[Check]:
@@ -185,9 +193,15 @@ def _checks(found: sbg.Contracts, held: renewing.HeldOut | None) -> Iterator[Che
         text=f"The fit stands at a maximum: log-likelihood {number(fit.loglik, 1)}, largest slope {fit.slope:.1e}.",
     )  # fmt: skip
     if fit.prior:
-        yield Check(name="determined", passed=False, text="A weak prior keeps a parameter within reason that the data leave open.")
+        yield Check(
+            name="determined",
+            passed=False,
+            text="A weak prior keeps a parameter within reason that the data leave open.",
+        )
     if held is None:
-        yield Check(name="held_out", passed=None, text="The first part of the time is too thin to be tried on the rest.")
+        yield Check(
+            name="held_out", passed=None, text="The first part of the time is too thin to be tried on the rest."
+        )
         return
     low, high = held.total.low, held.total.high
     yield Check(
@@ -198,11 +212,9 @@ def _checks(found: sbg.Contracts, held: renewing.HeldOut | None) -> Iterator[Che
     )  # fmt: skip
 
 
-def _facts(found: sbg.Contracts, now: renewing.Standing, told_: renewing.Ahead, every: str) -> tuple[str, ...]:
+def _facts(found: sbg.Contracts, told_: renewing.Ahead, every: str) -> tuple[str, ...]:
     first = float(sbg.renewal_rate(found.fit.values, np.zeros(1))[0])
     mean = float(np.mean(told_.renews)) if len(told_.renews) else np.nan
-    return (
-        f"{number(found.left)} of {count(found.customers, 'contract')} have ended; contracts renew by the {every}.",
-        f"A new customer renews with a chance of {percent(first)}, those there now with {percent(mean)} on average: "
-        "those who leave easily have left.",
-    )
+    ended = f"{number(found.left)} of {count(found.customers, 'contract')} have ended; contracts renew by the {every}."
+    new = f"A new customer renews with a chance of {percent(first)}"
+    return ended, f"{new}; those there now, of whom the fickle have left, with {percent(mean)} on average."

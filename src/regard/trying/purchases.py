@@ -12,6 +12,7 @@ from regard.findings import Caution, Interval
 from regard.statistics import worth
 from regard.statistics.estimates import Estimate, Floats, Whole
 from regard.statistics.lifetimes import Histories, Model, Purchasing, expected, histories, purchasing
+from regard.statistics.likelihood import Fit
 from regard.statistics.spend import Spending, spending
 from regard.trying.columns import Columns
 from regard.trying.trials import Check
@@ -70,9 +71,7 @@ def told(
     read = _read(data, customer, time, amount, until)
     fitted = _fit(read, ahead / WEEK, discount, model, held_out, named=named)
     money = not fitted.ahead.total_value.refused
-    total, value = (
-        worth.widened(t, fitted.held) for t in (fitted.ahead.total_purchases, fitted.ahead.total_value)
-    )
+    total, value = (worth.widened(t, fitted.held) for t in (fitted.ahead.total_purchases, fitted.ahead.total_value))
     main = value if money else total
     return ValueTrial(
         answer=_sentence(read, fitted, total, value if money else None, ahead), estimate=main.value,
@@ -94,7 +93,7 @@ def _read(data: Columns, customer: str, time: str, amount: str, until: np.dateti
     last = until if until is not None else (np.nanmax(when) if (~np.isnat(when)).any() else np.datetime64("NaT"))
     lost = (who < 0) | np.isnat(when)
     later = ~lost & (when > last)
-    back = np.zeros(len(who), bool) if amounts is None else ~lost & ~later & (amounts <= 0)
+    back = np.zeros(len(who), bool) if amounts is None else ~lost & ~later & (amounts < 0)
     keep = ~lost & ~later & ~back
     if not keep.any():
         raise Refusal("No row holds both a customer and a day.", hint=f"Look at {customer} and {time}.")
@@ -104,10 +103,12 @@ def _read(data: Columns, customer: str, time: str, amount: str, until: np.dateti
     reasons = (
         (lost, "no_customer_or_day", "without a customer or a day are left out"),
         (later, "after_the_end", "after the end of the data are not read"),
-        (back, "not_positive", "with an amount of nothing or less are taken for no purchase"),
+        (back, "taken_back", "with an amount below nothing are taken for money back, not for purchases"),
     )
     cautions = tuple(
-        Caution(code=code, text=f"{count(int(rows.sum()), 'row')} {words}.") for rows, code, words in reasons if rows.any()
+        Caution(code=code, text=f"{count(int(rows.sum()), 'row')} {words}.")
+        for rows, code, words in reasons
+        if rows.any()
     )
     end = float(last.astype("datetime64[D]").astype(np.int64)) / WEEK
     return _Read(bought=bought, labels=[str(labels[k]) for k in known], until=end, cautions=cautions)
@@ -180,7 +181,12 @@ def _tenths(held: worth.HeldOut | None) -> tuple[Tenth, ...]:
         return ()
     groups: list[Whole] = [np.nonzero(held.group == g)[0] for g in range(int(held.group.max()) + 1)]
     return tuple(
-        Tenth(tenth=i, customers=len(g), expected=float(held.forecast.purchases[g].sum()), actual=float(held.actual[g].sum()))
+        Tenth(
+            tenth=i,
+            customers=len(g),
+            expected=float(held.forecast.purchases[g].sum()),
+            actual=float(held.actual[g].sum()),
+        )
         for i, g in enumerate((g for g in groups if len(g)), start=1)
     )
 
@@ -195,7 +201,7 @@ def _steps(held: worth.HeldOut | None) -> tuple[StepAhead, ...]:
 
 
 def _parameters(fitted: _Fitted) -> Iterator[Parameter]:
-    found = [(fitted.model.model, NAMES[fitted.model.model], fitted.model.fit)]
+    found: list[tuple[str, tuple[str, ...], Fit]] = [(fitted.model.model, NAMES[fitted.model.model], fitted.model.fit)]
     if fitted.spend is not None and not fitted.spend.refused:
         found.append(("gamma-gamma", ("p", "q", "v"), fitted.spend.fit))
     for model, names, fit in found:
@@ -216,7 +222,9 @@ def _checks(fitted: _Fitted) -> Iterator[Check]:
         if not fit.prior else "The data alone leave a parameter open; a weak prior keeps it within reason.",
     )  # fmt: skip
     if held is None:
-        yield Check(name="held_out", passed=None, text="The first part of the time is too thin to be tried on the rest.")
+        yield Check(
+            name="held_out", passed=None, text="The first part of the time is too thin to be tried on the rest."
+        )
     else:
         yield from _held(held)
     if fitted.other is not None:
@@ -229,7 +237,7 @@ def _checks(fitted: _Fitted) -> Iterator[Check]:
         s = fitted.spend
         yield Check(
             name="spend_independent", passed=not (s.p < 0.01 and abs(s.correlation) >= 0.1), value=s.correlation,
-            text=f"Spend goes with frequency at a rank correlation of {number(s.correlation, 2)}; the model takes none.",
+            text=f"Spend goes with frequency at a rank correlation of {number(s.correlation, 2)}; the model has none.",
         )  # fmt: skip
 
 
@@ -238,8 +246,8 @@ def _held(held: worth.HeldOut) -> Iterator[Check]:
     came = float(held.actual.sum())
     yield Check(
         name="held_out", passed=held.held, value=came / total.value if total.value else None,
-        text=f"Fitted to the data until {day(date_of(held.split * WEEK))}, it expected {number(round(total.value))} purchases "
-        f"({number(round(total.low))} to {number(round(total.high))}) of the time since; {number(came)} came.",
+        text=f"Fitted to the data until {day(date_of(held.split * WEEK))}, it expected {number(round(total.value))} "
+        f"purchases ({number(round(total.low))} to {number(round(total.high))}) since; {number(came)} came.",
     )  # fmt: skip
     yield Check(
         name="beats_own_rate", passed=held.typical_error < held.plain_error, value=held.typical_error,
@@ -261,12 +269,12 @@ def _cautions(fitted: _Fitted, *, named: bool) -> Iterator[Caution]:
     failed = []
     if held is not None and not held.held:
         ratio = float(held.actual.sum()) / held.forecast.total_purchases.value
-        failed.append(f"the time held out brought {number(ratio, 2)} times what was expected, and the interval is widened by it")
+        failed.append(
+            f"the time held out brought {number(ratio, 2)} times what was expected, and the interval is widened by it"
+        )
     if fitted.spend is not None and fitted.spend.refused and not named:
         yield Caution(code="no_money", text=f"No money is told: {fitted.spend.refused}.")
     if failed:
         yield Caution(code="held_out_missed", text=f"Buying is not as steady as the model takes it: {listed(failed)}.")
     if fitted.model.fit.prior:
         yield Caution(code="weak_prior", text="A weak prior keeps a parameter within reason that the data leave open.")
-
-

@@ -38,18 +38,20 @@ def value(
     model: Annotated[
         Literal["bg/nbd", "pareto/nbd"], Meta(description="Model of purchases without a contract.")
     ] = "bg/nbd",
-    held_out: Annotated[
-        float, Meta(description="Share of the time held out to check the model.", gt=0, lt=1)
-    ] = 0.5,
+    held_out: Annotated[float, Meta(description="Share of the time held out to check the model.", gt=0, lt=1)] = 0.5,
 ) -> ValueTrial:
     """What will each customer buy, what is it worth, and how far can that be trusted?"""
     if time and (start or end):
         raise BadInput(
-            "Purchases have a --time; contracts have a --start and --end.", where="--time", hint="Name one or the other."
+            "Purchases have a --time; contracts have a --start and --end.",
+            where="--time",
+            hint="Name one or the other.",
         )
     customer = customer or data.guess("customer", CUSTOMER)
     if start or end:
-        start = start or data.guess("start", ("start", "started", "since", "begin", "signed"), "time", skip=(customer, end))
+        start = start or data.guess(
+            "start", ("start", "started", "since", "begin", "signed"), "time", skip=(customer, end)
+        )
         return contracts.told(
             data, customer=customer, start=start, end=end, amount=amount, until=day_of(until), period=period,
             ahead=ahead, discount=discount, held_out=held_out,
