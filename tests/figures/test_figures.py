@@ -135,7 +135,15 @@ def spark(n: int, label: str = "Trend") -> f.Figure:
     )
 
 
-FORMS = [waterfall, line, drivers, groups, journey, heat, stacked, lanes, spark]
+def stay(n: int, label: str = "Reason") -> f.Figure:
+    steps = [
+        f.Staying(at=i, share=1 - i / 50, low=max(1 - i / 40, 0.0), high=1 - i / 60, gone=(i / 100, i / 100))
+        for i in range(n)
+    ]
+    return f.staying(steps, title=label, reasons=[label, "unknown"], unit="months")
+
+
+FORMS = [waterfall, line, drivers, groups, journey, heat, stacked, lanes, spark, stay]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)

@@ -10,7 +10,9 @@ def customers():
     start = np.datetime64("2023-10-01") + random.integers(0, 1000, n).astype("timedelta64[D]")
     plan = random.choice(["Free", "Team", "Business"], n, p=[0.5, 0.3, 0.2])
     late = random.poisson(0.6, n)
-    hazard = np.array([0.0009, 0.0006, 0.0004])[np.searchsorted(["Business", "Free", "Team"], plan)] * np.exp(0.3 * late)
+    hazard = np.array([0.0009, 0.0006, 0.0004])[np.searchsorted(["Business", "Free", "Team"], plan)] * np.exp(
+        0.3 * late
+    )
     life = random.exponential(1 / hazard)
     end = start + life.astype("timedelta64[D]")
     over = end < np.datetime64("2026-10-01")

@@ -11,6 +11,7 @@ from regard.figures.journey import StageMark, journey_band
 from regard.figures.line import Notch, Point, banded_line
 from regard.figures.sparkline import sparkline
 from regard.figures.stacked import Distribution, stacked
+from regard.figures.staying import Staying, staying
 from regard.figures.timeline import TimelineMark, timeline
 from regard.figures.waterfall import Panel, Step, waterfall
 
@@ -25,6 +26,7 @@ __all__ = [
     "Point",
     "Side",
     "StageMark",
+    "Staying",
     "Step",
     "TimelineMark",
     "banded_line",
@@ -35,6 +37,7 @@ __all__ = [
     "sparkline",
     "stacked",
     "standalone",
+    "staying",
     "stylesheet",
     "timeline",
     "waterfall",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from regard.figures.drawing import Scale, Sheet, fitted, short_number, text_width
+from regard.figures.drawing import Scale, Sheet, fitted, short_number, text_width, ticks
 from regard.figures.figure import Figure, finished, is_narrow, nothing
 from regard.wording import percent
 
@@ -97,11 +97,8 @@ def _grid(sheet: Sheet, x: Scale, y: Scale, write: Callable[[float], str], unit:
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         sheet.line(x.start, y(share), x.end, y(share), "rule")
         sheet.text(x.start - 8, y(share) + 4, percent(share), "soft label", anchor="end")
-    count = 5
-    for i in range(count + 1):
-        at = x.low + (x.high - x.low) * i / count
-        anchor = "start" if i == 0 else "middle"
-        sheet.text(x(at), y.start + 18, write(at), "soft label", anchor=anchor)
+    for at in ticks(x.low, x.high, 4 if is_narrow(sheet) else 7):
+        sheet.text(x(at), y.start + 18, write(at), "soft label", anchor="start" if at <= x.low else "middle")
     if unit:
         sheet.text((x.start + x.end) / 2, y.start + 34, unit, "note", anchor="middle")
 

@@ -92,19 +92,11 @@ def read(
     kept = np.nonzero(keep)[0]
     numbered, names = _reasons(data, reason, ended, kept)
     lived = survival.tenures(spent[kept] / MONTH, ended[kept], entry=entry[kept] / MONTH, reason=numbered)
-    worth = data.numbers(value)[kept] if value else np.ones(len(kept))
-    if value and not np.isfinite(worth).any():
-        raise Refusal(f"{value} holds no number.", hint="Name another column of values, or leave --value out.")
+    worth, lacking = _worth(data, value, kept)
     cautions = [
         Caution(code=code, text=f"{count(int(r.sum()), 'row')} {words}.") for r, code, words in told_ if r.any()
     ]
-    if value and np.isnan(worth).any():
-        cautions.append(
-            Caution(
-                code="no_value",
-                text=f"{count(int(np.isnan(worth).sum()), 'customer')} have no value and count for none.",
-            )
-        )
+    cautions += lacking
     if customer:
         cautions += _twice(data, customer, kept)
     return Read(
@@ -112,6 +104,17 @@ def read(
         began=began[kept], parts=tuple(parting.part(data, p, kept, began[kept] if not tenure else None) for p in parts),
         named=bool(reason), cautions=tuple(cautions),
     )  # fmt: skip
+
+
+def _worth(data: Columns, value: str, kept: Whole) -> tuple[Floats, list[Caution]]:
+    if not value:
+        return np.ones(len(kept)), []
+    worth = data.numbers(value)[kept]
+    missing = int(np.isnan(worth).sum())
+    if missing == len(worth):
+        raise Refusal(f"{value} holds no number.", hint="Name another column of values, or leave --value out.")
+    text = f"{count(missing, 'customer')} have no value and count for none."
+    return worth, [Caution(code="no_value", text=text)] if missing else []
 
 
 def _spans(

@@ -171,7 +171,7 @@ def answer(marked: Marked, function: Callable[..., Trial], data: Any, options: d
     evidence = msgspec.structs.replace(
         found.evidence,
         question=f"try/{marked.name}",
-        arguments={k: msgspec.to_builtins(v) for k, v in typed.items()},
+        arguments={k: list(v) if isinstance(v, tuple) else msgspec.to_builtins(v) for k, v in typed.items()},
         version=version("regard"),
         computed_at=datetime.now(UTC).replace(microsecond=0),
         n=found.n,
