@@ -19,39 +19,6 @@ def tolerance(coverage: float, runs: int) -> float:
     return 3 * math.sqrt(coverage * (1 - coverage) / runs)
 
 
-@pytest.mark.parametrize(
-    ("top", "middle", "bottom", "n", "published"),
-    [(0.4, 0.35, 0.25, 10, 0.951), (0.7, 0.2, 0.1, 10, 0.954), (0.7, 0.2, 0.1, 20, 0.961), (0.7, 0.2, 0.1, 50, 0.949)],
-)
-def test_adjusted_wald_covers_as_measured(top, middle, bottom, n, published):
-    """The project's methods, section A: coverage of the adjusted Wald interval over 20,000 runs."""
-    runs, rng = 4000, np.random.default_rng(1)
-    counts = rng.multinomial(n, [top, middle, bottom], size=runs)
-    held = [e.low <= top - bottom <= e.high for e in (proportions.net_share(*row) for row in counts.tolist())]
-    assert np.mean(held) == pytest.approx(published, abs=tolerance(published, runs) + 0.003)
-
-
-def exact_coverage(shares, n):
-    """Coverage by enumeration of every possible outcome: no Monte Carlo."""
-    truth, total = shares[0] - shares[2], 0.0
-    for top in range(n + 1):
-        for middle in range(n - top + 1):
-            counts = (top, middle, n - top - middle)
-            chance = math.factorial(n) * math.prod(
-                s**k / math.factorial(k) for s, k in zip(shares, counts, strict=True)
-            )
-            found = proportions.net_share(*counts)
-            total += chance * (found.low <= truth <= found.high)
-    return total
-
-
-@pytest.mark.parametrize("corner", [(0.95, 0.04, 0.01), (0.01, 0.04, 0.95), (0.5, 0.0, 0.5)])
-@pytest.mark.parametrize(("n", "least"), [(5, 0.93), (10, 0.89), (20, 0.93), (50, 0.93)])
-def test_adjusted_wald_in_the_corners_falls_no_further_than_its_docstring_says(corner, n, least):
-    """Exact: .891 at n = 10 and half against half, .914 at n = 10 near either end, .935 or more elsewhere."""
-    assert exact_coverage(corner, n) >= least
-
-
 def clustered(rng, customers):
     """Answers of -1, 0, 1, between one and eight a customer, those of a customer much alike; the mean is zero."""
     size = rng.integers(1, 9, customers)

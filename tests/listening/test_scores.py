@@ -32,15 +32,17 @@ def answers(scores, *, at="2026-10-05T10:00:00", metric="nps", prefix="p", **mor
     ]  # fmt: skip
 
 
-def test_nps_counts_nine_and_ten_less_nought_to_six_with_the_interval_of_rocks(view_of):
-    """50 promoters, 30 passives, 20 detractors: NPS 30. Adjusted Wald by hand: n 103, shares 50.75 and 20.75."""
+def test_nps_counts_nine_and_ten_less_nought_to_six_with_the_score_interval(view_of):
+    """50 promoters, 30 passives, 20 detractors: NPS 30. At each end the corrected score statistic is the quantile."""
     found = ask(view_of(answer=answers([10] * 25 + [9] * 25 + [8] * 15 + [7] * 15 + [6] * 10 + [0] * 10)))
 
     assert found.score == pytest.approx(30)
-    p, q = 50.75 / 103, 20.75 / 103
-    middle, error = p - q, ((p + q - (p - q) ** 2) / 103) ** 0.5
-    assert found.interval.low == pytest.approx(100 * (middle - 1.959964 * error), abs=1e-3)
-    assert found.interval.high == pytest.approx(100 * (middle + 1.959964 * error), abs=1e-3)
+    ends = ((found.interval.low / 100, 29.75, 50, 20), (-found.interval.high / 100, -30.25, 20, 50))
+    for end, near, top, bottom in ends:
+        second, third = -70 + (200 - top + bottom) * end, -bottom * end * (1 - end)
+        q = ((second**2 - 800 * third) ** 0.5 - second) / 400  # Tango (1998), the likeliest share at the bottom
+        error = (100 * (2 * q + end * (1 - end))) ** 0.5
+        assert (near - 100 * end) / error == pytest.approx(1.959964 * (100 / 99) ** 0.5, abs=1e-6)
     assert (found.n, found.evidence.customers, found.evidence.kind) == (100, 100, "estimated")
     assert {(g.score, g.group, g.n) for g in found.given} >= {
         (6.0, "detractor", 10),
@@ -146,12 +148,12 @@ def test_weighted_and_unweighted_scores_stand_side_by_side(view_of):
     assert "weighted" in {c.code for c in found.cautions}
 
 
-def test_under_ten_answers_there_is_no_number(view_of):
-    found = ask(view_of(answer=answers([10] * 9)))
+def test_under_five_answers_there_is_no_number(view_of):
+    found = ask(view_of(answer=answers([10] * 4)))
 
     assert found.refused
     assert found.score is None
-    assert "9 answers" in found.answer
+    assert "4 answers" in found.answer
     assert found.next_step
     assert found.evidence.kind == "refused"
 

@@ -143,7 +143,7 @@ def split(ask: Ask, answers: Answers) -> tuple[str, Decomposition | None, int]:
     if enough(both.of("now")) or enough(both.of("before")):
         return "", None, 0
     if ask.scope.by:
-        return ask.scope.by, _decomposed(both), 1
+        return ask.scope.by, decomposed(both), 1
     best: tuple[str, Decomposition | None] = ("", None)
     tried = 0
     cuts = dict(zip(ask.scope.also, both.slices.T, strict=True)) | {"survey": both.survey}
@@ -151,13 +151,14 @@ def split(ask: Ask, answers: Answers) -> tuple[str, Decomposition | None, int]:
         if not 2 <= len(np.unique(slice_)) <= MOST_GROUPS:
             continue
         tried += 1
-        found = _decomposed(replace(both, slice=slice_))
+        found = decomposed(replace(both, slice=slice_))
         if best[1] is None or abs(found.mix.value) > abs(best[1].mix.value):
             best = (name, found)
     return *best, tried
 
 
-def _decomposed(answers: Answers) -> Decomposition:
+def decomposed(answers: Answers) -> Decomposition:
+    """The change between before and now, split by the answers' slice."""
     now, before = answers.of("now"), answers.of("before")
     return decompose(
         Sample(values=before.value, groups=before.slice, clusters=before.customer, weights=before.weight),

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from regard.statistics.estimates import Estimate
 
 LEAST = 10
-"""Answers below which no score is told: at ten the intervals used here still hold 95 % (docs/listening/scores.md)."""
+"""Answers below which no share or mean is told: at ten its interval still holds 95 % (docs/listening/scores.md)."""
+LEAST_NET = 5
+"""Answers below which no net share is told: its interval holds from five on."""
 LEAST_CUSTOMERS = 5
 
 
@@ -48,6 +50,7 @@ class Answers:
         week: First day of its week.
         month: First day of its month.
         scale: Lowest and highest possible score.
+        fitted: What the cells of the weights say of each value, where weights were made to stand for the base.
         left_out: Scores that could not be counted, all periods.
     """
 
@@ -66,6 +69,7 @@ class Answers:
     week: NDArray[np.int64]
     month: NDArray[np.int64]
     scale: tuple[float, float]
+    fitted: NDArray[np.float64] | None = None
     left_out: int = 0
 
     def __len__(self) -> int:
@@ -103,7 +107,9 @@ class Answers:
             "week",
             "month",
         )
-        return Answers(rule=self.rule, scale=self.scale, **{name: getattr(self, name)[mask] for name in names})
+        fitted = None if self.fitted is None else self.fitted[mask]
+        kept = {name: getattr(self, name)[mask] for name in names}
+        return Answers(rule=self.rule, scale=self.scale, fitted=fitted, **kept)
 
     def of(self, period: str) -> Answers:
         """The answers of a period: now or before."""
@@ -210,21 +216,23 @@ def _slices(table: pa.Table, number: int) -> NDArray[Any]:
 
 def enough(answers: Answers) -> str:
     """Why these are too few to tell a score; empty when they are enough."""
-    if len(answers) < LEAST:
-        return f"only {count(len(answers), 'answer')}; at least {LEAST} are needed"
+    least = LEAST_NET if answers.rule.kind == "net" else LEAST
+    if len(answers) < least:
+        return f"only {count(len(answers), 'answer')}; at least {least} are needed"
     if answers.customers < LEAST_CUSTOMERS:
         return f"only {count(answers.customers, 'customer')} answered; at least {LEAST_CUSTOMERS} are needed"
     return ""
 
 
 def score_of(answers: Answers, *, weighted: bool = True) -> Estimate:
-    """The score with its interval in people's units: net by Rocks, share by Wilson, mean by t; by customer."""
+    """The score with its interval in people's units: net by Tango, share by Wilson, mean by t; by customer."""
     method = {"net": net_mean, "share": share, "mean": mean}[answers.rule.kind]
     repeated = answers.customers < len(answers)
     found = method(
         answers.value,
         clusters=answers.customer if repeated else None,
         weights=answers.weight if weighted and answers.weighted else None,
+        fitted=answers.fitted if weighted and answers.weighted else None,
         least=min(LEAST_CUSTOMERS, len(answers)),
     )
     return found.times(answers.rule.factor)

@@ -17,82 +17,29 @@ from regard.findings import Finding, Interval
 from regard.listening import compared, verdicts
 from regard.listening.counted import change_of, enough, metric_of, read, score_of
 from regard.listening.reach import reaching
-from regard.listening.rules import HIGH, LOW, rule_of
+from regard.listening.rules import rule_of
+from regard.listening.tabled import (
+    GivenRow,
+    ScoreRow,
+    SplitRow,
+    TrendRow,
+    given_rows,
+    group_rows,
+    interval_of,
+    slice_row,
+    trend_row,
+    value_of,
+)
 from regard.listening.verdicts import Reading
 from regard.questions import question
 from regard.signals.ask import Ask
-from regard.statistics.estimates import Estimate, refusal
+from regard.statistics.estimates import refusal
 from regard.statistics.proportions import same_customers
 from regard.wording import count
 
 if TYPE_CHECKING:
     from regard.figures.figure import Figure
     from regard.listening.counted import Answers
-    from regard.listening.rules import Rule
-    from regard.statistics.changes import Decomposition
-
-
-class ScoreRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The score of one slice, now and before."""
-
-    slice: Annotated[str, Meta(description="Value of the chosen dimension; 'all' is everybody.")]
-    score: Annotated[float | None, Meta(description="The score; empty where too few answered.")] = None
-    low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
-    high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
-    n: Annotated[int, Meta(description="Answers in the period.")] = 0
-    before: Annotated[float | None, Meta(description="The score in the period compared with.")] = None
-    change: Annotated[float | None, Meta(description="Score now less score before.")] = None
-    change_low: Annotated[float | None, Meta(description="Lower end of the change's 95 % interval.")] = None
-    change_high: Annotated[float | None, Meta(description="Upper end of the change's 95 % interval.")] = None
-    verdict: Annotated[str, Meta(description="better, worse, about the same, cannot tell, or nothing to compare.")] = ""
-    customers: Annotated[int, Meta(description="Known customers who gave them.")] = 0
-    before_n: Annotated[int, Meta(description="Answers in the period compared with.")] = 0
-    q: Annotated[float | None, Meta(description="p of no change, all slices accounted for (false discovery rate).")] = (
-        None
-    )
-    shrunk: Annotated[
-        float | None,
-        Meta(description="The score drawn to the mean by how little the slice tells: rank by it."),
-    ] = None
-    share_low: Annotated[
-        float | None, Meta(description="Share of low answers: detractors, dissatisfied, low stars.")
-    ] = None
-    share_high: Annotated[
-        float | None, Meta(description="Share of high answers: promoters, satisfied, high stars.")
-    ] = None
-
-
-class TrendRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One point of the trend."""
-
-    since: Annotated[date, Meta(description="First day of the bucket.")]
-    score: Annotated[float | None, Meta(description="The score; empty where too few answered.")] = None
-    low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
-    high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
-    n: Annotated[int, Meta(description="Answers.")] = 0
-    period: Annotated[str, Meta(description="now, before or earlier: where most of its answers belong.")] = ""
-
-
-class GivenRow(msgspec.Struct, frozen=True, kw_only=True):
-    """How many gave one score."""
-
-    score: Annotated[float, Meta(description="The score as given.")]
-    group: Annotated[str, Meta(description="What such an answer counts as: detractor, satisfied, low.")] = ""
-    n: Annotated[int, Meta(description="Answers now.")] = 0
-    share: Annotated[float, Meta(description="Share of the answers now, weighted where weights differ.")] = 0.0
-    share_before: Annotated[float | None, Meta(description="Share in the period compared with.")] = None
-
-
-class SplitRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One group's part in the change of the score."""
-
-    group: Annotated[str, Meta(description="Value of the dimension the change is split by.")]
-    share_before: Annotated[float, Meta(description="Share of the answers before that are its.")] = 0.0
-    share_now: Annotated[float, Meta(description="Share of the answers now that are its.")] = 0.0
-    score_before: Annotated[float | None, Meta(description="Its score before.")] = None
-    score_now: Annotated[float | None, Meta(description="Its score now.")] = None
-    mix: Annotated[float, Meta(description="What its changed share did to the score.")] = 0.0
-    rate: Annotated[float, Meta(description="What its changed answers did to the score.")] = 0.0
 
 
 class SurveyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,9 +116,9 @@ def scores(
     finding = msgspec.structs.replace(
         told,
         grain=grain,
-        trend=tuple(_trend_row(b) for b in buckets),
-        rows=(_total_row(reading), *(_slice_row(s, reading) for s in cut)),
-        given=_given(now, reading.before),
+        trend=tuple(trend_row(b) for b in buckets),
+        rows=(_total_row(reading), *(slice_row(s, reading.rule) for s in cut)),
+        given=given_rows(now, reading.before),
         surveys=_surveys(now),
         asked=asked[0],
         answered=asked[1],
@@ -202,15 +149,15 @@ def _told(reading: Reading) -> Scores:
     customers = reading.now.known_customers
     return Scores(
         answer="", metric=rule.metric, name=rule.name, rule=rule.text, unit=rule.unit,
-        score=score.value, interval=_interval(score), n=len(reading.now), effective=score.effective,
-        unweighted=_value(plain), unweighted_interval=_interval(plain),
-        before=_value(before), before_interval=_interval(before),
-        change=_value(change), change_interval=_interval(change), verdict=reading.verdict,
-        split_by=reading.split_by, mix=_value(mix), mix_interval=_interval(mix),
-        rate=_value(rate), rate_interval=_interval(rate),
-        groups=_groups(parts, rule),
+        score=score.value, interval=interval_of(score), n=len(reading.now), effective=score.effective,
+        unweighted=value_of(plain), unweighted_interval=interval_of(plain),
+        before=value_of(before), before_interval=interval_of(before),
+        change=value_of(change), change_interval=interval_of(change), verdict=reading.verdict,
+        split_by=reading.split_by, mix=value_of(mix), mix_interval=interval_of(mix),
+        rate=value_of(rate), rate_interval=interval_of(rate),
+        groups=group_rows(parts, rule),
         twice=len(np.intersect1d(reading.now.customer, reading.before.customer)),
-        same_change=_value(reading.same), same_interval=_interval(reading.same),
+        same_change=value_of(reading.same), same_interval=interval_of(reading.same),
         evidence=reading.ask.evidence(
             n=len(reading.now), customers=customers, kind="estimated", method=_method(reading),
             complete=f"{count(reading.now.left_out, 'score')} off the scale left out" if reading.now.left_out else "",
@@ -229,93 +176,12 @@ def _method(reading: Reading) -> str:
     return "; ".join(parts) + "."
 
 
-def _value(estimate: Estimate | None) -> float | None:
-    return None if estimate is None or estimate.refused or not np.isfinite(estimate.value) else estimate.value
-
-
-def _interval(estimate: Estimate | None) -> Interval | None:
-    if estimate is None or estimate.refused or not (np.isfinite(estimate.low) and np.isfinite(estimate.high)):
-        return None
-    return Interval(low=estimate.low, high=estimate.high, level=estimate.level)
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _shares(answers: Answers) -> tuple[float | None, float | None]:
-    total = answers.weight.sum()
-    if not total:
-        return None, None
-    return float(answers.weight[answers.group == LOW].sum() / total), float(
-        answers.weight[answers.group == HIGH].sum() / total
-    )
-
-
 def _total_row(reading: Reading) -> ScoreRow:
     cut = compared.Slice(
         name="all", now=reading.now, before=reading.before, score=reading.score, earlier=compared.told(reading.before),
         change=reading.change or refusal("nothing to compare", n=0), q=np.nan, shrunk=np.nan,
     )  # fmt: skip
-    return msgspec.structs.replace(_slice_row(cut, reading), verdict=reading.verdict)
-
-
-def _slice_row(cut: compared.Slice, reading: Reading) -> ScoreRow:
-    low, high = _shares(cut.now)
-    verdict = verdicts.verdict(None if cut.change.refused else cut.change, reading.rule, reading.now.scale)
-    if verdict in {"better", "worse"} and np.isfinite(cut.q) and cut.q > 0.05:
-        verdict = "cannot tell"
-    change = cut.change if not cut.change.refused else None
-    return ScoreRow(
-        slice=cut.name, score=_value(cut.score), low=_finite(cut.score.low), high=_finite(cut.score.high),
-        n=len(cut.now), customers=cut.now.known_customers, before=_value(cut.earlier), before_n=len(cut.before),
-        change=_value(change), change_low=change.low if change else None, change_high=change.high if change else None,
-        q=_finite(cut.q), verdict=verdict, shrunk=_finite(cut.shrunk), share_low=low, share_high=high,
-    )  # fmt: skip
-
-
-def _trend_row(bucket: compared.Bucket) -> TrendRow:
-    periods, counts = np.unique(bucket.answers.period, return_counts=True)
-    return TrendRow(
-        since=bucket.first, score=_value(bucket.score), low=_finite(bucket.score.low),
-        high=_finite(bucket.score.high), n=len(bucket.answers), period=str(periods[counts.argmax()]),
-    )  # fmt: skip
-
-
-def _given(now: Answers, before: Answers) -> tuple[GivenRow, ...]:
-    points = np.unique(np.concatenate([now.score, before.score]))
-    if len(points) > 21:
-        return ()
-    rows = []
-    total, earlier = now.weight.sum(), before.weight.sum()
-    for point in points:
-        here, there = now.score == point, before.score == point
-        group = now.group[here] if here.any() else before.group[there]
-        rows.append(
-            GivenRow(
-                score=float(point),
-                group=now.rule.classes[int(group[0]) + 1],
-                n=int(here.sum()),
-                share=float(now.weight[here].sum() / total),
-                share_before=float(before.weight[there].sum() / earlier) if earlier else None,
-            )
-        )
-    return tuple(rows)
-
-
-def _groups(parts: Decomposition | None, rule: Rule) -> tuple[SplitRow, ...]:
-    if parts is None:
-        return ()
-    f = rule.factor
-    rows = [
-        SplitRow(
-            group=g.group, share_before=g.share_before, share_now=g.share_now,
-            score_before=g.mean_before * f if g.n_before else None, score_now=g.mean_now * f if g.n_now else None,
-            mix=g.mix.value * f, rate=g.rate.value * f,
-        )
-        for g in parts.groups
-    ]  # fmt: skip
-    return tuple(sorted(rows, key=lambda r: -abs(r.mix + r.rate)))
+    return msgspec.structs.replace(slice_row(cut, reading.rule), verdict=reading.verdict)
 
 
 def _surveys(now: Answers) -> tuple[SurveyRow, ...]:
