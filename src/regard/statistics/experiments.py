@@ -193,7 +193,7 @@ def _means(a: Floats, b: Floats, who_a: Whole | None, who_b: Whole | None, level
     sides = ((a, who_a), (b, who_b))
     one, two = (moments(v, np.ones(len(v)), None if w is None else w.astype(float)) for v, w in sides)
     variance = one.variance + two.variance
-    slack = one.variance**2 / _freedom(_pulls(*sides[0])) + two.variance**2 / _freedom(_pulls(*sides[1]))
+    slack = one.variance**2 / freedom_of(_pulls(*sides[0])) + two.variance**2 / freedom_of(_pulls(*sides[1]))
     return around(
         one.mean - two.mean, math.sqrt(variance), n=one.n + two.n, level=level,
         freedom=variance**2 / slack if slack > 0 else math.inf,
@@ -207,7 +207,7 @@ def _pulls(y: Floats, who: Whole | None) -> Floats:
     return away if who is None else np.bincount(who, away).astype(float)
 
 
-def _freedom(pulls: Floats) -> float:
+def freedom_of(pulls: Floats) -> float:
     """Degrees of freedom of a variance: units less one, fewer where a few loud values make it (2n / (kurtosis - 1))."""
     n, square = len(pulls), float((pulls**2).mean())
     if square <= 0:
