@@ -2,9 +2,9 @@
 
 The model: y = x'beta + level + noise, where the level walks at random or returns to the regression. Trend, season and
 controls are columns of x with flat priors (a diffuse Kalman filter); the noise's size is integrated out (a t
-distribution), and so is, over a grid, what has no closed form: how the level moves. Taking a single best value of it, as
-maximum likelihood does, gives bands that are too narrow in short series. This is not the spike-and-slab regression of
-Google's CausalImpact: every control named is in the model, and none is chosen.
+distribution), and so is, over a grid, what has no closed form: how the level moves. Taking a single best value of it,
+as maximum likelihood does, gives bands that are too narrow in short series. This is not the spike-and-slab regression
+of Google's CausalImpact: every control named is in the model, and none is chosen.
 
 References: Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter; de Jong (1991), Annals of
 Statistics 19, 1073-1083, for the filter with regression inside; Brodersen and others (2015), Annals of Applied
@@ -98,7 +98,8 @@ class Mixture:
             middle = (low + high) / 2
             above = self.below(middle) > share
             low, high = np.where(above, low, middle), np.where(above, middle, high)
-        return (low + high) / 2
+        found: Floats = (low + high) / 2
+        return found
 
     def interval(self, level: float = LEVEL) -> tuple[Floats, Floats]:
         """The interval with equal tails, per point."""
@@ -129,8 +130,9 @@ class Grid:
 def usual() -> Grid:
     """A level that walks (nine parts of ten before the series is seen), one that returns, and none that moves.
 
-    A slow walk and a level that returns look alike in short series, and only the walk's band is wide enough for both: so
-    the series must speak for the others before the band narrows. Within each, even in the level's share of what moves.
+    A slow walk and a level that returns look alike in short series, and only the walk's band is wide enough for both:
+    so the series must speak for the others before the band narrows. Within each, even in the level's share of what
+    moves.
     """
     share = (np.arange(12) + 0.5) / 12
     walk = (share / (1 - share)) ** 2
