@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from regard.errors import RegardError
 
+SHORT = 15  # rows of a table that is shown beside the first
 NOTHING_YET = (
     "Next: nothing is here yet. Bring files in: regard import FILE... Or look at a made-up company: regard demo"
 )
@@ -86,7 +87,7 @@ def _tell_chapters(chapters: Iterable[Any], width: int) -> None:
 
 
 def tell_tables(finding: Finding, width: int, *, leave: tuple[str, ...] = ()) -> None:
-    """Print a finding's first two tables, and name the others.
+    """Print a finding's first table and a short one beside it, and name the others.
 
     Args:
         finding: Any finding.
@@ -94,15 +95,18 @@ def tell_tables(finding: Finding, width: int, *, leave: tuple[str, ...] = ()) ->
         leave: Tables that are told otherwise.
     """
     shown = [(n, k) for n, k in tables(type(finding)).items() if getattr(finding, n) and n not in leave]
-    for name, kind in shown[:2]:
+    short = [(n, k) for n, k in shown[1:] if len(getattr(finding, n)) <= SHORT][:1]
+    told = shown[:1] + short
+    for name, kind in told:
         click.echo()
         if name != "rows":
             click.echo(click.style(name.replace("_", " ").capitalize(), underline=True))
         for line in text_of(getattr(finding, name), kind, width=width):
             click.echo(line)
-    if len(shown) > 2:
-        more = ", ".join(n.replace("_", " ") for n, _ in shown[2:])
-        click.echo(f"\nMore: {more} (--csv --table {shown[2][0]}, or --json)")
+    rest = [n for n, k in shown if (n, k) not in told]
+    if rest:
+        more = ", ".join(n.replace("_", " ") for n in rest)
+        click.echo(f"\nMore: {more} (--csv --table {rest[0]}, or --json)")
 
 
 def evidence_line(finding: Finding) -> str:

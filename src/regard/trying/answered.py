@@ -98,8 +98,8 @@ def rule_told(kind: str, heading: str, given: NDArray[np.float64]) -> Rule:
             return rule_of(name)
     known = given[np.isfinite(given)]
     whole = bool((known == np.round(known)).all())
-    if whole and known.min() >= 0 and 8 <= known.max() <= 10:
-        return rule_of("nps")
+    if whole and known.min() == 0 and 8 <= known.max() <= 10:
+        return rule_of("nps")  # from 1 to 10 is another question: an overall rating, a part of a survey
     return rule_of("stars") if whole and known.min() >= 1 and known.max() <= 5 else rule_of("score")
 
 

@@ -28,6 +28,7 @@ MOST_REASONS = 9
 SPANS = (1, 2, 3, 6, 12, 24)
 START = ("start", "started", "since", "signed", "signed up", "joined", "begin", "created at", "first")
 END = ("end", "ended", "cancelled", "canceled", "churned at", "left at", "closed", "stopped")
+REASON = ("reason", "why", "cause", "cancel reason", "churn reason")
 UNKNOWN = "unknown"
 _LeftOut = tuple[NDArray[np.bool_], str, str]
 """Rows left out, a short name, and what is said of them."""
@@ -81,6 +82,7 @@ def read(
     else:
         start = start or data.guess("start", START, "time", skip=(customer, end))
         end = end or data.guess("end", END, "time", skip=(customer, start))
+        reason = reason or data.guess("reason", REASON, "text", skip=(customer, start, end), needed=False)
         began, spent, entry, ended, last, told_ = _spans(data, start, end, seen, until)
     lived = survival.tenures(spent / MONTH, ended, entry=entry / MONTH)
     skipped = np.any([rows for rows, _, _ in told_], axis=0)
