@@ -4,6 +4,7 @@ Colours and type come from classes that ``figures.css`` defines over the page's 
 file. Every mark may link to its customers and has its words for pointer and screen reader.
 """
 
+from regard.figures.balance import Gap, balance_plot
 from regard.figures.bars import DriverBar, GroupBar, Side, group_bars, interval_bars
 from regard.figures.figure import Figure, standalone, stylesheet
 from regard.figures.heat import Cell, heat_table
@@ -20,6 +21,7 @@ __all__ = [
     "Distribution",
     "DriverBar",
     "Figure",
+    "Gap",
     "GroupBar",
     "Notch",
     "Panel",
@@ -29,6 +31,7 @@ __all__ = [
     "Staying",
     "Step",
     "TimelineMark",
+    "balance_plot",
     "banded_line",
     "group_bars",
     "heat_table",

@@ -132,6 +132,9 @@ def effect_on_treated(
     given = [Covariate(name=c.name, values=np.asarray(c.values)[keep], is_label=c.is_label) for c in covariates]
     who = None if clusters is None else codes(np.asarray(clusters)[keep])[0]
     rows = _Rows(y[keep], d[keep], design(given, most=_room(d[keep])), who)
+    order = _order(rows)
+    rows = _Rows(rows.y[order], rows.d[order], rows.made.of(order), None if who is None else who[order])
+    given = [Covariate(name=c.name, values=np.asarray(c.values)[order], is_label=c.is_label) for c in given]
     few = int(min(rows.d.sum(), len(rows.d) - rows.d.sum()))
     if few < FEWEST:
         return _without(rows, too_few(few, FEWEST, of="row", method=METHOD, level=level), level)
@@ -147,6 +150,15 @@ def effect_on_treated(
     rng = np.random.default_rng(seed)
     splits = [_split(kept, rng) for _ in range(times)]
     return _judged((rows, kept, support), splits, [c.name for c in given], level)
+
+
+def _order(rows: _Rows) -> Whole:
+    """An order of the rows by what they hold, so that the same rows in another order are dealt the same folds."""
+    weights = np.sqrt(np.arange(2.0, 2 + rows.made.columns.shape[1]))
+    spread = float(rows.y.std()) or 1.0
+    key = rows.made.columns @ weights + (rows.y - rows.y.mean()) / spread
+    found: Whole = np.argsort(np.round(key, 9), kind="stable")
+    return found
 
 
 def _room(d: Floats) -> int:

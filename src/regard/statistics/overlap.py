@@ -53,6 +53,10 @@ class Design:
     names: tuple[str, ...]
     owner: NDArray[np.int64]
 
+    def of(self, rows: NDArray[np.int64]) -> Design:
+        """Those rows, in that order."""
+        return Design(self.columns[rows], self.plain[rows], self.names, self.owner)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Balance:
