@@ -8,6 +8,7 @@ from regard.figures.balance import Gap, balance_plot
 from regard.figures.bars import DriverBar, GroupBar, Side, group_bars, interval_bars
 from regard.figures.figure import Figure, standalone, stylesheet
 from regard.figures.heat import Cell, heat_table
+from regard.figures.interruption import Passed, interruption
 from regard.figures.journey import StageMark, journey_band
 from regard.figures.line import Notch, Point, banded_line
 from regard.figures.sparkline import sparkline
@@ -25,6 +26,7 @@ __all__ = [
     "GroupBar",
     "Notch",
     "Panel",
+    "Passed",
     "Point",
     "Side",
     "StageMark",
@@ -35,6 +37,7 @@ __all__ = [
     "banded_line",
     "group_bars",
     "heat_table",
+    "interruption",
     "interval_bars",
     "journey_band",
     "sparkline",

@@ -86,7 +86,8 @@ class Mixture:
 
     def below(self, value: Floats) -> Floats:
         """Chance of lying below a value, per point."""
-        found: Floats = special.stdtr(self.freedom, (value[:, None] - self.place) / self.spread) @ self.weights
+        away = (value[:, None] - self.place) / np.maximum(self.spread, 1e-300)
+        found: Floats = special.stdtr(self.freedom, away) @ self.weights
         return found
 
     def quantile(self, share: float) -> Floats:

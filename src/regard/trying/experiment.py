@@ -260,7 +260,7 @@ def _checks(read: _Read, found: Experiment, shares: tuple[float, ...]) -> tuple[
     checks = [
         Check(
             name="sample_ratio", passed=fair, value=ratio,
-            text=f"Sizes {told}, drawn {given}: {'as chance has it' if fair else 'not by chance'} (p = {_p(ratio)}).",
+            text=f"Sizes {told}, drawn {given}: {'as chance has it' if fair else 'not by chance'} (p {_p(ratio)}).",
         )
     ]  # fmt: skip
     checks.append(_answered(read))
@@ -269,7 +269,7 @@ def _checks(read: _Read, found: Experiment, shares: tuple[float, ...]) -> tuple[
         checks.append(
             Check(
                 name="alike_before", passed=alike, value=found.before,
-                text=f"Before the experiment the arms were {'alike' if alike else 'apart'} (p = {_p(found.before)}).",
+                text=f"Before the experiment the arms were {'alike' if alike else 'apart'} (p {_p(found.before)}).",
             )
         )  # fmt: skip
     if not found.is_share:
@@ -294,12 +294,12 @@ def _answered(read: _Read) -> Check:
     told = listed(f"{n} {percent(k / r)}" for n, k, r in zip(read.names, lost, rows, strict=True))
     return Check(
         name="outcomes", passed=p >= MISMATCH, value=p,
-        text=f"Rows without an outcome: {told}; {'alike' if p >= MISMATCH else 'not alike'} in the arms (p = {_p(p)}).",
+        text=f"Rows without an outcome: {told}; {'alike' if p >= MISMATCH else 'not alike'} in the arms (p {_p(p)}).",
     )  # fmt: skip
 
 
 def _p(value: float) -> str:
-    return "<0.001" if value < 0.001 else number(value, 3)
+    return "< 0.001" if value < 0.001 else f"= {number(value, 3)}"
 
 
 def _cautions(read: _Read, found: Experiment, looks: int, unit: str) -> tuple[Caution, ...]:
