@@ -134,10 +134,10 @@ def _family(
     facts = {f.name: f for f in usable}
     drivers = [d for d in found.drivers if d.name in facts]
     groups = {n: tuple(titles[m] for m in g if m != n and m in titles) for g in found.groups for n in g}
-    effects = {d.name: _effect(facts[d.name], d, sides[d.name]) for d in drivers}
+    effects = {d.name: contrast(d, sides[d.name], better=facts[d.name].more != "worse") for d in drivers}
     p = [effects[d.name].p for d in drivers]
     if all(facts[d.name].family == "part" for d in drivers):
-        p = _beyond_mood([effects[d.name] for d in drivers])
+        p = beyond_mood([effects[d.name] for d in drivers])
     q, strict = benjamini_hochberg(p), holm(p)
     weighed = tuple(
         Weighed(
@@ -151,7 +151,7 @@ def _family(
     return Family(weighed=weighed, explained=found.explained, left_out=tuple(left + lost))
 
 
-def _beyond_mood(effects: list[Estimate]) -> list[float]:
+def beyond_mood(effects: list[Estimate]) -> list[float]:
     """p-values of parts scored in one breath: beyond zero, and beyond the part that matters least.
 
     Who is in a bad mood scores everything low, what does not matter, too (Thorndike's halo). What the weakest of three
@@ -170,8 +170,14 @@ def _beyond_mood(effects: list[Estimate]) -> list[float]:
     return found
 
 
-def _effect(fact: Fact, driver: Driver, sides: Asymmetry) -> Estimate:
-    """Bad side less good side, the others held still: below zero it costs points."""
+def contrast(driver: Driver, sides: Asymmetry, *, better: bool = True) -> Estimate:
+    """Bad side less good side, the others held still: below zero it costs points.
+
+    Args:
+        driver: Its effect by unit, for where neither side can be judged.
+        sides: Its penalty and its reward.
+        better: Whether more of it is better.
+    """
     penalty, reward = sides.penalty, sides.reward
     if not penalty.refused and not reward.refused:
         # Var(a - b) = 2 Var(a) + 2 Var(b) - Var(a + b), and the last is known of the balance.
@@ -186,7 +192,7 @@ def _effect(fact: Fact, driver: Driver, sides: Asymmetry) -> Estimate:
         return replace(reward, value=-reward.value, low=-reward.high, high=-reward.low, centre=-reward.centre)
     return (
         driver.effect
-        if fact.more == "worse"
+        if not better
         else replace(driver.effect, value=-driver.effect.value, low=-driver.effect.high, high=-driver.effect.low)
     )
 

@@ -71,41 +71,46 @@ def penalty_reward(
     """
     outcome = np.asarray(y, float)
     keep = np.isfinite(outcome)
-    sides = np.asarray(levels, float).reshape(len(outcome), -1)[keep]
-    outcome = outcome[keep]
+    sides = np.asarray(levels, float).reshape(len(outcome), -1)
+    if not keep.all():
+        sides, outcome = sides[keep], outcome[keep]
     who = None if clusters is None else codes(np.asarray(clusters)[keep])[0]
     w = None if weights is None else np.asarray(weights, float)[keep]
     columns, at = _indicators(sides, least)
-    n, k = len(outcome), len(columns)
+    n, k = columns.shape
     if n < k + 20 or k == 0 or (who is not None and int(who.max()) < k + 10):
         return tuple(_nothing(name, n, level) for name in names)
-    fit = least_squares(np.column_stack(columns), outcome, who, w)
+    fit = least_squares(columns, outcome, who, w)
     found = [_sides(name, at[j], fit, sides[:, j], level) for j, name in enumerate(names)]
     q = benjamini_hochberg([side.p for a in found for side in (a.penalty, a.reward)]).reshape(-1, 2)
     return tuple(_judged(a, q[j], claimed) for j, a in enumerate(found))
 
 
-def _indicators(sides: Floats, least: int) -> tuple[list[Floats], list[tuple[int, int]]]:
+def _indicators(sides: Floats, least: int) -> tuple[Floats, list[tuple[int, int]]]:
     """Columns of the design, and for each driver the positions of its low and high coefficient (0 for none)."""
-    columns: list[Floats] = []
+    columns, used = np.empty((3 * sides.shape[1], len(sides))), 0
     at = []
     for j in range(sides.shape[1]):
         places = []
-        missing = ~np.isfinite(sides[:, j])
         spoken = [sides[:, j] == side for side in (-1, 1)]
-        middle = int((sides[:, j] == 0).sum())
-        for which in spoken:
+        many = [int(which.sum()) for which in spoken]
+        missing = np.isnan(sides[:, j])
+        lost = int(missing.sum())
+        middle = len(sides) - lost - sum(many)
+        for which, size in zip(spoken, many, strict=True):
             # Without a middle to compare with (yes/no facts), the high side is the base.
             base = middle > 0 or which is spoken[0]
-            if base and least <= int(which.sum()) < len(sides):
-                columns.append(which.astype(float))
-                places.append(len(columns))
+            if base and least <= size < len(sides):
+                columns[used] = which
+                used += 1
+                places.append(used)
             else:
                 places.append(0)
-        if 0 < int(missing.sum()) < len(sides):
-            columns.append(missing.astype(float))
+        if 0 < lost < len(sides):
+            columns[used] = missing
+            used += 1
         at.append((places[0], places[1]))
-    return columns, at
+    return columns[:used].T, at
 
 
 def _side(place: int, fit: Fit, n: int, level: float) -> Estimate:

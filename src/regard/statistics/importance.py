@@ -212,7 +212,7 @@ def _whole(drivers: tuple[Driver, ...], table: _Table, observed: Floats, explain
 
 @dataclass(frozen=True)
 class _Table:
-    """Drivers as blocks of columns: the value, and an indicator of not applicable where there is one."""
+    """Drivers as blocks of columns: the value, and an indicator of not applicable where there is one; the outcome last."""
 
     columns: Floats
     sizes: tuple[int, ...]
@@ -261,26 +261,30 @@ def _table(  # noqa: PLR0917 - key_drivers' own arguments, in their order
     values, outcome = np.asarray(x, float).reshape(len(np.asarray(y)), -1), np.asarray(y, float)
     away = np.zeros(values.shape, bool) if not_applicable is None else np.asarray(not_applicable, bool)
     keep = np.isfinite(outcome)
-    values, outcome, away = values[keep], outcome[keep], away[keep]
+    if not keep.all():
+        values, outcome, away = values[keep], outcome[keep], away[keep]
     who = np.arange(len(outcome)) if clusters is None else codes(np.asarray(clusters)[keep])[0]
-    columns, sizes, kept, seen, left = [], [], [], [], []
+    sizes, kept, seen, left = [], [], [], []
+    most = len(names) + int(away.any(axis=0).sum())
+    stacked, used = np.empty((most + 1, len(outcome))), 0  # each column in one piece of memory, the outcome last
     for j, name in enumerate(names):
-        column = np.where(away[:, j], np.nan, values[:, j])
-        answered = np.isfinite(column)
-        why = _unfit(column[answered], len(outcome))
+        share = float(away[:, j].mean())
+        column = np.where(away[:, j], np.nan, values[:, j]) if share > 0 else np.ascontiguousarray(values[:, j])
+        answered = column[np.isfinite(column)]
+        why = _unfit(answered, len(outcome))
         if why:
             left.append((name, why))
             continue
-        columns.append(np.where(away[:, j], column[answered].mean(), column))
-        share = float(away[:, j].mean())
+        stacked[used] = np.where(away[:, j], answered.mean(), column) if share > 0 else column
         if share > 0:
-            columns.append(away[:, j].astype(float))
+            stacked[used + 1] = away[:, j]
         sizes.append(2 if share > 0 else 1)
+        used += sizes[-1]
         kept.append(name)
-        seen.append(int(answered.sum()))
-    stacked = np.column_stack(columns) if columns else np.empty((len(outcome), 0))
+        seen.append(len(answered))
+    stacked[used] = outcome
     weighed = None if weights is None else np.asarray(weights, float)[keep]
-    return _Table(stacked, tuple(sizes), outcome, who, tuple(kept), np.array(seen, np.int64), tuple(left), weighed)
+    return _Table(stacked[: used + 1].T, tuple(sizes), outcome, who, tuple(kept), np.array(seen, np.int64), tuple(left), weighed)
 
 
 def _unfit(answered: Floats, n: int) -> str:
@@ -291,7 +295,7 @@ def _unfit(answered: Floats, n: int) -> str:
 
 def _filled(table: _Table, times: int, seed: int) -> list[Floats]:
     """Drivers and outcome side by side, without holes, once or several times."""
-    z = np.column_stack([table.columns, table.y])
+    z = table.columns
     if np.isfinite(z).all():
         return [z]
     return list(fillings(z, table.who, times=times, seed=seed))
@@ -306,7 +310,8 @@ def _effects(filled: list[Floats], table: _Table, *, own: bool) -> tuple[list[_E
     freedom = np.minimum(freedom, fits[0].freedom)
     between = np.cov(np.array([f.beta[1:] for f in fits]).T).reshape(len(values), -1) if len(fits) > 1 else 0.0
     covariance = np.mean([f.covariance[1:, 1:] for f in fits], axis=0) + (1 + 1 / len(fits)) * between
-    spread = filled[0][:, :-1].std(axis=0) / filled[0][:, -1].std()
+    spread = np.array([column.std() for column in filled[0].T])
+    spread = spread[:-1] / spread[-1]
     found, at, deviations = [], 0, []
     for size in table.sizes:
         block = slice(at, at + size)
@@ -326,30 +331,32 @@ def _shares(filled: list[Floats], table: _Table, replicates: int, seed: int) -> 
     size = np.bincount(block, w)
     observed, replicated = [], []
     for z in filled:
-        away = z - np.average(z, axis=0, weights=w)
-        sums = np.column_stack([np.bincount(block, w * away[:, j], minlength=k) for j in range(z.shape[1])])
-        cross = _crossed(away, w, block, k)
+        middle = np.array([np.average(column, weights=table.weights) for column in z.T])
+        sums, cross = _crossed(z, middle, table.weights, block, k)
         times = draws(k, -(-replicates // len(filled)), rng)
         counts = (times @ size)[:, None]
         middle = times @ sums / counts
         covariance = (times @ cross / counts).reshape(-1, z.shape[1], z.shape[1])
         covariance -= middle[:, :, None] * middle[:, None, :]
-        observed.append(shares(as_correlation((away * w[:, None]).T @ away), table.sizes))
+        observed.append(shares(as_correlation(cross.sum(axis=0).reshape(z.shape[1], -1)), table.sizes))
         replicated.append(shares(as_correlation(covariance), table.sizes))
     return np.mean(observed, axis=0), np.concatenate(replicated)
 
 
-def _crossed(away: Floats, w: Floats, block: Whole, k: int) -> Floats:
-    """Cross products of the columns summed within each block: shape (blocks, columns squared)."""
-    order = np.argsort(block, kind="stable")
-    rows, weighed = away[order], (away * w[:, None])[order]
+def _crossed(z: Floats, middle: Floats, weights: Floats | None, block: Whole, k: int) -> tuple[Floats, Floats]:
+    """Columns, and cross products of columns, summed within each block: (blocks, columns), (blocks, columns squared)."""
+    order = np.argsort(block.astype(np.int16 if k < 1 << 15 else np.int64), kind="stable")
     ends = np.cumsum(np.bincount(block, minlength=k))
-    found = np.empty((k, away.shape[1] ** 2))
+    sums, cross = np.empty((k, z.shape[1])), np.empty((k, z.shape[1] ** 2))
     start = 0
     for b, end in enumerate(ends):
-        found[b] = (weighed[start:end].T @ rows[start:end]).ravel()
+        at = order[start:end]
+        rows = z[at] - middle
+        weighed = rows if weights is None else rows * weights[at, None]
+        sums[b] = weighed.sum(axis=0)
+        cross[b] = (weighed.T @ rows).ravel()
         start = end
-    return found
+    return sums, cross
 
 
 def _freed(observed: Floats, replicated: Floats, chance: float) -> Floats:

@@ -10,6 +10,8 @@ import numpy as np
 from scipy import special
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from regard.statistics.estimates import Floats, Whole
 
 
@@ -49,29 +51,52 @@ def least_squares(x: Floats, y: Floats, clusters: Whole | None = None, weights: 
         weights: Sampling weights, one per row; their scale does not matter.
     """
     w = np.ones(len(y)) if weights is None else weights * (len(y) / weights.sum())
-    design = np.column_stack([np.ones(len(y)), x])
-    n, k = design.shape
-    weighed = design * w[:, None]
-    cross = design.T @ weighed
+    n, k = len(y), x.shape[1] + 1
+    cross, toward = np.zeros((k, k)), np.zeros(k)
+    for at, rows in _pieces(x):
+        cross += rows.T @ (rows * w[at, None])
+        toward += rows.T @ (w[at] * y[at])
     bread = np.linalg.pinv(cross, hermitian=True)
-    beta = bread @ (weighed.T @ y)
-    residual = y - design @ beta
+    beta = bread @ toward
+    residual = y - (beta[0] + x @ beta[1:])
     spread = float(w @ (y - np.average(y, weights=w)) ** 2)
     explained = 1 - float(w @ residual**2) / spread if spread > 0 else math.nan
     if clusters is None:
-        lever = np.einsum("ij,jk,ik->i", weighed, bread, design)
-        pull = weighed * (residual / np.maximum(1 - lever, 1e-9))[:, None]
-        covariance = bread @ (pull.T @ pull) @ bread
+        strict, fair = _meat(x, w, residual, bread)
         # HC3 is too large on purpose; HC2 is right on average with equal variances, and noise is to be told rightly.
-        fair = weighed * (residual / np.sqrt(np.maximum(1 - lever, 1e-9)))[:, None]
-        chance = _chance(bread @ (fair.T @ fair) @ bread, cross, spread)
-        return Fit(beta, covariance, float(n - k), explained, chance, n)
+        chance = _chance(bread @ fair @ bread, cross, spread)
+        return Fit(beta, bread @ strict @ bread, float(n - k), explained, chance, n)
     groups = int(clusters.max()) + 1
-    pull = weighed * residual[:, None]
-    by = np.column_stack([np.bincount(clusters, pull[:, j], minlength=groups) for j in range(k)])
+    pull = w * residual
+    by = np.stack([np.bincount(clusters, pull, minlength=groups),
+                   *(np.bincount(clusters, pull * x[:, j], minlength=groups) for j in range(k - 1))])  # fmt: skip
     factor = groups / (groups - 1) * (n - 1) / (n - k)
-    covariance = bread @ (by.T @ by) @ bread * factor
+    covariance = bread @ (by @ by.T) @ bread * factor
     return Fit(beta, covariance, float(groups - 1), explained, _chance(covariance, cross, spread), n)
+
+
+PIECE = 1 << 15
+
+
+def _pieces(x: Floats) -> Iterator[tuple[slice, Floats]]:
+    """The design with its column of ones, a piece at a time: a million rows never stand in memory twice."""
+    for start in range(0, len(x), PIECE):
+        at = slice(start, start + PIECE)
+        rows = np.empty((len(x[at]), x.shape[1] + 1))
+        rows[:, 0], rows[:, 1:] = 1.0, x[at]
+        yield at, rows
+
+
+def _meat(x: Floats, w: Floats, residual: Floats, bread: Floats) -> tuple[Floats, Floats]:
+    """Cross products of the rows' pulls, with each residual made larger by its leverage: as HC3 has it, and HC2."""
+    strict, fair = np.zeros(bread.shape), np.zeros(bread.shape)
+    for at, rows in _pieces(x):
+        lever = w[at] * np.einsum("ij,ij->i", rows @ bread, rows)
+        left = np.maximum(1 - lever, 1e-9)
+        square = (w[at] * residual[at]) ** 2
+        strict += rows.T @ (rows * (square / left**2)[:, None])
+        fair += rows.T @ (rows * (square / left)[:, None])
+    return strict, fair
 
 
 def _chance(covariance: Floats, cross: Floats, spread: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import duckdb
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 from regard.errors import BadInput
 from regard.findings import Caution
 from regard.sources.columnar import as_text_column
-from regard.sources.columns import Holds
+from regard.sources.columns import Holds, describe
 from regard.sources.converting import connect
 from regard.sources.expressions import VALUE, compile_source
 from regard.sources.frames import Field, Frame
 from regard.sources.naming import plain
-from regard.trying.tables import Table, table_of
+from regard.trying.tables import SAMPLED, Table, table_of
 from regard.wording import count, listed
 
 Kind = Literal["number", "time", "text", "any"]
@@ -94,15 +95,21 @@ class Columns:
         raw = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
         return place[raw], labels[order]
 
-    def numbers(self, name: str) -> NDArray[np.float64]:
+    def numbers(self, name: str, *, apart: tuple[str, ...] = ()) -> NDArray[np.float64]:
         """A column as numbers; NaN where it is empty. Decimal commas, groups of thousands and money signs are read.
 
         A value that is no number is left out and said, unless they are many.
+
+        Args:
+            name: The column.
+            apart: Words, in small letters, that mean something of their own and are read as empty: "not applicable".
 
         Raises:
             UnknownName: There is no such column; the nearest are suggested.
             BadInput: It does not hold numbers.
         """
+        if apart:
+            return self._without(name, apart).numbers(name)
         column, field = self._column(name), self._field(name)
         if pa.types.is_boolean(column.type):
             column = column.cast(pa.int8())
@@ -226,6 +233,20 @@ class Columns:
     def _concerns(self, note: str) -> bool:
         name = note.partition(":")[0]
         return name not in self.names or name in self._asked
+
+    def _without(self, name: str, apart: tuple[str, ...]) -> Columns:
+        """The same with a column's own words taken out, and its shape told from what is left."""
+        column = self._column(name)
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            return self
+        worded = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(column)), pa.array(apart, column.type))
+        left = pc.if_else(worded, pa.scalar(None, column.type), column)
+        place = self.names.index(self._field(name).name)
+        rows = self._table.rows.set_column(place, self.names[place], left)
+        shape = describe(self.names[place], left.slice(0, SAMPLED).to_pylist())
+        found = Columns(replace(self._table, rows=rows, shapes={**self._table.shapes, shape.name: shape}))
+        found._cautions = self._cautions  # noqa: SLF001  what is left out is told by whoever was asked
+        return found
 
     def _able(self, name: str, kind: Kind) -> bool:
         holds = self._table.shapes[name].holds
