@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import asking, floor, ids, importing, intake, segments
+from benchmarks import asking, drivers, floor, ids, importing, intake, segments
 from benchmarks.measuring import write
 
 HERE = Path(__file__).parent
@@ -14,7 +14,9 @@ HERE = Path(__file__).parent
 def main() -> None:
     """Measure what is asked for; import, asking and intake by default, the longer tables by name."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("what", nargs="?", choices=["import", "ask", "large", "ids", "floor", "intake", "segments"])
+    parser.add_argument(
+        "what", nargs="?", choices=["import", "ask", "large", "ids", "floor", "intake", "segments", "drivers"]
+    )
     parser.add_argument("--signals", type=int, default=None)
     given = parser.parse_args()
     work = HERE / "work"
@@ -29,6 +31,8 @@ def main() -> None:
         rows += segments.measure(work, seals=given.signals or segments.SEALS)
     if given.what == "floor":
         rows += floor.measure(work, known=given.signals or ids.KNOWN)
+    if given.what in {None, "drivers"}:
+        rows += drivers.measure(work, rows=given.signals or drivers.ROWS)
     if given.what in {None, "import"}:
         rows += importing.measure(work)
     if given.what in {None, "ask"}:

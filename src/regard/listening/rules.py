@@ -145,6 +145,8 @@ def classes(
     high = np.where(np.isnan(high), rule.scale[1], high)
     found = np.full(len(score), np.nan)
     pairs = np.stack([low, high], axis=1)
+    if len(pairs) and all(np.array_equal(ends, np.full(len(ends), ends[0]), equal_nan=True) for ends in (low, high)):
+        pairs = pairs[:1]  # one scale throughout, which is quicker seen than sorted out
     for first, last in np.unique(pairs, axis=0):
         at = ((low == first) | (np.isnan(low) & np.isnan(first))) & ((high == last) | (np.isnan(high) & np.isnan(last)))
         found[at] = _on_scale(rule, score[at], float(first), float(last))

@@ -212,7 +212,7 @@ def _whole(drivers: tuple[Driver, ...], table: _Table, observed: Floats, explain
 
 @dataclass(frozen=True)
 class _Table:
-    """Drivers as blocks of columns: the value, and an indicator of not applicable where there is one; the outcome last."""
+    """Drivers as blocks of columns: the value, an indicator where it may not apply; the outcome last."""
 
     columns: Floats
     sizes: tuple[int, ...]
@@ -284,7 +284,9 @@ def _table(  # noqa: PLR0917 - key_drivers' own arguments, in their order
         seen.append(len(answered))
     stacked[used] = outcome
     weighed = None if weights is None else np.asarray(weights, float)[keep]
-    return _Table(stacked[: used + 1].T, tuple(sizes), outcome, who, tuple(kept), np.array(seen, np.int64), tuple(left), weighed)
+    return _Table(
+        stacked[: used + 1].T, tuple(sizes), outcome, who, tuple(kept), np.array(seen, np.int64), tuple(left), weighed
+    )
 
 
 def _unfit(answered: Floats, n: int) -> str:
@@ -344,7 +346,7 @@ def _shares(filled: list[Floats], table: _Table, replicates: int, seed: int) -> 
 
 
 def _crossed(z: Floats, middle: Floats, weights: Floats | None, block: Whole, k: int) -> tuple[Floats, Floats]:
-    """Columns, and cross products of columns, summed within each block: (blocks, columns), (blocks, columns squared)."""
+    """Columns and their cross products, summed within each block: (blocks, columns), (blocks, columns squared)."""
     order = np.argsort(block.astype(np.int16 if k < 1 << 15 else np.int64), kind="stable")
     ends = np.cumsum(np.bincount(block, minlength=k))
     sums, cross = np.empty((k, z.shape[1])), np.empty((k, z.shape[1] ** 2))

@@ -234,18 +234,31 @@ class Columns:
         name = note.partition(":")[0]
         return name not in self.names or name in self._asked
 
-    def _without(self, name: str, apart: tuple[str, ...]) -> Columns:
-        """The same with a column's own words taken out, and its shape told from what is left."""
+    def among(self, name: str, words: tuple[str, ...]) -> NDArray[np.bool_]:
+        """Rows in which a column of texts holds one of some words, however they are written; none in one of numbers.
+
+        Args:
+            name: The column.
+            words: In small letters.
+        """
         column = self._column(name)
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            return np.zeros(len(self), dtype=np.bool_)
+        found = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(column)), pa.array(words, column.type))
+        return np.array(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+    def _without(self, name: str, apart: tuple[str, ...]) -> Columns:
+        """The same with a column's own words taken out, and its shape told from what is left."""
+        worded = self.among(name, apart)
+        if not worded.any():
             return self
-        worded = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(column)), pa.array(apart, column.type))
-        left = pc.if_else(worded, pa.scalar(None, column.type), column)
+        column = self._column(name)
+        left = pc.if_else(pa.array(worded), pa.scalar(None, column.type), column)
         place = self.names.index(self._field(name).name)
         rows = self._table.rows.set_column(place, self.names[place], left)
         shape = describe(self.names[place], left.slice(0, SAMPLED).to_pylist())
         found = Columns(replace(self._table, rows=rows, shapes={**self._table.shapes, shape.name: shape}))
-        found._cautions = self._cautions  # noqa: SLF001  what is left out is told by whoever was asked
+        found._cautions = self._cautions
         return found
 
     def _able(self, name: str, kind: Kind) -> bool:
