@@ -37,6 +37,7 @@ ROOM_HELP = {
     "customers": "Does the base grow or shrink, in count and value, and why?",
     "journey": "The experience as customers live it: stages, moments, promises.",
     "listening": "What do customers say, what drives it, what do they need help with?",
+    "leadership": "What to do next, and is it getting better?",
 }
 
 
@@ -72,6 +73,7 @@ SHORT = {
     "customers": "Grow or shrink, who they are, what is lost.",
     "journey": "Where it hurts, which promises were kept.",
     "listening": "Scores, what drives them, contacts, own words.",
+    "leadership": "What to do first, and whether it gets better.",
     "ledger": "What became of every signal received.",
     "declare": "What the company declares (company.toml).",
     "simulate": "Fill a workspace with a made-up company.",

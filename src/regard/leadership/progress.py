@@ -1,0 +1,384 @@
+"""Progress: each measure against its own past, and whether it moved more than it always does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from regard.customers.ledger import currencies, parameters, rate_at
+from regard.errors import Refusal
+from regard.figures.behaviour import BehaviourRow, Stretch, behaviour_rows
+from regard.findings import Caution, Finding
+from regard.journey.promises import zone_steps
+from regard.listening.counted import metric_of
+from regard.listening.rules import rule_of
+from regard.periods import add_months, midnight, zone_of
+from regard.questions import question
+from regard.signals.ask import Ask
+from regard.statistics.behaviour import LEAST, ORDINARY, Chart, alarms, chart
+from regard.statistics.comparisons import holm
+from regard.wording import count, day, listed, month, number, percent, signed_percent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from regard.figures.figure import Figure
+
+MOST = 36
+FEW_ANSWERS = 10
+SEEN = {"better": "good", "worse": "bad"}
+
+
+class ProgressRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One measure against its own past."""
+
+    measure: Annotated[str, Meta(description="What is measured.")]
+    now: Annotated[float | None, Meta(description="The last whole month or week.")] = None
+    usual: Annotated[float | None, Meta(description="Mean of the present stretch: what is usual now.")] = None
+    low: Annotated[float | None, Meta(description="Lower natural limit: below it something has happened.")] = None
+    high: Annotated[float | None, Meta(description="Upper natural limit.")] = None
+    verdict: Annotated[str, Meta(description="better, worse, as ever, moved and back, or cannot tell.")] = ""
+    since: Annotated[date | None, Meta(description="Since when, where it is better or worse.")] = None
+    before: Annotated[float | None, Meta(description="What was usual before that.")] = None
+    chance: Annotated[
+        float | None,
+        Meta(description="How often a stable measure shows as much in so many points, all measures accounted for."),
+    ] = None
+    points: Annotated[int, Meta(description="Whole months or weeks it is held against.")] = 0
+    carry: Annotated[
+        float | None, Meta(description="Correlation of a point with the one before; reckoned with where it is marked.")
+    ] = None
+    told: Annotated[str, Meta(description="The verdict in words.")] = ""
+    unit: Annotated[str, Meta(description="What one unit of it is.")] = ""
+    name: Annotated[str, Meta(description="Its stable name.")] = ""
+
+
+class PointRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One measure in one month or week."""
+
+    name: Annotated[str, Meta(description="The measure.")]
+    since: Annotated[date, Meta(description="First day.")]
+    value: Annotated[float | None, Meta(description="The measure; empty where too little was seen.")] = None
+    n: Annotated[int, Meta(description="What it rests on: answers, contacts, promises, customers.")] = 0
+    low: Annotated[float | None, Meta(description="Lower natural limit.")] = None
+    usual: Annotated[float | None, Meta(description="Mean of its stretch.")] = None
+    high: Annotated[float | None, Meta(description="Upper natural limit.")] = None
+    signal: Annotated[bool, Meta(description="Outside its limits, or where a shift begins.")] = False
+
+
+class Progress(Finding, frozen=True, kw_only=True):
+    """Each measure against its own past."""
+
+    grain: Annotated[str, Meta(description="month or week: the points.")] = ""
+    better: Annotated[int, Meta(description="Measures that are better than they were.")] = 0
+    worse: Annotated[int, Meta(description="Measures that are worse.")] = 0
+    rows: Annotated[tuple[ProgressRow, ...], Meta(description="The measures.")] = ()
+    points: Annotated[tuple[PointRow, ...], Meta(description="Every point with its limits.")] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Measure:
+    """One measure over the buckets."""
+
+    name: str
+    title: str
+    unit: str
+    values: NDArray[np.float64]
+    n: NDArray[np.int64]
+    write: Callable[[float], str]
+    up_is: Literal["better", "worse"]
+    within: tuple[float, float] = (-np.inf, np.inf)
+
+
+@question(title="Progress", needs=("answer|review|contact|promise|event|order|subscription",))
+def progress(
+    *,
+    ask: Ask,
+    grain: Annotated[
+        Literal["", "month", "week"],
+        Meta(description="The points: month or week; empty takes what the log is long enough for."),
+    ] = "",
+) -> Progress:
+    """Are we better than we were: has any measure moved more than it always does?"""
+    begins = {r["measure"]: r["begins"] for r in ask.rows("progress_begins.sql") if r["begins"] is not None}
+    if not begins or min(begins.values()) >= ask.scope.until:
+        raise Refusal(
+            "There is no past yet to hold anything against.",
+            hint="Import what customers said, asked and did, or choose a later period.",
+        )
+    step, days = _buckets(ask, min(begins.values()), grain)
+    measures = _measures(ask, days, begins) if len(days) > LEAST else []
+    charts = [_within(chart(m.values, seed=ask.seed), m.within) for m in measures]
+    told = [(m, c) for m, c in zip(measures, charts, strict=True) if not c.refused]
+    if not told:
+        return _refused(ask, measures, charts, step, len(days) - 1)
+    return _finding(ask, measures, charts, step, days)
+
+
+def _buckets(ask: Ask, first: datetime, grain: str) -> tuple[str, list[date]]:
+    """First days of whole months or weeks since the log begins, and the day after the last."""
+    begin, end = first.date() + timedelta(days=1), ask.scope.period.last + timedelta(days=1)
+    last = end.replace(day=1)
+    months = [add_months(last, -i) for i in range(MOST, -1, -1)]
+    months = [d for d in months if d >= begin]
+    if grain == "month" or (not grain and len(months) > 12):
+        return "month", months
+    monday = end - timedelta(days=end.weekday())
+    weeks = [monday - timedelta(days=7 * i) for i in range(MOST, -1, -1)]
+    return "week", [d for d in weeks if d >= begin]
+
+
+def _measures(ask: Ask, days: list[date], begins: dict[str, datetime]) -> list[_Measure]:
+    zone = zone_of(ask.scope.zone)
+    at = [midnight(d, zone) for d in days]
+    given = {"starts": at[:-1], "latest": at[-1]}
+
+    def read(statement: str, column: str = "n", **more: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        rows = {r["since"]: r for r in ask.rows(statement, **given, **more)}
+        value = [float(rows[a][column]) if a in rows and rows[a][column] is not None else np.nan for a in at[:-1]]
+        return np.array(value), np.array([rows[a]["n"] if a in rows else 0 for a in at[:-1]], np.int64)
+
+    found = []
+    if "score" in begins:
+        metric = metric_of(replace(ask, package="regard.listening"), "", "")
+        rule = rule_of(metric)
+        value, n = read("progress_scores.sql", "value", metric=metric)
+        few = np.where(n >= FEW_ANSWERS, value, np.nan)
+        found.append(_Measure(
+            name="score", title=f"Score ({rule.name})", unit=rule.unit, values=few, n=n, write=rule.write,
+            up_is="better", within={"net": (-100.0, 100.0), "share": (0.0, 100.0), "mean": rule.scale}[rule.kind],
+        ))  # fmt: skip
+    active, _ = read("progress_active.sql") if "active" in begins else (np.full(len(at) - 1, np.nan), None)
+    if "contacts" in begins and "active" in begins:
+        _, n = read("progress_contacts.sql")
+        begun = np.array([a >= begins["contacts"] for a in at[:-1]])
+        rate = np.where(begun & (active > 0), 1000 * n / np.where(active > 0, active, np.nan), np.nan)
+        found.append(_Measure(
+            name="contacts", title=f"Contacts per 1,000 active {ask.declarations.called_many}", unit="contacts",
+            values=rate, n=n, write=lambda v: number(v, 0), up_is="worse", within=(0.0, np.inf),
+        ))  # fmt: skip
+    if "promises" in begins:
+        value, n = read("progress_promises.sql", "value", **zone_steps(ask))
+        found.append(_Measure(
+            name="promises", title="Promises kept", unit="share", values=np.where(n >= FEW_ANSWERS, value, np.nan),
+            n=n, write=percent, up_is="better", within=(0.0, 1.0),
+        ))  # fmt: skip
+    if "active" in begins:
+        found.append(_changes("active", f"Active {ask.declarations.called_many}, change", active, active))
+    if ask.declarations.value.kind and ask.declarations.base.lost:
+        people, value = _value(ask, at)
+        # Contracts from before the log of what customers did are those that lasted: growth until then is made up.
+        kept = np.array([a >= begins.get("active", a) for a in at[:-1]])
+        found.append(_changes("value", "Value of the base, change", np.where(kept, value, np.nan), people))
+    return found
+
+
+def _within(c: Chart, ends: tuple[float, float]) -> Chart:
+    """Limits cut at what is possible; a point can be beyond them no more than before."""
+    cut = tuple(replace(p, low=max(p.low, ends[0]), high=min(p.high, ends[1])) for p in c.phases)
+    return replace(c, phases=cut)
+
+
+def _changes(name: str, title: str, level: NDArray[np.float64], n: NDArray[np.float64]) -> _Measure:
+    """A stock by its change from one step to the next: what grows has no ordinary level, but an ordinary growth."""
+    before = np.concatenate([[np.nan], level[:-1]])
+    change = np.where(before > 0, level / np.where(before > 0, before, np.nan) - 1, np.nan)
+    return _Measure(
+        name=name, title=title, unit="share of the step before", values=change,
+        n=np.nan_to_num(n).astype(np.int64), write=signed_percent, up_is="better",
+    )  # fmt: skip
+
+
+def _value(ask: Ask, at: list[datetime]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Customers and value of the base at the end of each bucket."""
+    ends = at[1:]
+    quotes = [(a, c, rate_at(ask.declarations, c, a)) for a in ends for c in currencies(ask.declarations)]
+    rows = replace(ask, package="regard.customers").rows(
+        "ledger_trend.sql", **parameters(ask), instants=ends, latest=ends[-1],
+        quote_instants=[q[0] for q in quotes], quote_currencies=[q[1] for q in quotes],
+        quote_rates=[q[2] for q in quotes],
+    )  # fmt: skip
+    known = {r["instant"]: r for r in rows}
+    people = np.array([float(known[e]["customers"]) for e in ends])
+    return people, np.array([float(known[e]["value"]) for e in ends])
+
+
+def _finding(ask: Ask, measures: list[_Measure], charts: list[Chart], step: str, days: list[date]) -> Progress:
+    chances = holm([c.chance for c in charts])
+    rows = tuple(_row(m, c, float(p), step, days[:-1]) for m, c, p in zip(measures, charts, chances, strict=True))
+    changed = [r for r in rows if r.verdict in SEEN]
+    finding = Progress(
+        answer=_sentence(ask, rows, step), grain=step, rows=rows,
+        better=sum(r.verdict == "better" for r in rows), worse=sum(r.verdict == "worse" for r in rows),
+        points=tuple(p for m, c in zip(measures, charts, strict=True) for p in _points(m, c, days)),
+        facts=tuple(f"{r.measure}: {r.told}" for r in (*changed, *(r for r in rows if r.verdict == "cannot tell")))[:3],
+        cautions=tuple(_cautions(ask, measures, charts, step)),
+        evidence=ask.evidence(
+            n=int(sum(m.n.sum() for m in measures)), kind="estimated",
+            method=f"Process-behaviour chart (X-mR, Wheeler 1993) of whole {step}s; a signal is what a stable process of "
+            "as many points shows at most 5 % of the time, all measures accounted for (Holm).",
+            complete=f"{count(len(days) - 1, 'whole ' + step)} up to {day(days[-1] - timedelta(days=1))}",
+        ),
+    )  # fmt: skip
+    return finding
+
+
+def _row(m: _Measure, c: Chart, p: float, step: str, days: list[date]) -> ProgressRow:
+    now = float(m.values[-1]) if np.isfinite(m.values[-1]) else None
+    row = ProgressRow(measure=m.title, name=m.name, unit=m.unit, now=now, points=c.n)
+    if c.refused:
+        return msgspec.structs.replace(row, verdict="cannot tell", told=c.refused)
+    phase = c.phases[-1]
+    row = msgspec.structs.replace(
+        row, usual=phase.centre, low=phase.low, high=phase.high, chance=p, carry=c.carry if c.carried else None
+    )
+    usual = f"usually {m.write(phase.centre)}, ordinarily {m.write(phase.low)} to {m.write(phase.high)}"
+    if p > ORDINARY:
+        return msgspec.structs.replace(row, verdict="as ever", told=f"as ever: {usual}")
+    if c.shifts:
+        before, since = c.phases[-2].centre, days[c.shifts[-1]]
+        told = f"since {_named(since, step)}: {m.write(phase.centre)} against {m.write(before)} before"
+        verdict = _which(m, phase.centre - before)
+        return msgspec.structs.replace(row, verdict=verdict, since=since, before=before, told=f"{verdict} {told}")
+    last = c.beyond[-1] if c.beyond else len(days) - 1
+    away = float(m.values[last]) - phase.centre
+    if last != int(np.flatnonzero(np.isfinite(m.values))[-1]):
+        told = (
+            f"{_which(m, away)} in {_named(days[last], step)} ({m.write(float(m.values[last]))}), back since: {usual}"
+        )
+        return msgspec.structs.replace(row, verdict="moved and back", since=days[last], told=told)
+    verdict = _which(m, away)
+    told = f"{verdict} in {_named(days[last], step)}: {m.write(float(m.values[last]))}, {usual}"
+    return msgspec.structs.replace(row, verdict=verdict, since=days[last], before=phase.centre, told=told)
+
+
+def _which(m: _Measure, change: float) -> str:
+    other = "worse" if m.up_is == "better" else "better"
+    return m.up_is if change > 0 else other
+
+
+def _named(first: date, step: str) -> str:
+    return month(first) if step == "month" else f"the week of {day(first)}"
+
+
+def _points(m: _Measure, c: Chart, days: list[date]) -> list[PointRow]:
+    found = []
+    begin = next((i for i, v in enumerate(m.values) if np.isfinite(v)), len(m.values))
+    for i, first in enumerate(days[:-1]):
+        if i < begin:
+            continue
+        phase = next((p for p in c.phases if p.start <= i < p.stop), None)
+        value = float(m.values[i])
+        found.append(PointRow(
+            name=m.name, since=first, value=value if np.isfinite(value) else None, n=int(m.n[i]),
+            low=phase.low if phase else None, usual=phase.centre if phase else None, high=phase.high if phase else None,
+            signal=c.signal and (i in c.beyond or i in c.shifts),
+        ))  # fmt: skip
+    return found
+
+
+def _sentence(ask: Ask, rows: tuple[ProgressRow, ...], step: str) -> str:
+    said = []
+    for verdict in ("better", "worse"):
+        names = [f"{_small(r.measure)} ({r.told.removeprefix(verdict).strip()})" for r in rows if r.verdict == verdict]
+        if names:
+            said.append(f"{verdict}: {listed(names)}")
+    rest = [r for r in rows if r.verdict in {"as ever", "moved and back"}]
+    if not said:
+        held = listed([_small(r.measure) for r in rest])
+        return f"Nothing has moved more than it always does: {held}."
+    told = "; ".join(said)
+    more = f"; as ever: {listed([_small(r.measure) for r in rest])}" if rest else ""
+    return f"{told[:1].upper()}{told[1:]}{more}."
+
+
+def _small(text: str) -> str:
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
+def _cautions(ask: Ask, measures: list[_Measure], charts: list[Chart], step: str) -> list[Caution]:
+    told = []
+    carried = [m.title for m, c in zip(measures, charts, strict=True) if c.carried]
+    longest = max(c.n for c in charts)
+    if carried:
+        told.append(Caution(
+            code="carried_over",
+            text=f"{listed(carried)}: a {step} carries over into the next, which is reckoned with; "
+            "where it does so strongly, one in ten alarms may still be false.",
+        ))  # fmt: skip
+    told.append(Caution(
+        code="textbook_rules",
+        text=f"A point outside its limits is no signal by itself: over {longest} {step}s the textbook's rules ring on "
+        f"pure chance in {percent(alarms(longest), 0)} of charts.",
+    ))  # fmt: skip
+    if step == "month" and longest < 24:
+        told.append(Caution(
+            code="season", text="A yearly season cannot be told from a change yet: under two years of months.",
+        ))  # fmt: skip
+    if ask.scope.by:
+        told.append(Caution(code="not_cut", text=f"Progress is not cut by {ask.scope.by}; filter by it with --where."))
+    return told
+
+
+def _refused(ask: Ask, measures: list[_Measure], charts: list[Chart], step: str, whole: int) -> Progress:
+    why = charts[0].refused if charts else f"only {count(max(whole, 0), 'whole ' + step)}; at least {LEAST} are needed"
+    text = f"Whether anything has moved cannot be told: {why}."
+    return Progress(
+        answer=text, refused=text, grain=step,
+        next_step="Import older signals, or ask by week with --grain week." if step == "month"
+        else "Import older signals, or ask again in some weeks.",
+        evidence=ask.evidence(n=int(sum(m.n.sum() for m in measures)), kind="refused"),
+    )  # fmt: skip
+
+
+def figure(finding: Progress) -> Figure | None:
+    """One chart per measure: its line, its natural limits, its signals."""
+    days = sorted({p.since for p in finding.points})
+    if finding.refused or not days:
+        return None
+    rows = [_drawn(row, _all(finding, row.name, days), finding.grain) for row in finding.rows if row.points >= LEAST]
+    ends = (_named(days[0], finding.grain), _named(days[-1], finding.grain))
+    return behaviour_rows(
+        rows, title=finding.answer, ends=ends,
+        alt="Each measure over time with its natural limits; points that are signals are marked",
+    )  # fmt: skip
+
+
+def _all(finding: Progress, name: str, days: list[date]) -> list[PointRow]:
+    known = {p.since: p for p in finding.points if p.name == name}
+    return [known.get(d, PointRow(name=name, since=d)) for d in days]
+
+
+def _drawn(row: ProgressRow, points: list[PointRow], step: str) -> BehaviourRow:
+    stretches: list[Stretch] = []
+    for i, p in enumerate(points):
+        if p.usual is None or p.low is None or p.high is None:
+            continue
+        if stretches and stretches[-1].stop == i and stretches[-1].centre == p.usual:
+            stretches[-1] = replace(stretches[-1], stop=i + 1)
+        else:
+            stretches.append(Stretch(start=i, stop=i + 1, centre=p.usual, low=p.low, high=p.high))
+    write = _writer(row)
+    return BehaviourRow(
+        label=row.measure, values=[p.value for p in points], stretches=stretches,
+        marked=[i for i, p in enumerate(points) if p.signal and row.verdict != "as ever"],
+        last=write(row.now) if row.now is not None else "", verdict=row.told, tone=SEEN.get(row.verdict, ""),
+        tips=[f"{_named(p.since, step)}: {write(p.value) if p.value is not None else 'too little seen'}" for p in points],
+    )  # fmt: skip
+
+
+def _writer(row: ProgressRow) -> Callable[[float], str]:
+    if row.name == "contacts":
+        return lambda v: number(v, 0)
+    if row.unit.startswith("share"):
+        return percent if row.name == "promises" else signed_percent
+    if row.unit == "points":
+        return lambda v: rule_of("nps").write(v)
+    return lambda v: number(v, 1)

@@ -1,0 +1,224 @@
+"""Ranges, portfolios and the worth of knowing, against closed forms, dynamic programming and going through every set."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import special
+
+from regard.statistics import learning, portfolios, ranges
+from regard.statistics.portfolios import Rules, Worth
+
+TENTH = [0.1, 0.5, 0.9]
+
+
+@pytest.mark.parametrize("points", [(1, 2, 9), (1, 4, 9), (2, 4, 8), (10, 11, 30), (0.5, 20, 21)])
+def test_a_positive_range_has_exactly_its_three_quantiles(points):
+    """Hadlock & Bickel (2017): J-QPD-S is made to pass through the three."""
+    found = ranges.ranged(*points)
+
+    assert found.form == "positive"
+    assert found.at(TENTH) == pytest.approx(points, rel=1e-9)
+    p = np.linspace(1e-6, 1 - 1e-6, 999)
+    assert (np.diff(found.at(p)) > 0).all()
+    assert (found.at(p) > 0).all()
+
+
+def test_a_range_even_by_ratio_is_the_lognormal():
+    found = ranges.ranged(50, 100, 200)
+
+    sigma = math.log(2) / special.ndtri(0.9)
+    assert found.at([0.975])[0] == pytest.approx(100 * math.exp(sigma * special.ndtri(0.975)), rel=1e-9)
+
+
+@pytest.mark.parametrize("points", [(-3, 1, 2), (-3, 1, 20), (-1, 0, 1)])
+def test_a_range_around_zero_has_its_three_quantiles_too(points):
+    assert ranges.ranged(*points).at(TENTH) == pytest.approx(points, abs=1e-9)
+
+
+def test_a_pert_range_keeps_its_ends_and_its_mean():
+    """Malcolm et al. (1959): mean (low + 4 likely + high) / 6."""
+    found = ranges.ranged(2, 3, 10, form="pert")
+
+    p = (np.arange(20_000) + 0.5) / 20_000
+    drawn = found.at(p)
+    assert drawn.mean() == pytest.approx((2 + 12 + 10) / 6, rel=1e-4)
+    assert drawn.min() >= 2
+    assert drawn.max() <= 10
+
+
+@pytest.mark.parametrize(("points", "why"), [((3, 2, 4), "order"), ((math.nan, 1, 2), "numbers")])
+def test_a_range_that_is_none_says_why(points, why):
+    with pytest.raises(ValueError, match=why):
+        ranges.ranged(*points)
+
+
+def test_a_chance_has_the_mean_and_the_width_it_was_given():
+    a, b = ranges.chance(0.4, 0.6, 0.8)
+
+    assert a / (a + b) == pytest.approx(0.6)
+    assert special.betaincinv(a, b, 0.9) - special.betaincinv(a, b, 0.1) == pytest.approx(0.4, abs=1e-6)
+
+
+def test_shrinkage_is_that_of_equal_errors_where_errors_are_equal():
+    """Morris (1983): with equal errors Paule and Mandel's variance is the sample's less the error's, and the weight follows."""
+    middle = np.array([3.0, 5.0, 8.0, 9.0, 13.0, 16.0])
+    found = ranges.shrunk(tuple(ranges.normal(m, 2.0) for m in middle))
+
+    between = middle.var(ddof=1) - 4.0
+    assert found.between**2 == pytest.approx(between, rel=1e-6)
+    assert found.mean == pytest.approx(middle.mean())
+    kept = 1 - (3 / 5) * 4 / (4 + between)
+    assert found.weights == pytest.approx([kept] * 6, rel=1e-6)
+    assert found.ranges[0].at([0.5])[0] == pytest.approx(middle.mean() + kept * (3 - middle.mean()), rel=1e-6)
+
+
+def test_three_estimates_are_too_few_to_shrink_and_that_is_said():
+    assert "too few" in ranges.shrunk(tuple(ranges.normal(m, 1.0) for m in (1, 2, 3))).why_not
+
+
+def test_draws_go_together_as_much_as_told():
+    drawn = special.ndtri(ranges.uniforms(40_000, 3, together=0.4, rng=np.random.default_rng(1)))
+
+    assert np.corrcoef(drawn.T)[np.triu_indices(3, 1)] == pytest.approx([0.4] * 3, abs=0.02)
+
+
+def knapsack(value, cost, budget):
+    """Dynamic programming over whole costs: the textbook's exact answer."""
+    table = np.zeros(budget + 1)
+    for v, c in zip(value, cost, strict=True):
+        table[c:] = np.maximum(table[c:], table[: len(table) - c] + v) if c <= budget else table[c:]
+    return table[budget]
+
+
+@pytest.mark.parametrize("kind", ["uncorrelated", "weakly correlated", "strongly correlated", "subset sum"])
+@pytest.mark.parametrize("k", [10, 40])
+def test_the_best_set_is_that_of_dynamic_programming(kind, k):
+    """The four classical kinds of instance of Martello & Toth (1990), Knapsack Problems, with weights to 100."""
+    rng = np.random.default_rng(k)
+    weight = rng.integers(1, 101, k)
+    value = {
+        "uncorrelated": rng.integers(1, 101, k),
+        "weakly correlated": np.maximum(weight + rng.integers(-10, 11, k), 1),
+        "strongly correlated": weight + 10,
+        "subset sum": weight,
+    }[kind]
+    budget = int(weight.sum() // 2)
+    worth = Worth(value=(value + weight)[None, :].astype(float), cost=weight[None, :].astype(float))
+
+    found = portfolios.best(worth, Rules(budget=budget))
+
+    assert found.gap <= 1e-6
+    assert found.objective == pytest.approx(knapsack(value, weight, budget))
+
+
+def crossed(rng, k, draws=1, pots=3):
+    value = rng.normal(3, 4, (draws, k))
+    cost = rng.uniform(1, 4, (draws, k))
+    part = rng.uniform(0, 1, (draws, k, pots)) * (rng.random((k, pots)) < 0.5)
+    return Worth(value=value, cost=cost, pots=rng.uniform(2, 9, (draws, pots)), part=part)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_program_and_enumeration_agree_with_needs_exclusions_and_shared_pots(seed):
+    rng = np.random.default_rng(seed)
+    worth = crossed(rng, 8)
+    rules = Rules(budget=9.0, needs=((0, 1), (2, 3)), excludes=((4, 5, 6),))
+
+    small, program = portfolios.best(worth, rules), portfolios._program(worth, rules, 0.0)
+
+    assert program.objective == pytest.approx(small.objective, rel=1e-6)
+    assert worth.net(program.chosen).mean() == pytest.approx(small.objective, rel=1e-6)
+    assert not (program.chosen[0] and not program.chosen[1])
+
+
+def test_the_cautious_program_agrees_with_enumeration():
+    rng = np.random.default_rng(3)
+    worth = Worth(value=rng.normal(5, [1, 9, 3, 6, 2, 12], (100, 6)), cost=np.full((100, 6), 3.0))
+    rules = Rules(budget=9.0)
+
+    small, program = portfolios.best(worth, rules, cautious=0.7), portfolios._program(worth, rules, 0.7)
+
+    assert program.objective == pytest.approx(small.objective, rel=1e-6)
+    assert (program.chosen == small.chosen).all()
+    assert not (small.chosen == portfolios.best(worth, rules).chosen).all()
+
+
+def test_greedy_by_ratio_loses_what_a_large_option_would_have_brought():
+    """The classical bad case: one small dense option keeps the large one out."""
+    worth = Worth(value=np.array([[3.0, 110.0]]), cost=np.array([[1.0, 100.0]]))
+    rules = Rules(budget=100.0)
+
+    greedy = portfolios.in_order([0, 1], worth.cost[0], rules)
+
+    assert worth.net(greedy)[0] == 2
+    assert portfolios.best(worth, rules).objective == 10
+
+
+def test_no_set_within_the_budget_is_refused():
+    worth = Worth(value=np.ones((1, 2)), cost=np.full((1, 2), 5.0))
+
+    assert portfolios.best(worth, Rules(budget=1.0, must=(0,))).refused
+
+
+def test_credit_is_shapleys_value_and_adds_up():
+    rng = np.random.default_rng(5)
+    worth = crossed(rng, 4, draws=50)
+    chosen = np.array([True, True, True, False])
+
+    found = portfolios.credit(worth, chosen)
+
+    assert found[:3].sum() == pytest.approx(worth.net(chosen).mean())
+    expected = np.zeros(3)
+    for order in itertools.permutations(range(3)):
+        inside = np.zeros(4, bool)
+        for i in order:
+            before = worth.net(inside).mean()
+            inside[i] = True
+            expected[i] += (worth.net(inside).mean() - before) / 6
+    assert found[:3] == pytest.approx(expected)
+
+
+def test_a_circle_of_needs_is_named():
+    assert portfolios.cycle(((0, 1), (1, 2), (2, 0), (3, 0)), 4) == (0, 1, 2)
+    assert portfolios.cycle(((0, 1), (1, 2), (3, 2)), 4) == ()
+
+
+def test_hindsight_of_many_options_is_that_of_few_repeated():
+    rng = np.random.default_rng(8)
+    worth = Worth(value=rng.normal(5, 3, (40, 9)), cost=rng.uniform(1, 4, (40, 9)))
+    rules = Rules(budget=8.0, needs=((1, 0),))
+
+    small = portfolios.hindsight(worth, rules)
+
+    for at in range(40):
+        one = portfolios._program(portfolios._one(worth, at), rules, 0.0)
+        assert one.objective == pytest.approx(small.net[at])
+
+
+def test_perfect_information_of_a_normal_choice_is_its_closed_form():
+    """Raiffa & Schlaifer (1961): go or not, net normal(m, s): s·φ(m/s) − |m|·Φ(−|m|/s)."""
+    rng = np.random.default_rng(2)
+    m, s = 0.7, 2.0
+    net = m + s * rng.standard_normal(400_000)
+
+    found = learning.perfect(np.column_stack([np.zeros_like(net), net]))
+
+    closed = s * math.exp(-((m / s) ** 2) / 2) / math.sqrt(2 * math.pi) - m * special.ndtr(-m / s)
+    assert found.value == pytest.approx(closed, rel=0.02)
+
+
+def test_partial_information_of_a_sum_of_normals_is_its_closed_form():
+    """The posterior mean given one term is normal with that term's spread: the same closed form with it."""
+    rng = np.random.default_rng(2)
+    a, b = rng.standard_normal((2, 20_000))
+    net = 0.5 + 1.5 * a + 2.0 * b
+    nets = np.column_stack([np.zeros_like(net), net])
+
+    found = [learning.partial(nets, x) for x in (a, b, rng.standard_normal(20_000))]
+
+    for got, s in zip(found[:2], (1.5, 2.0), strict=True):
+        closed = s * math.exp(-((0.5 / s) ** 2) / 2) / math.sqrt(2 * math.pi) - 0.5 * special.ndtr(-0.5 / s)
+        assert got.value == pytest.approx(closed, rel=0.08)
+    assert found[2].value < 0.02
