@@ -121,16 +121,26 @@ def crossed(rng, k, draws=1, pots=3):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_program_and_enumeration_agree_with_needs_exclusions_and_shared_pots(seed):
+def test_program_and_enumeration_agree_with_needs_and_exclusions(seed):
     rng = np.random.default_rng(seed)
-    worth = crossed(rng, 8)
+    worth = Worth(value=rng.normal(3, 4, (1, 8)), cost=rng.uniform(1, 4, (1, 8)))
     rules = Rules(budget=9.0, needs=((0, 1), (2, 3)), excludes=((4, 5, 6),))
 
-    small, program = portfolios.best(worth, rules), portfolios._program(worth, rules, 0.0)
+    small, program = portfolios.best(worth, rules), portfolios._program(worth, rules, 0.0, worth.cost[0])
 
     assert program.objective == pytest.approx(small.objective, rel=1e-6)
     assert worth.net(program.chosen).mean() == pytest.approx(small.objective, rel=1e-6)
     assert not (program.chosen[0] and not program.chosen[1])
+
+
+def test_what_two_options_share_is_counted_once():
+    """Both save the same hundred: one half of it, the other half of what is left."""
+    worth = Worth(
+        value=np.zeros((1, 2)), cost=np.zeros((1, 2)), pots=np.array([[100.0]]), part=np.array([[[0.5], [0.5]]])
+    )
+
+    assert worth.net(np.array([True, True]))[0] == pytest.approx(75)
+    assert portfolios.nets(worth, np.array([[True, False], [True, True]]))[0] == pytest.approx([50, 75])
 
 
 def test_the_cautious_program_agrees_with_enumeration():
@@ -138,7 +148,7 @@ def test_the_cautious_program_agrees_with_enumeration():
     worth = Worth(value=rng.normal(5, [1, 9, 3, 6, 2, 12], (100, 6)), cost=np.full((100, 6), 3.0))
     rules = Rules(budget=9.0)
 
-    small, program = portfolios.best(worth, rules, cautious=0.7), portfolios._program(worth, rules, 0.7)
+    small, program = portfolios.best(worth, rules, cautious=0.7), portfolios._program(worth, rules, 0.7, worth.cost[0])
 
     assert program.objective == pytest.approx(small.objective, rel=1e-6)
     assert (program.chosen == small.chosen).all()
@@ -193,7 +203,8 @@ def test_hindsight_of_many_options_is_that_of_few_repeated():
     small = portfolios.hindsight(worth, rules)
 
     for at in range(40):
-        one = portfolios._program(portfolios._one(worth, at), rules, 0.0)
+        one = Worth(value=worth.value[[at]], cost=worth.cost[[at]])
+        one = portfolios._program(one, rules, 0.0, worth.cost.mean(axis=0))
         assert one.objective == pytest.approx(small.net[at])
 
 

@@ -100,8 +100,8 @@ class Drivers(Finding, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Read:
-    """The answers to be explained."""
+class Read:
+    """The answers to be explained: what was said, by whom, how much it stands for, and which facts are asked of it."""
 
     rule: Rule
     score: NDArray[np.float64]
@@ -139,17 +139,7 @@ def drivers(
         return _refused(
             ask, read, f"only {count(read.people, ask.declarations.called)} answered; {LEAST_CUSTOMERS} are needed"
         )
-    facts = list(collected(ask, read.asked))
-    families = {
-        family: weigh(
-            [f for f in facts if f.family == family],
-            read.score,
-            read.customer,
-            seed=ask.seed,
-            weights=read.weight if read.weighted else None,
-        )
-        for family in ("experience", "part")
-    }
+    families = _families(ask, read, ("experience", "part"))
     weighed = [w for family in families.values() for w in family.weighed]
     if not weighed:
         return _refused(ask, read, "nothing else is known of those who answered, or it does not vary")
@@ -158,7 +148,33 @@ def drivers(
     return _finding(ask, read, families, tuple(rows), value_is)
 
 
-def _read(ask: Ask, metric: str, survey: str, days: int) -> _Read:
+def lived_through(ask: Ask, *, metric: str, days: int) -> tuple[Read, Family]:
+    """What was lived through before the answers of a metric, weighed: for questions that build on drivers.
+
+    Args:
+        ask: Of this room's package.
+        metric: As `metric_of` names it.
+        days: Days before an answer in which facts count.
+    """
+    read = _read(ask, metric, "", days)
+    return read, _families(ask, read, ("experience",))["experience"]
+
+
+def _families(ask: Ask, read: Read, names: tuple[str, ...]) -> dict[str, Family]:
+    facts = list(collected(ask, read.asked))
+    return {
+        family: weigh(
+            [f for f in facts if f.family == family],
+            read.score,
+            read.customer,
+            seed=ask.seed,
+            weights=read.weight if read.weighted else None,
+        )
+        for family in names
+    }
+
+
+def _read(ask: Ask, metric: str, survey: str, days: int) -> Read:
     """The answers of the period; with the period before where they are few; a fixed sample where they are very many.
 
     They are kept as ``picked``, which every statement of facts reads.
@@ -180,14 +196,14 @@ def _read(ask: Ask, metric: str, survey: str, days: int) -> _Read:
     first = min(scope.before_since, scope.since) if both else scope.since
     asked = Asked(ids=ids, known=known, parameters={"days": days, "first": first - timedelta(days=days)}, days=days)
     # Facts are read for every answer; those off the scale count as missing outcome and are dropped by their score.
-    return _Read(
+    return Read(
         rule=rule, score=np.where(on_scale, score, np.nan), weight=floats(table, "weight"),
         customer=np.where(known, table.column("customer").fill_null(0).to_numpy(), -ids),
         asked=asked, total=total, both=both,
     )  # fmt: skip
 
 
-def _worth(ask: Ask, read: _Read) -> tuple[dict[int, float], str]:
+def _worth(ask: Ask, read: Read) -> tuple[dict[int, float], str]:
     """What each customer who answered is worth, and what that means."""
     kind = ask.declarations.value.kind or ("order" if ask.count("order") else "")
     if not kind:
@@ -202,7 +218,7 @@ def _worth(ask: Ask, read: _Read) -> tuple[dict[int, float], str]:
     return worth, meaning[kind] if worth else ""
 
 
-def _row(w: Weighed, read: _Read, worth: dict[int, float]) -> DriverRow:
+def _row(w: Weighed, read: Read, worth: dict[int, float]) -> DriverRow:
     fact, share, penalty, reward = w.fact, w.driver.share, w.sides.penalty, w.sides.reward
     known = np.isfinite(read.score)
     bad, good = fact.bad & known, fact.good & known
@@ -224,7 +240,7 @@ def _row(w: Weighed, read: _Read, worth: dict[int, float]) -> DriverRow:
     )  # fmt: skip
 
 
-def _mean(read: _Read, side: NDArray[np.bool_], *, weighted: bool) -> float | None:
+def _mean(read: Read, side: NDArray[np.bool_], *, weighted: bool) -> float | None:
     if not side.any():
         return None
     return float(np.average(read.score[side], weights=read.weight[side] if weighted else None))
@@ -243,7 +259,7 @@ def _order(row: DriverRow) -> tuple[bool, bool, float, float]:
     return (not row.key, row.family == "part", -abs(row.effect or 0.0), -row.share)
 
 
-def _finding(ask: Ask, read: _Read, families: dict[str, Family], rows: tuple[DriverRow, ...], value_is: str) -> Drivers:
+def _finding(ask: Ask, read: Read, families: dict[str, Family], rows: tuple[DriverRow, ...], value_is: str) -> Drivers:
     experience, parts = families["experience"].explained, families["part"].explained
     left = [LeftRow(title=t, why=why) for f in families.values() for t, why in f.left_out]
     loses, wins = _extremes(rows)
@@ -320,7 +336,7 @@ def _facts(finding: Drivers, rows: tuple[DriverRow, ...], ask: Ask) -> tuple[str
     return tuple(found[:3])
 
 
-def _cautions(ask: Ask, read: _Read, rows: tuple[DriverRow, ...]) -> tuple[Caution, ...]:
+def _cautions(ask: Ask, read: Read, rows: tuple[DriverRow, ...]) -> tuple[Caution, ...]:
     blurred = [r.title for r in rows if r.together and r.key]
     told = {
         "association": "An association, not a proof: customers who differ in one thing differ in others, too.",
@@ -339,7 +355,7 @@ def _cautions(ask: Ask, read: _Read, rows: tuple[DriverRow, ...]) -> tuple[Cauti
     return tuple(Caution(code=code, text=text) for code, text in told.items() if text)
 
 
-def _refused(ask: Ask, read: _Read, why: str) -> Drivers:
+def _refused(ask: Ask, read: Read, why: str) -> Drivers:
     text = f"What drives the score cannot be told: {why}."
     people = ask.declarations.called_many
     step = (

@@ -77,6 +77,42 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     moments: Annotated[tuple[Moment, ...], Meta(description="Its moments, in order.")] = ()
 
 
+class Improvement(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the company could do, to be weighed against the rest. Ranges are one number or low, likely, high."""
+
+    name: Annotated[str, Meta(description="What people call it: Vans for Iberia.")]
+    moves: Annotated[
+        tuple[str, ...],
+        Meta(description="Drivers it works on, by name or title as listening/drivers tells them: Late delivery."),
+    ] = ()
+    share: Annotated[
+        tuple[float, ...],
+        Meta(description="Share of what goes wrong there that it ends where it works: 0.5, or low, likely, high."),
+    ] = (0.5,)
+    value: Annotated[
+        tuple[float, ...],
+        Meta(
+            description="What else it brings a year, in the company's currency, whatever it moves: low, likely, high."
+        ),
+    ] = ()
+    cost: Annotated[
+        tuple[float, ...],
+        Meta(description="What it costs, in the company's currency: one in ten less, likely, one in ten more."),
+    ] = ()
+    chance: Annotated[
+        tuple[float, ...], Meta(description="Chance that it works: 0.6, or low, likely, high; empty: not known.")
+    ] = ()
+    needs: Annotated[tuple[str, ...], Meta(description="Improvements it cannot do without.")] = ()
+    instead_of: Annotated[tuple[str, ...], Meta(description="Improvements of which only one can be done.")] = ()
+    zone: Annotated[
+        Literal["now", "efficient", "next", "new"],
+        Meta(description="now: what customers pay for today; efficient: the same for less; next: tried; new: a bet."),
+    ] = "now"
+    weight: Annotated[
+        float, Meta(description="Strategic weight of its value in choosing; money is told without it.", gt=0, le=10)
+    ] = 1.0
+
+
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
     """A dated exchange rate."""
 
@@ -102,6 +138,9 @@ class Declarations(msgspec.Struct, frozen=True, kw_only=True):
     metric: Annotated[str, Meta(description="The score shown first: nps, csat, ces, stars.")] = ""
     dimensions: Annotated[tuple[Dimension, ...], Meta(description="What customers are cut by.")] = ()
     stages: Annotated[tuple[Stage, ...], Meta(description="The journey.")] = ()
+    improvements: Annotated[
+        tuple[Improvement, ...], Meta(description="What could be done, for leadership/priorities.")
+    ] = ()
 
     def dimension(self, name: str) -> Dimension | None:
         """The declared dimension of that name, or None."""

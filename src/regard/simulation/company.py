@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regard.signals.declarations import CustomerBase, Declarations, Dimension, Moment, Rate, Stage, Value
+from regard.signals.declarations import CustomerBase, Declarations, Dimension, Improvement, Moment, Rate, Stage, Value
 
 NAME = "Proof & Crumb"
 DAYS = 670
@@ -210,6 +210,44 @@ STAGES = (
 )
 
 
+IMPROVEMENTS = (
+    Improvement(
+        name="Vans that leave before the bread does",
+        moves=("Delivery promise broken",), share=(0.4, 0.6, 0.75), chance=(0.5, 0.7, 0.85), cost=(900, 1_500, 2_600),
+    ),
+    Improvement(
+        name="Somebody awake at four",
+        moves=("First answer promise broken",), share=(0.3, 0.5, 0.7), chance=(0.45, 0.6, 0.75),
+        cost=(500, 900, 1_600),
+    ),
+    Improvement(
+        name="Read it before closing it",
+        moves=("Help reopened",), share=(0.2, 0.4, 0.6), chance=(0.4, 0.6, 0.8), cost=(100, 200, 400),
+        needs=("Somebody awake at four",), zone="efficient",
+    ),
+    Improvement(
+        name="An oven link that stays linked",
+        moves=("Errors met", "Oven link ok"), share=(0.2, 0.35, 0.5), chance=(0.3, 0.5, 0.7),
+        cost=(1_500, 2_500, 5_000),
+    ),
+    Improvement(
+        name="First batch in a week, with a hand held",
+        moves=("The first batch within a week",), share=(0.2, 0.4, 0.55), chance=(0.5, 0.65, 0.8),
+        cost=(400, 700, 1_200), zone="next",
+    ),
+    Improvement(
+        name="Parcels by tram",
+        moves=("Delivery promise broken",), share=(0.1, 0.25, 0.5), chance=(0.15, 0.3, 0.5), cost=(600, 1_000, 2_500),
+        instead_of=("Vans that leave before the bread does",), zone="new",
+    ),
+    Improvement(
+        name="A brioche for the loading spinner", value=(-200, 10, 250), chance=(0.1, 0.2, 0.4), cost=(300, 500, 900),
+        zone="new",
+    ),
+)  # fmt: skip
+"""What Proof & Crumb could do next, and what it thinks that would take. The vans truly move most."""
+
+
 def declarations() -> Declarations:
     """What Proof & Crumb declares: bakeries are its customers, worth a year's fees, lost when the contract ends."""
     return Declarations(
@@ -233,4 +271,5 @@ def declarations() -> Declarations:
             Dimension(name="language", title="Language"),
         ),
         stages=STAGES,
+        improvements=IMPROVEMENTS,
     )

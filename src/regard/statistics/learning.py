@@ -59,22 +59,21 @@ def partial(nets: Floats, known: Floats, *, knots: int = 5) -> Learned:
         return Learned(value=0.0, error=0.0, changes=0.0)
     now = int(np.argmax(nets.mean(axis=0)))
     against = nets - nets[:, [now]]
-    basis = _spline(known, knots)
-    weights, *_ = np.linalg.lstsq(basis, against, rcond=None)
-    expected = basis @ weights
-    expected[:, now] = 0.0
-    gain = expected.max(axis=1)
+    basis, _ = np.linalg.qr(_spline(known, knots))
+    gain = _gain(basis, against, now)
     # Noise in the fit alone lifts the maximum: what a shuffled input would seem worth is taken off.
     rng = np.random.default_rng(0)
-    idle = []
-    for _ in range(3):
-        shuffled = basis[rng.permutation(len(basis))]
-        fit, *_ = np.linalg.lstsq(shuffled, against, rcond=None)
-        other = shuffled @ fit
-        other[:, now] = 0.0
-        idle.append(float(other.max(axis=1).mean()))
-    value = max(float(gain.mean()) - float(np.mean(idle)), 0.0)
+    idle = _gain(basis[rng.permutation(len(basis))], against, now)
+    value = max(float(gain.mean()) - float(idle.mean()), 0.0)
     return Learned(value=value, error=_error(gain), changes=float((gain > 0).mean()))
+
+
+def _gain(basis: Floats, against: Floats, now: int) -> Floats:
+    """What the best choice is expected to gain over the one made now, given the columns of an orthonormal basis."""
+    expected = basis @ (basis.T @ against)
+    expected[:, now] = 0.0
+    best: Floats = expected.max(axis=1)
+    return best
 
 
 def _error(gain: Floats) -> float:

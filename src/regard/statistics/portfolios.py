@@ -1,14 +1,14 @@
 """Which options to choose under a budget: the exact best set, what it might turn out to be, and how much of it is luck.
 
 A 0/1 knapsack with needs (one option only with another) and exclusions, solved exactly (`scipy.optimize.milp`, HiGHS;
-small ones by going through every set). Options that reach the same people share *pots*: of a pot the best chosen option
-counts, once (facility location), and credit for it is shared by Shapley's value. What is maximised is the mean of draws,
-or a mixture with the mean of the worst of them (CVaR, Rockafellar & Uryasev 2000, Journal of Risk 2, 21-41).
+small ones by going through every set). Options that reach the same people share *pots*: each wins its part of what the
+others left, so nothing is counted twice, and credit is Shapley's value (1953). What is maximised is the mean of draws, or
+a mixture with the mean of the worst of them (CVaR, Rockafellar & Uryasev 2000, Journal of Risk 2, 21-41). The budget
+binds what options are expected to cost, for everybody, the oracle included: so regret is never below zero.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -70,7 +70,7 @@ class Worth:
         """Net value of a set in every draw."""
         total = self.value[:, chosen].sum(axis=1) - self.cost[:, chosen].sum(axis=1)
         if self.shared and chosen.any():
-            total = total + (self.pots * self.part[:, chosen].max(axis=1)).sum(axis=1)
+            total = total + (self.pots * (1 - (1 - self.part[:, chosen]).prod(axis=1))).sum(axis=1)
         return total
 
     def alone(self) -> Floats:
@@ -120,14 +120,12 @@ def best(worth: Worth, rules: Rules, *, cautious: float = 0.0) -> Portfolio:
     k = worth.cost.shape[1]
     if k <= SMALL:
         return _among(worth, rules, cautious)
+    if worth.shared:
+        return _nothing(k, f"{k} options that share customers are more than can be gone through; at most {SMALL} can")
     if cautious > 0:
         step = max(len(worth.cost) // SCENARIOS, 1)
-        worth = Worth(
-            value=worth.value[::step], cost=worth.cost[::step],
-            pots=worth.pots[::step] if worth.shared else worth.pots,
-            part=worth.part[::step] if worth.shared else worth.part,
-        )  # fmt: skip
-    return _program(worth, rules, cautious)
+        worth = Worth(value=worth.value[::step], cost=worth.cost[::step])
+    return _program(worth, rules, cautious, worth.cost.mean(axis=0))
 
 
 def _nothing(k: int, why: str) -> Portfolio:
@@ -136,18 +134,38 @@ def _nothing(k: int, why: str) -> Portfolio:
 
 def _among(worth: Worth, rules: Rules, cautious: float) -> Portfolio:
     k = worth.cost.shape[1]
-    sets = allowed(k, rules)
-    sets = sets[sets @ worth.cost.mean(axis=0) <= rules.budget * (1 + 1e-12) + 1e-12]
+    sets = within(worth, rules)
     if not len(sets):
         return _nothing(k, "no set of options keeps the rules within the budget")
-    worthy = sets @ (worth.value - worth.cost).mean(axis=0)
     if worth.shared or cautious > 0:
-        nets = np.stack([worth.net(s) for s in sets])
-        worthy = nets.mean(axis=1)
+        every = nets(worth, sets)
+        worthy = every.mean(axis=0)
         if cautious > 0:
-            worthy = (1 - cautious) * worthy + cautious * np.array([tail_mean(n) for n in nets])
+            worthy = (1 - cautious) * worthy + cautious * np.array([tail_mean(n) for n in every.T])
+    else:
+        worthy = sets @ (worth.value - worth.cost).mean(axis=0)
     at = int(np.argmax(worthy))
     return Portfolio(chosen=sets[at], objective=float(worthy[at]), gap=0.0)
+
+
+def within(worth: Worth, rules: Rules) -> Truths:
+    """Every allowed set of few options whose expected costs are within the budget, shape (sets, options)."""
+    sets = allowed(worth.cost.shape[1], rules)
+    kept: Truths = sets[sets @ worth.cost.mean(axis=0) <= rules.budget * (1 + 1e-12) + 1e-12]
+    return kept
+
+
+def nets(worth: Worth, sets: Truths) -> Floats:
+    """Net value of every set in every draw, shape (draws, sets)."""
+    total: Floats = (worth.value - worth.cost) @ sets.T.astype(np.float64)
+    if worth.shared:
+        left = np.log1p(-np.minimum(worth.part, 1 - 1e-12))
+        number = sets.T.astype(np.float64)
+        for pot in range(worth.pots.shape[1]):
+            reach = np.flatnonzero(worth.part[:, :, pot].any(axis=0))
+            if len(reach):
+                total -= worth.pots[:, [pot]] * np.expm1(left[:, reach, pot] @ number[reach])
+    return total
 
 
 def tail_mean(net: Floats, worst: float = WORST) -> float:
@@ -156,36 +174,24 @@ def tail_mean(net: Floats, worst: float = WORST) -> float:
     return float(np.partition(net, count - 1)[:count].mean())
 
 
-def _program(worth: Worth, rules: Rules, cautious: float) -> Portfolio:
-    """The same by mixed-integer programming: options x, who serves each pot y, and the tail's level t and shortfalls u."""
+def _program(worth: Worth, rules: Rules, cautious: float, plan: Floats) -> Portfolio:
+    """The same by mixed-integer programming: options x, and for caution the tail's level t and shortfalls u."""
     from scipy import optimize, sparse
 
     draws, k = worth.cost.shape
-    mean_pots = np.einsum("sp,skp->kp", worth.pots, worth.part) / draws if worth.shared else np.zeros((k, 0))
-    serve = np.argwhere(mean_pots > 0)
-    n = k + len(serve) + (1 + draws if cautious > 0 else 0)
-    gain = np.zeros(n)
     own = worth.value - worth.cost
+    n = k + (1 + draws if cautious > 0 else 0)
+    gain, low, high = np.zeros(n), np.zeros(n), np.ones(n)
     gain[:k] = (1 - cautious) * own.mean(axis=0)
-    gain[k : k + len(serve)] = (1 - cautious) * mean_pots[serve[:, 0], serve[:, 1]]
-    rows = _rows(worth, rules, serve, n)
+    rows = _rows(rules, plan, n)
     if cautious > 0:
-        at = k + len(serve)
-        gain[at] = cautious
-        gain[at + 1 :] = -cautious / (WORST * draws)
-        served = (
-            worth.pots[:, serve[:, 1]] * worth.part[:, serve[:, 0], serve[:, 1]] if len(serve) else np.zeros((draws, 0))
-        )
-        each = np.hstack([own, served, -np.ones((draws, 1)), np.eye(draws)])
+        gain[k], gain[k + 1 :] = cautious, -cautious / (WORST * draws)
+        low[k], high[k:] = -np.inf, np.inf
+        each = np.hstack([own, -np.ones((draws, 1)), np.eye(draws)])
         rows.append(optimize.LinearConstraint(sparse.csr_array(each), lb=0.0))
-    low, high = np.zeros(n), np.ones(n)
     low[list(rules.must)] = 1.0
-    if cautious > 0:
-        low[k + len(serve)], high[k + len(serve) :] = -np.inf, np.inf
-    whole = np.zeros(n)
-    whole[:k] = 1
     found = optimize.milp(
-        -gain, integrality=whole, bounds=optimize.Bounds(low, high), constraints=rows,
+        -gain, integrality=np.r_[np.ones(k), np.zeros(n - k)], bounds=optimize.Bounds(low, high), constraints=rows,
         options={"mip_rel_gap": 0.0, "time_limit": 20.0},
     )  # fmt: skip
     if found.x is None:
@@ -196,10 +202,9 @@ def _program(worth: Worth, rules: Rules, cautious: float) -> Portfolio:
     return Portfolio(chosen=found.x[:k] > 0.5, objective=float(-found.fun), gap=gap)
 
 
-def _rows(worth: Worth, rules: Rules, serve: NDArray[np.int64], n: int) -> list[object]:
+def _rows(rules: Rules, plan: Floats, n: int) -> list[object]:
     from scipy import optimize, sparse
 
-    k = worth.cost.shape[1]
     lines: list[tuple[Floats, float]] = []
 
     def line(places: list[int], weights: list[float], most: float) -> None:
@@ -208,16 +213,11 @@ def _rows(worth: Worth, rules: Rules, serve: NDArray[np.int64], n: int) -> list[
         lines.append((row, most))
 
     if math.isfinite(rules.budget):
-        line(list(range(k)), list(worth.cost.mean(axis=0)), rules.budget)
+        line(list(range(len(plan))), list(plan), rules.budget)
     for i, j in rules.needs:
         line([i, j], [1.0, -1.0], 0.0)
     for group in rules.excludes:
         line(list(group), [1.0] * len(group), 1.0)
-    for place, (i, _) in enumerate(serve):
-        line([k + place, int(i)], [1.0, -1.0], 0.0)
-    for pot in np.unique(serve[:, 1]) if len(serve) else []:
-        at = [k + int(p) for p in np.flatnonzero(serve[:, 1] == pot)]
-        line(at, [1.0] * len(at), 1.0)
     if not lines:
         return []
     matrix = sparse.csr_array(np.stack([row for row, _ in lines]))
@@ -242,51 +242,23 @@ class Hindsight:
         return self.chosen.mean(axis=0)
 
 
-def hindsight(worth: Worth, rules: Rules, *, most: int = 200) -> Hindsight:
+def hindsight(worth: Worth, rules: Rules, *, most: int = 100) -> Hindsight:
     """The best set of every draw, knowing its values and costs; of at most `most` draws where options are many."""
     draws, k = worth.cost.shape
     if k <= SMALL:
-        return _hindsight_small(worth, rules)
-    step = max(draws // most, 1)
-    chosen = np.zeros((len(range(0, draws, step)), k), bool)
-    net = np.zeros(len(chosen))
-    for row, at in enumerate(range(0, draws, step)):
-        one = _one(worth, at)
-        found = _program(one, rules, 0.0)
-        # Where a draw's costs leave no allowed set (a must is dearer than the budget), nothing is chosen.
-        chosen[row] = found.chosen if not found.refused else False
-        net[row] = float(one.net(chosen[row])[0])
-    return Hindsight(chosen=chosen, net=net)
-
-
-def _one(worth: Worth, at: int) -> Worth:
-    shared = worth.shared
-    return Worth(
-        value=worth.value[at : at + 1], cost=worth.cost[at : at + 1],
-        pots=worth.pots[at : at + 1] if shared else worth.pots, part=worth.part[at : at + 1] if shared else worth.part,
-    )  # fmt: skip
-
-
-def _hindsight_small(worth: Worth, rules: Rules) -> Hindsight:
-    draws, k = worth.cost.shape
-    sets = allowed(k, rules)
-    chosen, net = np.zeros((draws, k), bool), np.zeros(draws)
-    step = max(1, 4_000_000 // max(len(sets), 1))
-    number = sets.astype(np.float64)
-    for start in range(0, draws, step):
-        part = slice(start, start + step)
-        nets = number @ (worth.value[part] - worth.cost[part]).T
-        if worth.shared:
-            for row, s in enumerate(sets):
-                if s.any():
-                    nets[row] += (worth.pots[part] * worth.part[part][:, s].max(axis=1)).sum(axis=1)
-        if math.isfinite(rules.budget):
-            nets[number @ worth.cost[part].T > rules.budget * (1 + 1e-12)] = -np.inf
-        at = np.argmax(nets, axis=0)
-        top = nets[at, np.arange(nets.shape[1])]
-        chosen[part] = np.where(np.isfinite(top)[:, None], sets[at], False)
-        net[part] = np.where(np.isfinite(top), top, 0.0)
-    return Hindsight(chosen=chosen, net=net)
+        sets = within(worth, rules)
+        if not len(sets):
+            return Hindsight(chosen=np.zeros((draws, k), bool), net=np.zeros(draws))
+        every = nets(worth, sets)
+        at = np.argmax(every, axis=1)
+        return Hindsight(chosen=sets[at], net=every[np.arange(draws), at])
+    plan = worth.cost.mean(axis=0)
+    places = range(0, draws, max(draws // most, 1))
+    chosen = np.stack([
+        _program(Worth(value=worth.value[[i]], cost=worth.cost[[i]]), rules, 0.0, plan).chosen for i in places
+    ])  # fmt: skip
+    own = (worth.value - worth.cost)[list(places)]
+    return Hindsight(chosen=chosen, net=(own * chosen).sum(axis=1))
 
 
 def in_order(order: list[int], cost: Floats, rules: Rules) -> Truths:
@@ -315,30 +287,28 @@ def in_order(order: list[int], cost: Floats, rules: Rules) -> Truths:
 def credit(worth: Worth, chosen: Truths) -> Floats:
     """Each option's part in the mean net value of the chosen set: Shapley's value, so that parts add up to it.
 
-    Options not chosen get what they would add to the set. A pot is shared as in the airport game (Littlechild & Owen
-    1973), which is exact: who wins more of it shares only the difference.
+    Options not chosen get what they would add to the set. Exact up to the options that can be gone through.
     """
-    k = worth.cost.shape[1]
     own = (worth.value - worth.cost).mean(axis=0)
     if not worth.shared:
         return np.asarray(own, np.float64)
-    found = own.copy()
     inside = np.flatnonzero(chosen)
-    if len(inside):
-        part = worth.part[:, inside]
-        order = np.argsort(part, axis=1)
-        sorted_part = np.take_along_axis(part, order, axis=1)
-        steps = np.diff(sorted_part, axis=1, prepend=0.0)
-        left = np.arange(len(inside), 0, -1)[None, :, None]
-        shares = np.cumsum(steps / left, axis=1)
-        back = np.empty_like(shares)
-        np.put_along_axis(back, order, shares, axis=1)
-        found[inside] += (worth.pots[:, None, :] * back).sum(axis=2).mean(axis=0)
-    before = worth.part[:, inside].max(axis=1) if len(inside) else np.zeros_like(worth.pots)
-    for i in range(k):
-        if not chosen[i]:
-            found[i] += float((worth.pots * np.maximum(worth.part[:, i] - before, 0)).sum(axis=1).mean())
-    return np.asarray(found, np.float64)
+    sets = np.zeros((2 ** len(inside), len(chosen)), bool)
+    sets[:, inside] = np.arange(len(sets))[:, None] >> np.arange(len(inside)) & 1
+    worthy = nets(worth, sets).mean(axis=0)
+    found = np.zeros(len(chosen))
+    size = sets.sum(axis=1)
+    for place, i in enumerate(inside):
+        without = np.flatnonzero(~sets[:, i])
+        gain = worthy[without + (1 << place)] - worthy[without]
+        ways = np.array([math.factorial(int(n)) * math.factorial(len(inside) - 1 - int(n)) for n in size[without]])
+        found[i] = float(gain @ ways) / math.factorial(len(inside))
+    base = float(worth.net(chosen).mean())
+    for i in np.flatnonzero(~chosen):
+        more = chosen.copy()
+        more[i] = True
+        found[i] = float(worth.net(more).mean()) - base
+    return found
 
 
 def cycle(needs: tuple[tuple[int, int], ...], k: int) -> tuple[int, ...]:
@@ -359,8 +329,3 @@ def cycle(needs: tuple[tuple[int, int], ...], k: int) -> tuple[int, ...]:
                 path.append(step)
                 stack.append(iter(after[step]))
     return ()
-
-
-def pairs(groups: tuple[tuple[int, ...], ...]) -> set[tuple[int, int]]:
-    """Every pair of options that exclude each other."""
-    return {pair for group in groups for pair in itertools.combinations(sorted(group), 2)}
