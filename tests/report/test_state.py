@@ -51,8 +51,17 @@ def test_each_chapter_is_the_finding_of_its_question_with_the_same_scope(view_of
 
 
 def test_chapters_stand_in_the_order_of_the_talk(told):
-    assert [c.name for c in told.chapters] == ["base", "feel", "hurts", "drives", "help", "promises"]
-    assert [c.number for c in told.chapters] == [1, 2, 3, 4, 5, 6]
+    assert [c.name for c in told.chapters] == [
+        "base",
+        "feel",
+        "hurts",
+        "drives",
+        "help",
+        "promises",
+        "progress",
+        "priorities",
+    ]
+    assert [c.number for c in told.chapters] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert all(len(c.facts) <= 3 for c in told.chapters)
     assert "Proof & Crumb" in told.answer
 

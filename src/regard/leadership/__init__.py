@@ -1,5 +1,4 @@
 """Competency 5, leadership: what to do next, and whether it works. Questions that need several rooms' answers."""
 
-from regard.leadership import priorities, progress
-
-__all__ = ["priorities", "progress"]
+QUESTIONS = ("priorities", "progress")
+"""Its questions, in the order of the navigation; each is read when the registry is asked for."""

@@ -3,7 +3,8 @@
 Three estimates make it, each drawn with its doubt: what a driver costs in points of the score (drivers, shrunk, since
 the largest of several noisy ones was partly lucky); how much sooner customers who score a point lower are lost (rate by
 score in the log); and how much of the base's value stands on its bad side (the customers who answered, one voice each,
-redrawn). A customer on the bad side of several drivers is one pot that all of them share.
+redrawn). What a customer on the bad side
+of several drivers would take along is split among them, never counted twice.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from regard.customers.ledger import movements
+from regard.customers.movements import movements
 from regard.errors import Refusal
 from regard.listening.counted import metric_of
-from regard.listening.drivers import LEAST_CUSTOMERS, lived_through
+from regard.listening.drivers import lived_through
+from regard.listening.weighing import LEAST_CUSTOMERS
 from regard.periods import Period, midnight, zone_of
 from regard.statistics.exposure import RateModel, rate_by
 from regard.statistics.ranges import normal, shrunk, uniforms
@@ -84,26 +86,29 @@ class Stakes:
     base: tuple[float, int]
     doubt: Floats
 
-    def pots(self, among: tuple[int, ...]) -> tuple[Floats, NDArray[np.bool_]]:
-        """Value lost a year of every set of customers on the bad sides of the same drivers.
+    def pots(self, among: tuple[int, ...]) -> Floats:
+        """Value a year that ending each of these drivers would keep, customers on several bad sides counted once.
+
+        Ending all keeps 1 - Π(1 - part) of what such a customer is expected to take along; each driver gets its part of
+        that by its logarithm, so that the pots add up to the union and not beyond.
 
         Args:
-            among: Positions of the drivers told apart.
+            among: Positions of the drivers.
 
         Returns:
-            Shape (draws, pots), and which of the drivers each pot stands under, shape (pots, among).
+            Shape (draws, drivers).
         """
-        under = (
-            np.column_stack([self.stakes[i].bad for i in among]) if among else np.zeros((self.voices.shape[1], 0), bool)
-        )
-        kinds, of = np.unique(under, axis=0, return_inverse=True)
-        keep = np.flatnonzero(kinds.any(axis=1))
-        held = (
-            np.column_stack([self.voices[:, of.reshape(-1) == k].sum(axis=1) for k in keep])
-            if len(keep)
-            else np.zeros((len(self.voices), 0))
-        )
-        return held, kinds[keep]
+        found = np.zeros((len(self.voices), len(among)))
+        under = np.column_stack([self.stakes[i].bad for i in among])
+        for kind in np.unique(under, axis=0):
+            if kind.any():
+                held = self.voices[:, (under == kind).all(axis=1)].sum(axis=1)
+                logs = np.column_stack([np.log1p(-self.stakes[i].part) * on for i, on in zip(among, kind, strict=True)])
+                total = logs.sum(axis=1)
+                small = np.abs(total) < 1e-9
+                factor = np.where(small, -1.0, -np.expm1(total) / np.where(small, 1.0, total))
+                found += (held * factor)[:, None] * logs
+        return found
 
 
 def stakes(ask: Ask, *, metric: str, days: int) -> Stakes:
@@ -131,7 +136,7 @@ def stakes(ask: Ask, *, metric: str, days: int) -> Stakes:
             f"How losses go with the score cannot be told: {losing.refused}.",
             hint="Import older answers and the ends of contracts, or take a filter away.",
         )
-    return _drawn(ask, name, read, family.weighed, losing, base)
+    return _drawn(ask, name, read, family.weighed, losing=losing, base=base)
 
 
 def _year(ask: Ask) -> Scope:
@@ -180,7 +185,7 @@ def _losing(ask: Ask, metric: str, base: Movements) -> RateModel:
 
 
 def _drawn(
-    ask: Ask, metric: str, read: Read, drivers: tuple[Weighed, ...], losing: RateModel, base: Movements
+    ask: Ask, metric: str, read: Read, drivers: tuple[Weighed, ...], *, losing: RateModel, base: Movements
 ) -> Stakes:
     rng = np.random.default_rng(ask.seed)
     level, slope = losing.draws(DRAWS, rng)
@@ -196,7 +201,7 @@ def _drawn(
     found = []
     for i, w in enumerate(drivers):
         gain = gains.ranges[i].at(p[:, i])
-        part = -np.expm1(np.clip(slope * gain, -20, 5))
+        part = -np.expm1(np.clip(slope * gain, -20, 3))
         bad = w.fact.bad[voice]
         found.append(Stake(weighed=w, gain=gain, part=part, value=part * voices[:, bad].sum(axis=1), bad=bad))
     return Stakes(

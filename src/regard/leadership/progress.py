@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from regard.customers.ledger import currencies, parameters, rate_at
+from regard.customers.movements import currencies, parameters, rate_at
 from regard.errors import Refusal
 from regard.figures.behaviour import BehaviourRow, Stretch, behaviour_rows
 from regard.findings import Caution, Finding
@@ -49,7 +49,7 @@ class ProgressRow(msgspec.Struct, frozen=True, kw_only=True):
     before: Annotated[float | None, Meta(description="What was usual before that.")] = None
     chance: Annotated[
         float | None,
-        Meta(description="How often a stable measure shows as much in so many points, all measures accounted for."),
+        Meta(description="How often a stable measure shows as much, as a share; all measures accounted for."),
     ] = None
     points: Annotated[int, Meta(description="Whole months or weeks it is held against.")] = 0
     carry: Annotated[
@@ -167,16 +167,16 @@ def _measures(ask: Ask, days: list[date], begins: dict[str, datetime]) -> list[_
     if "promises" in begins:
         value, n = read("progress_promises.sql", "value", **zone_steps(ask))
         found.append(_Measure(
-            name="promises", title="Promises kept", unit="share", values=np.where(n >= FEW_ANSWERS, value, np.nan),
-            n=n, write=percent, up_is="better", within=(0.0, 1.0),
+            name="promises", title="Promises kept", unit="percent", n=n,
+            values=100 * np.where(n >= FEW_ANSWERS, value, np.nan), write=_percent, up_is="better", within=(0.0, 100.0),
         ))  # fmt: skip
     if "active" in begins:
-        found.append(_changes("active", f"Active {ask.declarations.called_many}, change", active, active))
+        found.append(_changes("active", f"Growth of active {ask.declarations.called_many}", active, active))
     if ask.declarations.value.kind and ask.declarations.base.lost:
         people, value = _value(ask, at)
         # Contracts from before the log of what customers did are those that lasted: growth until then is made up.
         kept = np.array([a >= begins.get("active", a) for a in at[:-1]])
-        found.append(_changes("value", "Value of the base, change", np.where(kept, value, np.nan), people))
+        found.append(_changes("value", "Growth of the base's value", np.where(kept, value, np.nan), people))
     return found
 
 
@@ -189,10 +189,10 @@ def _within(c: Chart, ends: tuple[float, float]) -> Chart:
 def _changes(name: str, title: str, level: NDArray[np.float64], n: NDArray[np.float64]) -> _Measure:
     """A stock by its change from one step to the next: what grows has no ordinary level, but an ordinary growth."""
     before = np.concatenate([[np.nan], level[:-1]])
-    change = np.where(before > 0, level / np.where(before > 0, before, np.nan) - 1, np.nan)
+    change = 100 * (level / np.where(before > 0, before, np.nan) - 1)
     return _Measure(
-        name=name, title=title, unit="share of the step before", values=change,
-        n=np.nan_to_num(n).astype(np.int64), write=signed_percent, up_is="better",
+        name=name, title=title, unit="percent of the step before", values=change,
+        n=np.nan_to_num(n).astype(np.int64), write=_signed_percent, up_is="better",
     )  # fmt: skip
 
 
@@ -214,20 +214,19 @@ def _finding(ask: Ask, measures: list[_Measure], charts: list[Chart], step: str,
     chances = holm([c.chance for c in charts])
     rows = tuple(_row(m, c, float(p), step, days[:-1]) for m, c, p in zip(measures, charts, chances, strict=True))
     changed = [r for r in rows if r.verdict in SEEN]
-    finding = Progress(
-        answer=_sentence(ask, rows, step), grain=step, rows=rows,
+    return Progress(
+        answer=_sentence(rows), grain=step, rows=rows,
         better=sum(r.verdict == "better" for r in rows), worse=sum(r.verdict == "worse" for r in rows),
         points=tuple(p for m, c in zip(measures, charts, strict=True) for p in _points(m, c, days)),
         facts=tuple(f"{r.measure}: {r.told}" for r in (*changed, *(r for r in rows if r.verdict == "cannot tell")))[:3],
         cautions=tuple(_cautions(ask, measures, charts, step)),
         evidence=ask.evidence(
             n=int(sum(m.n.sum() for m in measures)), kind="estimated",
-            method=f"Process-behaviour chart (X-mR, Wheeler 1993) of whole {step}s; a signal is what a stable process of "
-            "as many points shows at most 5 % of the time, all measures accounted for (Holm).",
+            method=f"Process-behaviour chart (X-mR, Wheeler 1993) of whole {step}s; a signal is what a stable process"
+            " of as many points shows at most 5 % of the time, all measures accounted for (Holm).",
             complete=f"{count(len(days) - 1, 'whole ' + step)} up to {day(days[-1] - timedelta(days=1))}",
         ),
     )  # fmt: skip
-    return finding
 
 
 def _row(m: _Measure, c: Chart, p: float, step: str, days: list[date]) -> ProgressRow:
@@ -264,8 +263,16 @@ def _which(m: _Measure, change: float) -> str:
     return m.up_is if change > 0 else other
 
 
+def _percent(value: float) -> str:
+    return percent(value / 100)
+
+
+def _signed_percent(value: float) -> str:
+    return signed_percent(value / 100)
+
+
 def _named(first: date, step: str) -> str:
-    return month(first) if step == "month" else f"the week of {day(first)}"
+    return month(first, year=True) if step == "month" else f"the week of {day(first)}"
 
 
 def _points(m: _Measure, c: Chart, days: list[date]) -> list[PointRow]:
@@ -284,7 +291,7 @@ def _points(m: _Measure, c: Chart, days: list[date]) -> list[PointRow]:
     return found
 
 
-def _sentence(ask: Ask, rows: tuple[ProgressRow, ...], step: str) -> str:
+def _sentence(rows: tuple[ProgressRow, ...]) -> str:
     said = []
     for verdict in ("better", "worse"):
         names = [f"{_small(r.measure)} ({r.told.removeprefix(verdict).strip()})" for r in rows if r.verdict == verdict]
@@ -370,15 +377,17 @@ def _drawn(row: ProgressRow, points: list[PointRow], step: str) -> BehaviourRow:
         label=row.measure, values=[p.value for p in points], stretches=stretches,
         marked=[i for i, p in enumerate(points) if p.signal and row.verdict != "as ever"],
         last=write(row.now) if row.now is not None else "", verdict=row.told, tone=SEEN.get(row.verdict, ""),
-        tips=[f"{_named(p.since, step)}: {write(p.value) if p.value is not None else 'too little seen'}" for p in points],
+        tips=[
+            f"{_named(p.since, step)}: {write(p.value) if p.value is not None else 'too little seen'}" for p in points
+        ],
     )  # fmt: skip
 
 
 def _writer(row: ProgressRow) -> Callable[[float], str]:
     if row.name == "contacts":
         return lambda v: number(v, 0)
-    if row.unit.startswith("share"):
-        return percent if row.name == "promises" else signed_percent
+    if row.unit.startswith("percent"):
+        return _signed_percent if row.unit.endswith("before") else _percent
     if row.unit == "points":
         return lambda v: rule_of("nps").write(v)
     return lambda v: number(v, 1)

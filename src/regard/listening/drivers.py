@@ -113,14 +113,17 @@ class Read:
 
     @property
     def people(self) -> int:
+        """Customers who gave them, unknown ones counted one by one."""
         return len(np.unique(self.customer))
 
     @property
     def weighted(self) -> bool:
+        """Whether answers stand for differently many."""
         return len(self.weight) > 0 and bool(np.ptp(self.weight) > 0)
 
     @property
     def known_people(self) -> int:
+        """Known customers who gave them."""
         return len(np.unique(self.customer[self.asked.known]))
 
 

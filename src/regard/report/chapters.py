@@ -40,6 +40,14 @@ PLANS = (
     Plan(name="drives", heading="What drives it", path="listening/drivers", door="Every driver"),
     Plan(name="help", heading="What they ask us for help with", path="listening/contacts", door="All contacts"),
     Plan(name="promises", heading="What we promised", path="journey/promises", door="Every promise"),
+    Plan(
+        name="progress",
+        heading="Against our own past",
+        path="leadership/progress",
+        door="Every measure",
+        table="points",
+    ),
+    Plan(name="priorities", heading="What to do first", path="leadership/priorities", door="The whole list"),
 )
 
 

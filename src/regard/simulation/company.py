@@ -212,36 +212,36 @@ STAGES = (
 
 IMPROVEMENTS = (
     Improvement(
-        name="Vans that leave before the bread does",
-        moves=("Delivery promise broken",), share=(0.4, 0.6, 0.75), chance=(0.5, 0.7, 0.85), cost=(900, 1_500, 2_600),
+        name="Vans before the bread",
+        moves=("Delivery promise broken",), share=(0.4, 0.6, 0.75), chance=(0.5, 0.7, 0.85), cost=(350, 600, 1_100),
     ),
     Improvement(
         name="Somebody awake at four",
         moves=("First answer promise broken",), share=(0.3, 0.5, 0.7), chance=(0.45, 0.6, 0.75),
-        cost=(500, 900, 1_600),
+        cost=(100, 200, 400),
     ),
     Improvement(
-        name="Read it before closing it",
-        moves=("Help reopened",), share=(0.2, 0.4, 0.6), chance=(0.4, 0.6, 0.8), cost=(100, 200, 400),
+        name="Read before closing",
+        moves=("Help reopened",), share=(0.2, 0.4, 0.6), chance=(0.4, 0.6, 0.8), cost=(30, 60, 120),
         needs=("Somebody awake at four",), zone="efficient",
     ),
     Improvement(
-        name="An oven link that stays linked",
+        name="A link that stays linked",
         moves=("Errors met", "Oven link ok"), share=(0.2, 0.35, 0.5), chance=(0.3, 0.5, 0.7),
-        cost=(1_500, 2_500, 5_000),
+        cost=(500, 900, 1_800),
     ),
     Improvement(
-        name="First batch in a week, with a hand held",
+        name="A hand held to the first batch",
         moves=("The first batch within a week",), share=(0.2, 0.4, 0.55), chance=(0.5, 0.65, 0.8),
-        cost=(400, 700, 1_200), zone="next",
+        cost=(150, 250, 450), zone="next",
     ),
     Improvement(
         name="Parcels by tram",
-        moves=("Delivery promise broken",), share=(0.1, 0.25, 0.5), chance=(0.15, 0.3, 0.5), cost=(600, 1_000, 2_500),
-        instead_of=("Vans that leave before the bread does",), zone="new",
+        moves=("Delivery promise broken",), share=(0.1, 0.25, 0.5), chance=(0.15, 0.3, 0.5), cost=(250, 400, 900),
+        instead_of=("Vans before the bread",), zone="new",
     ),
     Improvement(
-        name="A brioche for the loading spinner", value=(-200, 10, 250), chance=(0.1, 0.2, 0.4), cost=(300, 500, 900),
+        name="A brioche as spinner", value=(-80, 5, 100), chance=(0.1, 0.2, 0.4), cost=(120, 200, 350),
         zone="new",
     ),
 )  # fmt: skip

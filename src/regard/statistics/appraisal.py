@@ -8,10 +8,11 @@ are no estimate of anything here: they only order options, for comparison.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from regard.statistics.learning import Learned, partial
 from regard.statistics.portfolios import (
@@ -96,8 +97,6 @@ def drawn(options: tuple[Option, ...], *, n: int, seed: int, together: float = 0
         together: Correlation of values with each other, and of costs with each other.
         shrink: Draw the values to what they have in common (the optimizer's curse).
     """
-    from scipy import special
-
     rng = np.random.default_rng(seed)
     k = len(options)
     given = tuple(o.value for o in options)
@@ -245,7 +244,7 @@ def appraise(
     every = nets(wanted, sets)
     return Appraisal(
         portfolio=found, net=outcome(luck.net(chosen)),
-        spent=(float(spent.mean()), *(float(q) for q in np.quantile(spent, (0.025, 0.975)))),
+        spent=(float(spent.mean()), float(np.quantile(spent, 0.025)), float(np.quantile(spent, 0.975))),
         within=float((spent <= rules.budget).mean()), alone=tuple(outcome(net) for net in luck.alone().T),
         credit=credit(worth, chosen), included=oracle.included, regret=float(gap.mean()),
         regret_high=float(np.quantile(gap, 0.95)), right=float((oracle.chosen == chosen).all(axis=1).mean()),
@@ -254,9 +253,9 @@ def appraise(
 
 
 def _weighted(worth: Worth, weights: Floats) -> Worth:
-    # A strategic weight cannot stand on a shared pot: it is an option's, so it goes to the part it wins.
-    part = np.minimum(worth.part * weights[:, None], 1.0) if worth.shared else worth.part
-    return Worth(value=worth.value * weights, cost=worth.cost, pots=worth.pots, part=part)
+    # What an option wins of a shared pot is weighed as if it were alone: a weight is no share of money.
+    won = np.einsum("sp,skp->sk", worth.pots, worth.part) if worth.shared else 0.0
+    return replace(worth, value=worth.value * weights + (weights - 1) * won)
 
 
 def _candidates(worth: Worth, rules: Rules, seen: Truths, more: list[Truths]) -> Truths:
@@ -285,9 +284,9 @@ def _inputs(every: Floats, own: Floats, inputs: dict[str, Floats]) -> tuple[Inpu
 def by_points(value: Floats, chance: Floats, cost: Floats) -> dict[str, Floats]:
     """RICE and WSJF as teams compute them from single points.
 
-    RICE (McBride 2016): reach times impact (here the likely value) times confidence, over effort (the likely cost). WSJF
-    (Reinertsen 2009): cost of delay over job size, both in relative steps of 1, 2, 3, 5, 8, 13, 20. Options that their own
-    points tell to lose are left out of both (NaN).
+    RICE (McBride 2016): reach times impact (here the likely value) times confidence, over effort (the likely cost).
+    WSJF (Reinertsen 2009): cost of delay over job size, both in relative steps of 1, 2, 3, 5, 8, 13, 20. Options that
+    their own points tell to lose are left out of both (NaN).
     """
     gains = value * chance > cost
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""Process-behaviour charts: a series against its own past, signals told from the ordinary, and how often noise looks so.
+"""Process-behaviour charts: a series against its own past; signals told from what noise alone shows.
 
 Reference: the X-mR chart of Wheeler (1993), Understanding Variation: natural limits are the mean of a baseline and 2.66
 mean moving ranges to either side. Textbook rules ring at a point beyond the limits, and at eight points in a row on one
@@ -112,7 +112,7 @@ def chart(values: ArrayLike, *, seed: int = 20_261_126, draws: int = DRAWS) -> C
     plain = _chance(x, 0.0, draws, seed)
     chance = max(plain, _chance(x, carry, draws, seed)) if carried else plain
     cut = _cut(x, carry if carried else 0.0, draws, seed) if chance <= ORDINARY else [0]
-    phases = tuple(_phase(x, a, b) for a, b in zip(cut, [*cut[1:], len(x)], strict=True))
+    phases = tuple(_phase(x, a, b, carry if carried else 0.0) for a, b in zip(cut, [*cut[1:], len(x)], strict=True))
     beyond = [i for p in phases for i in range(p.start, p.stop) if not p.low <= x[i] <= p.high]
     return Chart(
         phases=tuple(_placed(p, at) for p in phases), beyond=tuple(int(at[i]) for i in beyond),
@@ -132,10 +132,11 @@ def baseline(n: int) -> int:
     return min(n, max(LEAST, min(n // 2, 24)))
 
 
-def _phase(x: Floats, start: int, stop: int) -> Phase:
+def _phase(x: Floats, start: int, stop: int, carry: float) -> Phase:
     first = x[start : start + baseline(stop - start)]
     centre = float(first.mean())
-    reach = REACH * float(np.abs(np.diff(first)).mean())
+    # Points that carry over move little from one to the next and much over time: their limits are wider.
+    reach = REACH * float(np.abs(np.diff(first)).mean()) / math.sqrt(1 - carry)
     return Phase(start=start, stop=stop, centre=centre, low=centre - reach, high=centre + reach)
 
 
@@ -162,18 +163,24 @@ def _cut(x: Floats, carry: float, draws: int, seed: int) -> list[int]:
 
 
 def _step(made: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """The clearest step of each series, over the moving range, and where it begins."""
+    """The clearest step of each series, over the moving range, and where it begins.
+
+    Points far out are drawn in to three standard deviations of the median first: one wild point is no step.
+    """
     n = made.shape[1]
     places = np.arange(SIDE, n - SIDE + 1)
     if not len(places):
         return np.zeros(len(made)), np.zeros(len(made), np.int64)
-    sums = np.cumsum(made, axis=1)
+    middle = np.median(made, axis=1, keepdims=True)
+    spread = np.median(np.abs(np.diff(made, axis=1)), axis=1, keepdims=True) / 0.954
+    near = np.clip(made, middle - 3 * spread, middle + 3 * spread)
+    sums = np.cumsum(near, axis=1)
     left = sums[:, places - 1] / places
     right = (sums[:, -1:] - sums[:, places - 1]) / (n - places)
     size = np.abs(right - left) / np.sqrt(1 / places + 1 / (n - places))
     at = np.argmax(size, axis=1)
     # The movement from point to point is hardly touched by a step, and so measures the noise beside it.
-    move = np.abs(np.diff(made, axis=1)).mean(axis=1)
+    move = np.abs(np.diff(near, axis=1)).mean(axis=1)
     return size[np.arange(len(made)), at] / np.maximum(move, 1e-300), places[at]
 
 

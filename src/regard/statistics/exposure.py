@@ -1,7 +1,7 @@
 """How often something happens per time at risk, by how high a number stands: Poisson regression with exposure.
 
-Reference: McCullagh & Nelder (1989), Generalized Linear Models, ch. 6; errors by the sandwich over clusters (Zeger & Liang
-1986, Biometrika 73, 13-22) with the small-sample factor G/(G - 1). Newton's method, whose convergence is checked.
+Reference: McCullagh & Nelder (1989), Generalized Linear Models, ch. 6; errors by the sandwich over clusters (Zeger &
+Liang 1986, Biometrika 73, 13-22) with the small-sample factor G/(G - 1). Newton's method, whose convergence is checked.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ one known the input, over the choice made now. It bounds from above what a study
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,8 @@ def perfect(nets: Floats) -> Learned:
 def partial(nets: Floats, known: Floats, *, knots: int = 5) -> Learned:
     """What knowing one input is worth.
 
-    The expected net of each choice given the input is a natural cubic spline of its ranks in few knots: smooth enough not
-    to take noise for knowledge. Each choice is counted against the one made now, whose draws it shares.
+    The expected net of each choice given the input is a natural cubic spline with few knots: smooth enough not to take
+    noise for knowledge. Each choice is counted against the one made now, whose draws it shares.
 
     Args:
         nets: Net value of every choice in every draw, shape (draws, choices).
@@ -77,14 +78,14 @@ def _gain(basis: Floats, against: Floats, now: int) -> Floats:
 
 
 def _error(gain: Floats) -> float:
-    return float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else 0.0
+    return float(gain.std(ddof=1)) / math.sqrt(len(gain)) if len(gain) > 1 else 0.0
 
 
 def _spline(x: Floats, knots: int) -> Floats:
     """Natural cubic spline of x on its own quantiles, with a constant; fewer columns where x takes few values."""
     distinct = np.unique(x)
     if len(distinct) <= knots:
-        return (x[:, None] == distinct[None, :]).astype(np.float64)
+        return np.asarray(x[:, None] == distinct[None, :], np.float64)
     z = (x - x.mean()) / x.std()
     at = np.unique(np.quantile(z, np.linspace(0.03, 0.97, knots)))
     if len(at) < 3:
@@ -92,6 +93,6 @@ def _spline(x: Floats, knots: int) -> Floats:
     last, before = at[-1], at[-2]
 
     def bend(knot: float) -> Floats:
-        return (np.maximum(z - knot, 0) ** 3 - np.maximum(z - last, 0) ** 3) / (last - knot)
+        return np.asarray((np.maximum(z - knot, 0) ** 3 - np.maximum(z - last, 0) ** 3) / (last - knot), np.float64)
 
     return np.column_stack([np.ones_like(z), z, *(bend(k) - bend(before) for k in at[:-2])])

@@ -1,10 +1,10 @@
 """Which options to choose under a budget: the exact best set, what it might turn out to be, and how much of it is luck.
 
 A 0/1 knapsack with needs (one option only with another) and exclusions, solved exactly (`scipy.optimize.milp`, HiGHS;
-small ones by going through every set). Options that reach the same people share *pots*: each wins its part of what the
-others left, so nothing is counted twice, and credit is Shapley's value (1953). What is maximised is the mean of draws, or
-a mixture with the mean of the worst of them (CVaR, Rockafellar & Uryasev 2000, Journal of Risk 2, 21-41). The budget
-binds what options are expected to cost, for everybody, the oracle included: so regret is never below zero.
+small ones by going through every set). Options that reach the same people share *pots*: each wins its part of what
+the others left, so nothing is counted twice, and credit is Shapley's value (1953). What is maximised is the mean of
+draws, or a mixture with the mean of the worst of them (CVaR, Rockafellar & Uryasev 2000, Journal of Risk 2, 21-41).
+The budget binds what options are expected to cost, for everybody, the oracle included: so regret is never below zero.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Worth:
         total = self.value[:, chosen].sum(axis=1) - self.cost[:, chosen].sum(axis=1)
         if self.shared and chosen.any():
             total = total + (self.pots * (1 - (1 - self.part[:, chosen]).prod(axis=1))).sum(axis=1)
-        return total
+        return np.asarray(total, np.float64)
 
     def alone(self) -> Floats:
         """Net value of every option as if it were the only one, shape (draws, options)."""
@@ -170,13 +170,13 @@ def nets(worth: Worth, sets: Truths) -> Floats:
 
 def tail_mean(net: Floats, worst: float = WORST) -> float:
     """Mean of the worst share of draws (CVaR)."""
-    count = max(int(round(worst * len(net))), 1)
+    count = max(round(worst * len(net)), 1)
     return float(np.partition(net, count - 1)[:count].mean())
 
 
 def _program(worth: Worth, rules: Rules, cautious: float, plan: Floats) -> Portfolio:
     """The same by mixed-integer programming: options x, and for caution the tail's level t and shortfalls u."""
-    from scipy import optimize, sparse
+    from scipy import optimize, sparse  # noqa: PLC0415 half a second that only many options need
 
     draws, k = worth.cost.shape
     own = worth.value - worth.cost
@@ -203,7 +203,7 @@ def _program(worth: Worth, rules: Rules, cautious: float, plan: Floats) -> Portf
 
 
 def _rows(rules: Rules, plan: Floats, n: int) -> list[object]:
-    from scipy import optimize, sparse
+    from scipy import optimize, sparse  # noqa: PLC0415 half a second that only many options need
 
     lines: list[tuple[Floats, float]] = []
 
@@ -239,7 +239,7 @@ class Hindsight:
     @property
     def included(self) -> Floats:
         """Share of draws in which each option belongs to the best set."""
-        return self.chosen.mean(axis=0)
+        return np.asarray(self.chosen.mean(axis=0), np.float64)
 
 
 def hindsight(worth: Worth, rules: Rules, *, most: int = 100) -> Hindsight:

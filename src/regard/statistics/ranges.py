@@ -1,12 +1,12 @@
 """Ranges three people could name (low, likely, high) as draws: values, costs and chances, never single points.
 
-A range says: one in ten it is below `low`, one in two below `likely`, one in ten above `high`. Positive quantities follow
-the semi-bounded distribution that has exactly these quantiles (J-QPD-S of Hadlock & Bickel 2017, Decision Analysis 14,
-35-51), which is the lognormal where the three are spaced evenly by ratio; those that may be negative follow a shifted
-lognormal through the three. `pert` reads the ends as the least and the most possible (Malcolm et al. 1959). A chance
-is a beta. The best looking of several noisy estimates was partly lucky (the optimizer's curse of Smith & Winkler 2006,
-Management Science 52, 311-322): `shrunk` draws estimates to what they have in common, as far as their own ranges leave
-room for it. Draws of several quantities may go together through a one-factor normal copula.
+A range says: one in ten it is below `low`, one in two below `likely`, one in ten above `high`. Positive quantities
+follow the semi-bounded distribution that has exactly these quantiles (J-QPD-S of Hadlock & Bickel 2017, Decision
+Analysis 14, 35-51), which is the lognormal where the three are spaced evenly by ratio; those that may be negative
+follow a shifted lognormal through the three. `pert` reads the ends as the least and the most possible (Malcolm et
+al. 1959). A chance is a beta. The best looking of several noisy estimates was partly lucky (the optimizer's curse of
+Smith & Winkler 2006, Management Science 52, 311-322): `shrunk` draws estimates to what they have in common, as far as
+their own ranges leave room for it. Draws of several quantities may go together through a one-factor normal copula.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Range:
             p: Probabilities, any shape.
         """
         place = np.asarray(p, np.float64)
-        plain = self._plain(place)
+        plain = self.plain(place)
         if self.moved is None or self.form == "sure":
             return plain
         mean, weight = self.moved
@@ -61,7 +61,8 @@ class Range:
             return np.asarray(np.exp(_pulled(np.log(plain), math.log(self.likely), mean, weight)), np.float64)
         return _pulled(plain, self.likely, mean, weight)
 
-    def _plain(self, p: Floats) -> Floats:
+    def plain(self, p: Floats) -> Floats:
+        """Quantiles before shrinkage."""
         if self.form == "sure":
             return np.full(p.shape, self.likely)
         if self.form == "pert":
@@ -141,7 +142,7 @@ def spread(r: Range) -> float:
     if r.form == "positive":
         return (math.log(r.high) - math.log(r.low)) / (2 * c)
     if r.form == "pert":
-        low, high = (float(v) for v in r._plain(np.array([TAIL, 1 - TAIL])))
+        low, high = (float(v) for v in r.plain(np.array([TAIL, 1 - TAIL])))
         return (high - low) / (2 * c)
     return (r.high - r.low) / (2 * c)
 
@@ -171,7 +172,7 @@ def shrunk(ranges: tuple[Range, ...], *, least: int = 4) -> Shrunk:
     """Draw estimates to their common mean by empirical Bayes: the cure of the optimizer's curse.
 
     Reference: normal means with unequal errors (Morris 1983, JASA 78, 47-55), the spread between them by Paule & Mandel
-    (1982). On the logarithm where all are positive. Assumes that the ranges are honest errors of estimates of quantities
+    (1982). On the logarithm where all are positive. Assumes that ranges are honest errors of estimates of quantities
     that have something in common. Thin evidence: fewer than `least` uncertain ranges, nothing is shrunk and it is said.
     """
     free = [i for i, r in enumerate(ranges) if r.form != "sure"]

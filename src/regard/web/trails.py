@@ -130,6 +130,8 @@ STEPS = {"journey/map": {"stage": "moment"}}
 """A column and the one that names a part of it: they share a place, the part set in."""
 LEADING = {
     "journey/map": ("stage", "customers", "score", "gone", "troubled_share", "contacts", "days_to_next", "value"),
+    "leadership/priorities": ("rank", "improvement", "chosen", "net", "positive", "included", "cost", "why"),
+    "leadership/progress": ("measure", "now", "usual", "low", "high", "verdict", "told"),
     "listening/drivers": ("title", "penalty", "reward", "share", "customers", "value", "contrast"),
     "listening/contacts": ("area", "issue", "n", "customers", "rate", "before", "ratio", "direction"),
     "listening/scores": ("slice", "score", "n", "before", "change", "verdict"),
