@@ -20,7 +20,6 @@ from regard.customers.movements import movements
 from regard.errors import Refusal
 from regard.listening.counted import metric_of
 from regard.listening.drivers import lived_through
-from regard.listening.weighing import LEAST_CUSTOMERS
 from regard.periods import Period, midnight, zone_of
 from regard.statistics.exposure import RateModel, rate_by
 from regard.statistics.ranges import normal, shrunk, uniforms
@@ -122,9 +121,9 @@ def stakes(ask: Ask, *, metric: str, days: int) -> Stakes:
     ask.need("base.lost", "it says when a customer is lost.")
     heard = replace(ask, package="regard.listening", scope=_year(ask))
     name = metric_of(heard, metric, "")
-    read, family = lived_through(heard, metric=name, days=days)
+    read, drivers = lived_through(heard, metric=name, days=days)
     people = ask.declarations.called
-    if read.people < LEAST_CUSTOMERS or not family.weighed:
+    if not drivers:
         raise Refusal(
             f"What drives the score cannot be told: {count(read.people, people)} answered in the year up to the end.",
             hint="Import more answers, and what customers lived through before them.",
@@ -136,7 +135,7 @@ def stakes(ask: Ask, *, metric: str, days: int) -> Stakes:
             f"How losses go with the score cannot be told: {losing.refused}.",
             hint="Import older answers and the ends of contracts, or take a filter away.",
         )
-    return _drawn(ask, name, read, family.weighed, losing=losing, base=base)
+    return _drawn(ask, name, read, drivers, losing=losing, base=base)
 
 
 def _year(ask: Ask) -> Scope:

@@ -135,41 +135,60 @@ def _buckets(ask: Ask, first: datetime, grain: str) -> tuple[str, list[date]]:
     return "week", [d for d in weeks if d >= begin]
 
 
-def _measures(ask: Ask, days: list[date], begins: dict[str, datetime]) -> list[_Measure]:
-    zone = zone_of(ask.scope.zone)
-    at = [midnight(d, zone) for d in days]
-    given = {"starts": at[:-1], "latest": at[-1]}
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    """Reads measures over the buckets: their first instants and the end of the last."""
 
-    def read(statement: str, column: str = "n", **more: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        rows = {r["since"]: r for r in ask.rows(statement, **given, **more)}
-        value = [float(rows[a][column]) if a in rows and rows[a][column] is not None else np.nan for a in at[:-1]]
-        return np.array(value), np.array([rows[a]["n"] if a in rows else 0 for a in at[:-1]], np.int64)
+    ask: Ask
+    at: list[datetime]
+    begins: dict[str, datetime]
 
-    found = []
-    if "score" in begins:
-        metric = metric_of(replace(ask, package="regard.listening"), "", "")
+    def read(self, statement: str, column: str = "n", **more: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """A column and the number of rows behind it, one per bucket."""
+        starts = self.at[:-1]
+        rows = {r["since"]: r for r in self.ask.rows(statement, starts=starts, latest=self.at[-1], **more)}
+        value = [float(rows[a][column]) if a in rows and rows[a][column] is not None else np.nan for a in starts]
+        return np.array(value), np.array([rows[a]["n"] if a in rows else 0 for a in starts], np.int64)
+
+    def score(self) -> _Measure:
+        """The declared score."""
+        metric = metric_of(replace(self.ask, package="regard.listening"), "", "")
         rule = rule_of(metric)
-        value, n = read("progress_scores.sql", "value", metric=metric)
-        few = np.where(n >= FEW_ANSWERS, value, np.nan)
-        found.append(_Measure(
-            name="score", title=f"Score ({rule.name})", unit=rule.unit, values=few, n=n, write=rule.write,
-            up_is="better", within={"net": (-100.0, 100.0), "share": (0.0, 100.0), "mean": rule.scale}[rule.kind],
-        ))  # fmt: skip
-    active, _ = read("progress_active.sql") if "active" in begins else (np.full(len(at) - 1, np.nan), None)
-    if "contacts" in begins and "active" in begins:
-        _, n = read("progress_contacts.sql")
-        begun = np.array([a >= begins["contacts"] for a in at[:-1]])
+        value, n = self.read("progress_scores.sql", "value", metric=metric)
+        ends = {"net": (-100.0, 100.0), "share": (0.0, 100.0), "mean": rule.scale}[rule.kind]
+        return _Measure(
+            name="score", title=f"Score ({rule.name})", unit=rule.unit, n=n,
+            values=np.where(n >= FEW_ANSWERS, value, np.nan), write=rule.write, up_is="better", within=ends,
+        )  # fmt: skip
+
+    def contacts(self, active: NDArray[np.float64]) -> _Measure:
+        """Contacts per 1,000 active customers, from the first contact on."""
+        _, n = self.read("progress_contacts.sql")
+        begun = np.array([a >= self.begins["contacts"] for a in self.at[:-1]])
         rate = np.where(begun & (active > 0), 1000 * n / np.where(active > 0, active, np.nan), np.nan)
-        found.append(_Measure(
-            name="contacts", title=f"Contacts per 1,000 active {ask.declarations.called_many}", unit="contacts",
+        return _Measure(
+            name="contacts", title=f"Contacts per 1,000 active {self.ask.declarations.called_many}", unit="contacts",
             values=rate, n=n, write=lambda v: number(v, 0), up_is="worse", within=(0.0, np.inf),
-        ))  # fmt: skip
-    if "promises" in begins:
-        value, n = read("progress_promises.sql", "value", **zone_steps(ask))
-        found.append(_Measure(
+        )  # fmt: skip
+
+    def promises(self) -> _Measure:
+        """Share of promises kept."""
+        value, n = self.read("progress_promises.sql", "value", **zone_steps(self.ask))
+        return _Measure(
             name="promises", title="Promises kept", unit="percent", n=n,
             values=100 * np.where(n >= FEW_ANSWERS, value, np.nan), write=_percent, up_is="better", within=(0.0, 100.0),
-        ))  # fmt: skip
+        )  # fmt: skip
+
+
+def _measures(ask: Ask, days: list[date], begins: dict[str, datetime]) -> list[_Measure]:
+    at = [midnight(d, zone_of(ask.scope.zone)) for d in days]
+    reader = _Reader(ask=ask, at=at, begins=begins)
+    found = [reader.score()] if "score" in begins else []
+    active, _ = reader.read("progress_active.sql") if "active" in begins else (np.full(len(at) - 1, np.nan), None)
+    if "contacts" in begins and "active" in begins:
+        found.append(reader.contacts(active))
+    if "promises" in begins:
+        found.append(reader.promises())
     if "active" in begins:
         found.append(_changes("active", f"Growth of active {ask.declarations.called_many}", active, active))
     if ask.declarations.value.kind and ask.declarations.base.lost:

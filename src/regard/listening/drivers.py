@@ -151,16 +151,21 @@ def drivers(
     return _finding(ask, read, families, tuple(rows), value_is)
 
 
-def lived_through(ask: Ask, *, metric: str, days: int) -> tuple[Read, Family]:
+def lived_through(ask: Ask, *, metric: str, days: int) -> tuple[Read, tuple[Weighed, ...]]:
     """What was lived through before the answers of a metric, weighed: for questions that build on drivers.
 
     Args:
         ask: Of this room's package.
         metric: As `metric_of` names it.
         days: Days before an answer in which facts count.
+
+    Returns:
+        The answers, and the facts as they weigh; none where too few answered.
     """
     read = _read(ask, metric, "", days)
-    return read, _families(ask, read, ("experience",))["experience"]
+    if read.people < LEAST_CUSTOMERS:
+        return read, ()
+    return read, _families(ask, read, ("experience",))["experience"].weighed
 
 
 def _families(ask: Ask, read: Read, names: tuple[str, ...]) -> dict[str, Family]:
