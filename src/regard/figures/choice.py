@@ -61,9 +61,9 @@ def choice_bars(
         ends = [v for b in bars for v in (b.low, b.high, b.value)] + [0.0]
         low, high = min(ends), max(ends)
         more = (high - low) * 0.04 or 1.0
-        labels = 0.0 if narrow else min(max(text_width(b.label, 13.5) for b in bars) + 24, 300.0)
+        labels = 0.0 if narrow else min(max(text_width(b.label, 13.5, strong=True) for b in bars) + 30, 300.0)
         notes = 0.0 if narrow else max(text_width(t, 12) for b in bars for t in (b.note, b.more)) + 24
-        x = Scale(low - more, high + more, labels + 6, sheet.width - max(notes, 6.0))
+        x = Scale(low - more, high + more, labels + 6, sheet.width - (72.0 if narrow else notes))
         pitch = 56.0 if narrow else 42.0
         y = 30.0
         for tick in ticks(x.low, x.high, 3 if narrow else 5):
@@ -78,7 +78,8 @@ def choice_bars(
             y += pitch
         if not drawn:
             y = _line(sheet, y, line)
-        sheet.line(x(0.0), 22, x(0.0), y, "axis")
+        if not narrow:  # in narrow places names stand over the bars, so each bar has its own piece of axis
+            sheet.line(x(0.0), 22, x(0.0), y, "axis")
         sheet.height = y + 6
 
     return finished(draw, title=title, alt=alt)
@@ -96,9 +97,12 @@ def _bar(sheet: Sheet, bar: ChoiceBar, x: Scale, top: float, write: Callable[[fl
     sheet.open_mark(bar.link, f"{words}; {bar.tip}" if bar.tip else words, key=bar.label)
     sheet.hit(0, top, sheet.width, 40)
     mark = "✓ " if bar.chosen else "– "
-    room = sheet.width - text_width(bar.note, 12) - 12 if narrow else x.start - 16
+    room = sheet.width - text_width(bar.note, 12) - 16 if narrow else x.start - 16
     sheet.text(
-        0, top + (14 if narrow else 25), fitted(f"{mark}{bar.label}", room, 13.5), "row strong" if bar.chosen else "row"
+        0,
+        top + (14 if narrow else 25),
+        fitted(f"{mark}{bar.label}", room, 13.5, strong=bar.chosen),
+        "row strong" if bar.chosen else "row",
     )
     if narrow:
         sheet.text(sheet.width, top + 14, bar.note, "soft label", anchor="end")
@@ -107,12 +111,15 @@ def _bar(sheet: Sheet, bar: ChoiceBar, x: Scale, top: float, write: Callable[[fl
         sheet.text(sheet.width, top + 33, bar.more, "soft label", anchor="end")
     y = top + (32 if narrow else 20)
     start, end = x(bar.low), x(bar.high)
+    if narrow:
+        sheet.line(x(0.0), y - 11, x(0.0), y + 11, "axis")
     sheet.rect(start, y - 5, end - start, 10, tone, round_=5, strength=0.22)
     sheet.circle(x(bar.value), y, 5, tone)
     text = write(bar.value)
     wide = text_width(text, 12.5, strong=True)
-    at = x(bar.value) + 9
-    sheet.text(
-        min(at, x.end - wide), y - 8 if not narrow else y + 4.5, text, "label strong"
-    ) if not narrow else sheet.text(min(max(x(bar.high) + 8, at), sheet.width - wide), y + 4.5, text, "label strong")
+    if narrow:
+        at = min(max(x(bar.high), x(bar.value)) + 8, sheet.width - wide)
+        sheet.text(at, y + 4.5, text, "label strong")
+    else:
+        sheet.text(min(x(bar.value) + 9, x.end - wide), y - 8, text, "label strong")
     sheet.close_mark(bar.link)
