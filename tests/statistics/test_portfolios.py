@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import integrate, special, stats
 
 from regard.statistics import learning, portfolios, ranges
 from regard.statistics.portfolios import Rules, Worth
@@ -61,21 +61,52 @@ def test_a_chance_has_the_mean_and_the_width_it_was_given():
     assert special.betaincinv(a, b, 0.9) - special.betaincinv(a, b, 0.1) == pytest.approx(0.4, abs=1e-6)
 
 
-def test_shrinkage_is_that_of_equal_errors_where_errors_are_equal():
-    """Morris (1983): with equal errors Paule and Mandel's variance is the sample's less the error's, and the weight follows."""
-    middle = np.array([3.0, 5.0, 8.0, 9.0, 13.0, 16.0])
-    found = ranges.shrunk(tuple(ranges.normal(m, 2.0) for m in middle))
+SCHOOLS = ((28, 15), (8, 10), (-3, 16), (7, 11), (-1, 9), (1, 11), (18, 10), (12, 18))
 
-    between = middle.var(ddof=1) - 4.0
-    assert found.between**2 == pytest.approx(between, rel=1e-6)
-    assert found.mean == pytest.approx(middle.mean())
-    kept = 1 - (3 / 5) * 4 / (4 + between)
-    assert found.weights == pytest.approx([kept] * 6, rel=1e-6)
-    assert found.ranges[0].at([0.5])[0] == pytest.approx(middle.mean() + kept * (3 - middle.mean()), rel=1e-6)
+
+def schools_by_quadrature():
+    """Posterior means of the eight effects: the hierarchical normal with flat priors, integrated numerically."""
+    y, s = np.array(SCHOOLS, float).T
+
+    def given(tau):
+        w = 1 / (s**2 + tau**2)
+        centre = w @ y / w.sum()
+        density = np.prod(stats.norm.pdf(y, centre, np.sqrt(s**2 + tau**2))) / np.sqrt(w.sum())
+        keep = tau**2 / (tau**2 + s**2)
+        return density, keep * y + (1 - keep) * centre
+
+    mass = integrate.quad(lambda t: given(t)[0], 0, 200, limit=200)[0]
+    return [integrate.quad(lambda t, j=j: given(t)[0] * given(t)[1][j], 0, 200, limit=200)[0] / mass for j in range(8)]
+
+
+def test_shrinkage_is_the_hierarchical_model_of_the_eight_schools():
+    """Rubin (1981), J. Educational Statistics 6, 377-401: his eight estimates and errors; means by quadrature."""
+    given = tuple(ranges.normal(*school) for school in SCHOOLS)
+    rng = np.random.default_rng(1)
+    p = ranges.uniforms(40_000, 8, together=0.0, rng=rng)
+
+    found = ranges.shrunk(given, p, rng=rng)
+
+    assert found.values.mean(axis=0) == pytest.approx(schools_by_quadrature(), abs=0.35)
+    assert found.weights[0] < found.weights[4]  # the larger the error, the less is kept
+    assert not found.log
+
+
+def test_what_is_not_known_in_common_makes_draws_go_together():
+    given = tuple(ranges.normal(*school) for school in SCHOOLS)
+    rng = np.random.default_rng(1)
+    found = ranges.shrunk(given, ranges.uniforms(20_000, 8, together=0.0, rng=rng), rng=rng)
+
+    assert np.corrcoef(found.values.T)[np.triu_indices(8, 1)].mean() > 0.1
 
 
 def test_three_estimates_are_too_few_to_shrink_and_that_is_said():
-    assert "too few" in ranges.shrunk(tuple(ranges.normal(m, 1.0) for m in (1, 2, 3))).why_not
+    rng = np.random.default_rng(1)
+    given = tuple(ranges.normal(m, 1.0) for m in (1, 2, 3))
+    found = ranges.shrunk(given, ranges.uniforms(2000, 3, together=0.0, rng=rng), rng=rng)
+
+    assert "too few" in found.why_not
+    assert found.values.mean(axis=0) == pytest.approx([1, 2, 3], abs=0.01)
 
 
 def test_draws_go_together_as_much_as_told():

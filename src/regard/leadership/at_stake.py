@@ -195,11 +195,11 @@ def _drawn(
     total = float(base.column("closing").sum())
     rate = np.exp(np.clip(level[:, None] + slope[:, None] * (score - losing.centre), -20, 3))
     voices = total * held / held.sum(axis=1, keepdims=True) * -np.expm1(-rate)
-    gains = shrunk(tuple(normal(*_gain(w)) for w in drivers))
     p = uniforms(DRAWS, len(drivers), together=0.0, rng=rng)
+    gains = shrunk(tuple(normal(*_gain(w)) for w in drivers), p, rng=rng)
     found = []
     for i, w in enumerate(drivers):
-        gain = gains.ranges[i].at(p[:, i])
+        gain = gains.values[:, i]
         part = -np.expm1(np.clip(slope * gain, -20, 3))
         bad = w.fact.bad[voice]
         found.append(Stake(weighed=w, gain=gain, part=part, value=part * voices[:, bad].sum(axis=1), bad=bad))

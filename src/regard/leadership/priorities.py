@@ -214,7 +214,7 @@ def _evidence(ask: Ask, held: Stakes) -> Evidence:
     base = count(held.base[1], ask.declarations.called, ask.declarations.called_many)
     return ask.evidence(
         n=len(held.read.score), customers=held.read.known_people, kind="estimated",
-        method="Draws of effect on the score (least squares, shrunk by empirical Bayes), of loss by score (Poisson), of"
+        method="Draws of effect on the score (least squares, shrunk), of loss by score (Poisson), of"
         " who is concerned (Bayesian bootstrap), of cost, share and chance as declared; best set by going through all.",
         complete=f"{number(held.voices.shape[1])} of {base} of the base answered",
     )  # fmt: skip

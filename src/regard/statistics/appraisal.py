@@ -28,7 +28,7 @@ from regard.statistics.portfolios import (
     tail_mean,
     within,
 )
-from regard.statistics.ranges import Range, Shrunk, shrunk, uniforms
+from regard.statistics.ranges import Range, Shrunk, plain, shrunk, uniforms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,17 +100,15 @@ def drawn(options: tuple[Option, ...], *, n: int, seed: int, together: float = 0
     rng = np.random.default_rng(seed)
     k = len(options)
     given = tuple(o.value for o in options)
-    found = shrunk(given) if shrink else Shrunk(
-        ranges=given, weights=(1.0,) * k, mean=np.nan, between=np.nan, log=False, why_not="not asked for"
-    )  # fmt: skip
     by_value, by_cost = (uniforms(n, k, together=together, rng=rng) for _ in range(2))
+    found = shrunk(given, by_value, rng=rng) if shrink else plain(given, by_value, why_not="not asked for")
     by_chance = uniforms(n, k, together=0.0, rng=rng)
     chance = np.column_stack([
         np.full(len(by_chance), o.chance) if isinstance(o.chance, float)
         else special.betaincinv(*o.chance, by_chance[:, i]) for i, o in enumerate(options)
     ])  # fmt: skip
     return Drawn(
-        value=np.column_stack([r.at(by_value[:, i]) for i, r in enumerate(found.ranges)]),
+        value=found.values,
         chance=chance, cost=np.column_stack([o.cost.at(by_cost[:, i]) for i, o in enumerate(options)]),
         works=rng.random(chance.shape) < chance, shrinkage=found,
     )  # fmt: skip

@@ -37,14 +37,12 @@ class Range:
         likely: Its median, or its mode (`pert`).
         high: Its 90 % quantile, or its greatest possible value (`pert`).
         form: How it is distributed: positive, any, pert, or sure (one value).
-        moved: Location and scale that shrinkage gave it on its own scale (log for positive ones): mean and weight.
     """
 
     low: float
     likely: float
     high: float
     form: Form
-    moved: tuple[float, float] | None = None
 
     def at(self, p: ArrayLike) -> Floats:
         """Quantiles.
@@ -53,28 +51,13 @@ class Range:
             p: Probabilities, any shape.
         """
         place = np.asarray(p, np.float64)
-        plain = self.plain(place)
-        if self.moved is None or self.form == "sure":
-            return plain
-        mean, weight = self.moved
-        if self.form == "positive":
-            return np.asarray(np.exp(_pulled(np.log(plain), math.log(self.likely), mean, weight)), np.float64)
-        return _pulled(plain, self.likely, mean, weight)
-
-    def plain(self, p: Floats) -> Floats:
-        """Quantiles before shrinkage."""
         if self.form == "sure":
-            return np.full(p.shape, self.likely)
+            return np.full(place.shape, self.likely)
         if self.form == "pert":
             a, b = _pert(self.low, self.likely, self.high)
-            return np.asarray(self.low + (self.high - self.low) * special.betaincinv(a, b, p), np.float64)
-        z = special.ndtri(p)
+            return np.asarray(self.low + (self.high - self.low) * special.betaincinv(a, b, place), np.float64)
+        z = special.ndtri(place)
         return _semibounded(self, z) if self.form == "positive" else _through(self, z)
-
-
-def _pulled(x: Floats, middle: float, mean: float, weight: float) -> Floats:
-    """A posterior of the same shape: its middle drawn to the mean, its spread narrowed by the root of the weight."""
-    return np.asarray(mean + weight * (middle - mean) + math.sqrt(weight) * (x - middle), np.float64)
 
 
 def ranged(low: float, likely: float, high: float, *, form: Literal["", "positive", "any", "pert"] = "") -> Range:
@@ -142,25 +125,25 @@ def spread(r: Range) -> float:
     if r.form == "positive":
         return (math.log(r.high) - math.log(r.low)) / (2 * c)
     if r.form == "pert":
-        low, high = (float(v) for v in r.plain(np.array([TAIL, 1 - TAIL])))
+        low, high = (float(v) for v in r.at(np.array([TAIL, 1 - TAIL])))
         return (high - low) / (2 * c)
     return (r.high - r.low) / (2 * c)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shrunk:
-    """Ranges after shrinkage.
+    """Draws of ranges after shrinkage.
 
     Attributes:
-        ranges: One for one with those given.
-        weights: How much of its own distance from the mean each keeps; 1 is all.
+        values: The draws, shape (draws, ranges).
+        weights: How much of its own distance from the mean each keeps on average; 1 is all.
         mean: The common mean on the scale shrunk on.
-        between: Standard deviation of the true values around it.
+        between: Standard deviation of the true values around it: its median.
         log: Whether that scale is the logarithm.
         why_not: Why nothing was shrunk; empty when something was.
     """
 
-    ranges: tuple[Range, ...]
+    values: Floats
     weights: tuple[float, ...]
     mean: float
     between: float
@@ -168,54 +151,70 @@ class Shrunk:
     why_not: str = ""
 
 
-def shrunk(ranges: tuple[Range, ...], *, least: int = 4) -> Shrunk:
-    """Draw estimates to their common mean by empirical Bayes: the cure of the optimizer's curse.
+def plain(ranges: tuple[Range, ...], p: Floats, *, why_not: str) -> Shrunk:
+    """Draws without shrinkage.
 
-    Reference: normal means with unequal errors (Morris 1983, JASA 78, 47-55), the spread between them by Paule & Mandel
-    (1982). On the logarithm where all are positive. Assumes that ranges are honest errors of estimates of quantities
-    that have something in common. Thin evidence: fewer than `least` uncertain ranges, nothing is shrunk and it is said.
+    Args:
+        ranges: The ranges.
+        p: Probabilities, shape (draws, ranges).
+        why_not: Why they are not shrunk.
+    """
+    values = np.column_stack([r.at(p[:, i]) for i, r in enumerate(ranges)])
+    return Shrunk(
+        values=values, weights=(1.0,) * len(ranges), mean=math.nan, between=math.nan, log=False, why_not=why_not
+    )  # fmt: skip
+
+
+def shrunk(ranges: tuple[Range, ...], p: Floats, *, rng: np.random.Generator, least: int = 4) -> Shrunk:
+    """Draw estimates to their common mean, as far as their errors leave room: the cure of the optimizer's curse.
+
+    Reference: the normal hierarchical model with flat priors on the mean and on the standard deviation between (Gelman
+    et al. 2013, Bayesian Data Analysis, 5.4): not knowing the two is in the draws, and makes them go together. On the
+    logarithm where all are positive. Assumes that ranges are honest errors of estimates of quantities that have
+    something in common. Thin evidence: fewer than `least` uncertain ranges, nothing is shrunk and it is said.
+
+    Args:
+        ranges: The ranges.
+        p: Probabilities to draw them with, shape (draws, ranges).
+        rng: The source of chance for what they have in common.
+        least: The fewest to learn from.
     """
     free = [i for i, r in enumerate(ranges) if r.form != "sure"]
-    ones = (1.0,) * len(ranges)
     if len(free) < least:
         why = f"{len(free)} uncertain estimates are too few to learn from each other; {least} are needed"
-        return Shrunk(ranges=ranges, weights=ones, mean=math.nan, between=math.nan, log=False, why_not=why)
+        return plain(ranges, p, why_not=why)
     log = all(ranges[i].form == "positive" for i in free)
     if not log:
         ranges = tuple(replace(r, form="any") if r.form == "positive" else r for r in ranges)
     middle = np.array([math.log(ranges[i].likely) if log else ranges[i].likely for i in free])
     error = np.array([spread(ranges[i]) for i in free])
-    mean, between = _paule_mandel(middle, error)
-    # The mean is itself estimated: Morris' factor keeps a little more of each estimate.
-    own = (len(free) - 3) / (len(free) - 1) * error**2 / (error**2 + between**2)
-    kept = 1 - own
-    weights = list(ones)
-    moved = list(ranges)
-    for i, weight in zip(free, kept, strict=True):
-        weights[i] = float(weight)
-        moved[i] = replace(ranges[i], moved=(mean, float(weight)))
-    return Shrunk(ranges=tuple(moved), weights=tuple(weights), mean=mean, between=between, log=log)
+    mean, between = _common(middle, error, len(p), rng)
+    weight = between[:, None] ** 2 / (between[:, None] ** 2 + error**2)
+    values = plain(ranges, p, why_not="").values
+    own = np.log(values[:, free]) if log else values[:, free]
+    drawn_in = mean[:, None] * (1 - weight) + weight * middle + np.sqrt(weight) * (own - middle)
+    values[:, free] = np.exp(drawn_in) if log else drawn_in
+    weights = np.ones(len(ranges))
+    weights[free] = weight.mean(axis=0)
+    return Shrunk(
+        values=values, weights=tuple(float(w) for w in weights), mean=float(mean.mean()),
+        between=float(np.median(between)), log=log,
+    )  # fmt: skip
 
 
-def _paule_mandel(middle: Floats, error: Floats) -> tuple[float, float]:
-    """Mean and standard deviation between: the one at which the weighted squares are what chance gives."""
-
-    def excess(variance: float) -> tuple[float, float]:
-        w = 1 / (error**2 + variance)
-        mean = float(w @ middle / w.sum())
-        return float(w @ (middle - mean) ** 2) - (len(middle) - 1), mean
-
-    low, high = 0.0, float(np.var(middle) * len(middle) + 1e-12)
-    over, mean = excess(low)
-    if over <= 0:
-        return mean, 0.0
-    while excess(high)[0] > 0:
-        high *= 2
-    for _ in range(80):
-        half = (low + high) / 2
-        over, mean = excess(half)
-        low, high = (half, high) if over > 0 else (low, half)
-    return mean, math.sqrt(high)
+def _common(middle: Floats, error: Floats, n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draws of the common mean and of the standard deviation between, from their posterior on a grid."""
+    far = 4 * float(np.std(middle, ddof=1)) + float(error.max())
+    grid = np.linspace(0, far, 400)
+    w = 1 / (error**2 + grid[:, None] ** 2)
+    total = w.sum(axis=1)
+    centre = (w @ middle) / total
+    away = (w * (middle - centre[:, None]) ** 2).sum(axis=1)
+    likely = 0.5 * np.log(w).sum(axis=1) - 0.5 * np.log(total) - 0.5 * away
+    mass = np.exp(likely - likely.max())
+    at = np.searchsorted(np.cumsum(mass) / mass.sum(), rng.random(n), side="right").clip(0, len(grid) - 1)
+    between = np.maximum(grid[at] + (rng.random(n) - 0.5) * grid[1], 0.0)
+    return centre[at] + rng.standard_normal(n) / np.sqrt(total[at]), between
 
 
 def chance(low: float, likely: float, high: float) -> tuple[float, float]:

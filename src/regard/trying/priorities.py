@@ -193,7 +193,7 @@ def _told(
 
 def _method(made: Drawn) -> str:
     how = "lognormal by log means" if made.shrinkage.log else "normal means"
-    drawn_in = "" if made.shrinkage.why_not else f", values shrunk by empirical Bayes ({how})"
+    drawn_in = "" if made.shrinkage.why_not else f", values shrunk by a hierarchical model ({how})"
     return f"{count(len(made.cost), 'draw')} of value, chance and cost{drawn_in}; exact 0/1 choice (HiGHS or every set)"
 
 
