@@ -67,9 +67,12 @@ def outcome_line(told: dict[str, Any]) -> str:
 
 
 def ledger_of(workspace: Workspace) -> dict[str, Any]:
-    """Outcomes in all, with a row per source; batches that were undone are left out."""
+    """Outcomes in all, with a row per source; batches that were undone are left out. And what is in none of them."""
+    from regard.sources import refusals
+
     rows = workspace.ledger()
-    return {**{k: v for k, v in rows[-1].items() if k != "source"}, "sources": rows[:-1]}
+    total = {k: v for k, v in rows[-1].items() if k != "source"}
+    return {**total, "sources": rows[:-1], "turned_away": refusals.told(workspace.root)}
 
 
 @click.command("ledger")
@@ -85,6 +88,23 @@ def ledger_command(workspace: str | None, *, as_json: bool) -> None:
     click.echo(outcome_line(told))
     for row in told["sources"]:
         click.echo(f"  {row['source']}: {outcome_line(row)}")
+    _tell_turned_away(told["turned_away"])
+
+
+def _tell_turned_away(told: dict[str, Any]) -> None:
+    """Requests that are in none of the counts, with what to do about each reason."""
+    if not told["rows"]:
+        return
+    turned = f"{count(told['requests'], 'request')} {'was' if told['requests'] == 1 else 'were'} turned away"
+    click.echo(f"In none of these counts: {turned} in {told['days']} days.")
+    for row in told["rows"]:
+        of = f" of {row['source']}" if row["source"] else ""
+        more = f", by {row['client']}" if row["client"] else ""
+        key = f", key {row['key']}…" if row["key"] else ""
+        path = f", to {row['path']}" if row["path"] else ""
+        many = count(row["requests"], "request")
+        click.echo(f"  {row['why']}{of}: {many} {row['when']} {row['from']}{more}{key}{path}")
+        click.echo(f"    {row['change']}")
 
 
 @click.command("batches")

@@ -24,6 +24,13 @@ class Settings:
             "help": "Where signals are taken in over HTTP, HOST:PORT; port 0 takes a free one, `off` takes none."
         },
     )
+    trusted_proxies: str = field(
+        default="",
+        metadata={
+            "help": "Proxies in front of the intake whose X-Forwarded-For is believed: addresses and networks, commas "
+            "between them. Nobody's by default."
+        },
+    )
     buckets: int = field(
         default=16, metadata={"help": "Customer-hash buckets of a new workspace's lake; fixed once it holds signals."}
     )

@@ -21,8 +21,11 @@ from regard.intake.app import App
 from regard.intake.commits import Commits
 from regard.intake.connections import settings_of
 from regard.intake.keys import Keys
+from regard.settings import settings
 from regard.signals.workspace import Workspace
 from regard.sources.limits import wire
+from regard.sources.proxies import proxies
+from regard.store import turnedaway
 from regard.store.journal import Journal
 
 DRAIN_SECONDS = 6
@@ -57,14 +60,26 @@ class Server(uvicorn.Server):
         yield
 
 
+async def keep(tally: turnedaway.Tally, root: Path, ended: asyncio.Event) -> None:
+    """Write down what was turned away, again and again, then once more; while the disk refuses, it waits in memory."""
+    while not ended.is_set() or tally.changed:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), turnedaway.WRITE_SECONDS)
+        if tally.changed:
+            try:
+                await asyncio.to_thread(turnedaway.write, root, tally.packed())
+            except OSError:
+                tally.changed = not ended.is_set()
+
+
 async def serve(root: Path, listening: socket.socket) -> int:
     """Take signals in until told to stop; what was taken is answered first."""
     limits = wire()
-    app = App(root, limits=limits)
+    app = App(root, limits=limits, proxies=proxies(settings().trusted_proxies))
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, server_header=False, date_header=False, lifespan="off",
         proxy_headers=False, loop="asyncio", ws="none", timeout_graceful_shutdown=DRAIN_SECONDS, backlog=1024,
-        **settings_of(limits),
+        **settings_of(limits, app.turned),
     )  # fmt: skip
     server = Server(config)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -77,11 +92,16 @@ async def serve(root: Path, listening: socket.socket) -> int:
         return 1
     if app.commits is not None:
         app.commits.start()
+    app.turned.load(root)
+    ended = asyncio.Event()
+    keeping = asyncio.create_task(keep(app.turned, root, ended))
     gc.collect()
     gc.freeze()
     await running
+    ended.set()
     if app.commits is not None:
         await app.commits.close()
+    await keeping
     await asyncio.to_thread(found[1].close)
     found[0].close()
     gc.unfreeze()  # else the engine's own types count as leaked, and say so at length, when the process ends
@@ -97,7 +117,11 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 100)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     threading.current_thread().name = "intake"
-    sys.exit(asyncio.run(serve(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])))))
+    try:
+        sys.exit(asyncio.run(serve(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2])))))
+    except RegardError as error:
+        sys.stderr.write(f"regard: the intake cannot start: {error}\n")
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

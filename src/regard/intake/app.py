@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 import traceback
@@ -25,6 +26,8 @@ from regard.intake.unpacking import unpacked
 from regard.sources import native, posthog, segment
 from regard.sources.items import Parcel, Told, Unfit
 from regard.sources.limits import Wire
+from regard.sources.proxies import NONE, Proxies
+from regard.store.turnedaway import Tally
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -45,6 +48,9 @@ SPREAD = (5**0.5 - 1) / 2
 """Multiples of it lie evenly between whole numbers, however many there are."""
 
 ASKED = ("/", "/ready", "/openapi.json")
+PLACE = re.compile(r"[^/]*[^/a-z_.-][^/]*(?<!v\d)(?=/|$)|(?<=/)[^/]{21,}", re.IGNORECASE)
+"""A part of an address that may be somebody's id; ``v2`` is none."""
+
 BROWSER = ("/e", "/i/v0/e")
 """Where PostHog's browser client sends: it gives events up on 429 and tries again on 503."""
 
@@ -93,11 +99,15 @@ class App:
     Args:
         workspace: Its directory, for the space left.
         limits: What a sender may.
+        proxies: Whose word is taken for where a request comes from.
+
+    Attributes:
+        turned: Counts the requests no ledger tells of.
     """
 
-    def __init__(self, workspace: Path, *, limits: Wire) -> None:
-        self.workspace, self.limits = workspace, limits
-        self.admission = Admission(limits)
+    def __init__(self, workspace: Path, *, limits: Wire, proxies: Proxies = NONE) -> None:
+        self.workspace, self.limits, self.proxies = workspace, limits, proxies
+        self.admission, self.turned = Admission(limits), Tally()
         self.keys: Keys | None = None
         self.commits: Commits | None = None
         self.problem = ""
@@ -109,14 +119,16 @@ class App:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        exchange = Exchange(scope, receive, send)
+        exchange = Exchange(scope, receive, send, proxies=self.proxies)
         try:
             await self._answer(exchange)
         except Gone:
-            return
+            self._note(exchange, "broken_off")
         except Unfit as unfit:
+            self._note(exchange, unfit.code)
             await exchange.reply(unfit.status, replies.error(unfit.code, unfit.reason, where=unfit.where))
         except Overloaded as over:
+            self._note(exchange, over.code)
             exchange.whole = True  # the connection is kept: to make a new one costs more than to pass a body over
             if over.code == "too_fast":
                 self._turned += SPREAD
@@ -126,8 +138,19 @@ class App:
             await exchange.reply(503 if browser else over.status, replies.error(over.code, over.reason), wait)
         except Exception:  # noqa: BLE001 - a sender gets an answer whatever happens; the terminal has the details
             traceback.print_exc(file=sys.stderr)
+            self._note(exchange, "cannot_keep")
             told = replies.error("cannot_keep", "This could not be kept.")
             await exchange.reply(503, told, ((b"retry-after", b"5"),))
+
+    def _note(self, exchange: Exchange, code: str) -> None:
+        """Count a request that brought something and of which no ledger tells."""
+        if exchange.counted or exchange.method != "POST":
+            return
+        path = PLACE.sub("…", exchange.path) if code == "no_such_address" else ""
+        self.turned.count(
+            code, source=exchange.source, address=exchange.address, client=exchange.header(b"user-agent"),
+            key="" if exchange.source else exchange.tried, path=path,
+        )  # fmt: skip
 
     async def _answer(self, exchange: Exchange) -> None:
         path = exchange.path.rstrip("/") or "/"
@@ -148,10 +171,11 @@ class App:
 
     async def _take(self, exchange: Exchange, address: Address) -> None:
         keys, commits = self._ready()
-        key = exchange.key()
+        key = exchange.tried = exchange.key()
         source = keys.source(key) if key else None
         if key and source is None:
             raise _unknown(key)
+        exchange.source = source or ""
         sender = source or f"address {exchange.address}"
         self.admission.check(sender)
         with Load(self.admission, sender) as load:
@@ -160,8 +184,11 @@ class App:
             except Unfit as unfit:
                 if source:
                     await self._count(commits, source, unfit)
+                    exchange.counted = True
                 raise
-            source = source or self._source_of(parcel, keys)
+            if source is None:
+                exchange.tried = parcel.key
+                source = exchange.source = self._source_of(parcel, keys)
             load.move(source)
             self.admission.check(source)
             self.admission.charge(source, size)

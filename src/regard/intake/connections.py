@@ -1,4 +1,7 @@
-"""Connections that cannot be held open for nothing: a deadline for headers, and no more of them than allowed."""
+"""Connections that cannot be held open for nothing: a deadline for headers, and no more of them than allowed.
+
+What ends here never becomes a request. It is counted beside those that are turned away (`regard.store.turnedaway`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from regard.sources.limits import Wire
+from regard.store.turnedaway import Tally
 
 FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n"
@@ -22,16 +26,22 @@ class Connection(HttpToolsProtocol):
     """A connection whose headers must be there in time."""
 
     limits: Wire
+    turned: Tally
     _deadline: asyncio.TimerHandle | None = None
     _head: int = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Greet it, or turn it away."""
-        if len(self.connections) >= self.limits.connections:
+        if full := len(self.connections) >= self.limits.connections:
             transport.write(FULL)
             transport.close()
         super().connection_made(transport)
+        if full:
+            self._turn_away("too_many_connections")
         self._await_headers()
+
+    def _turn_away(self, code: str) -> None:
+        self.turned.count(code, address=self.client[0] if self.client else "")
 
     def _await_headers(self) -> None:
         self._deadline = self.loop.call_later(self.limits.header_seconds, self._too_slow)
@@ -39,6 +49,8 @@ class Connection(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._deadline = None
         if self.transport is not None and not self.transport.is_closing():
+            if self._head:  # browsers open connections they never use
+                self._turn_away("headers_too_slow")
             self.transport.abort()
 
     def _in_time(self) -> None:
@@ -51,15 +63,22 @@ class Connection(HttpToolsProtocol):
         if self._deadline is not None:
             self._head += len(data)
             if self._head > self.limits.header_bytes + HIGH_WATER:  # the first bytes of a body count, too
+                self._turn_away("headers_too_large")
                 self.transport.write(LONG)
                 self.transport.close()
                 return
         super().data_received(data)
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        self._turn_away("not_http")
+        super().send_400_response(msg)
+
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
         if self._deadline is None:  # the next request of a connection kept open
+            self._head = 1
             self._await_headers()
 
     def on_headers_complete(self) -> None:
@@ -74,11 +93,11 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
 
-def protocol(limits: Wire) -> type[Connection]:
-    """The protocol of one connection, within limits."""
-    return type("Connection", (Connection,), {"limits": limits})
+def protocol(limits: Wire, turned: Tally) -> type[Connection]:
+    """The protocol of one connection, within limits; what is turned away is counted."""
+    return type("Connection", (Connection,), {"limits": limits, "turned": turned})
 
 
-def settings_of(limits: Wire) -> dict[str, Any]:
-    """What the server is told of the limits."""
-    return {"http": protocol(limits), "timeout_keep_alive": int(limits.idle_seconds)}
+def settings_of(limits: Wire, turned: Tally) -> dict[str, Any]:
+    """What the server is told of the limits, and of who counts what they turn away."""
+    return {"http": protocol(limits, turned), "timeout_keep_alive": int(limits.idle_seconds)}

@@ -13,6 +13,7 @@ import msgspec
 from regard.intake.admission import Load
 from regard.sources.items import Unfit
 from regard.sources.limits import Wire
+from regard.sources.proxies import NONE, Proxies
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -46,14 +47,22 @@ class Exchange:
         scope: What the server says of it.
         receive: Gives its body.
         send: Takes the answer.
+        proxies: Whose word is taken for where a request comes from.
+
+    Attributes:
+        whole: Whether the request was read to its end.
+        source: Whose it is, once that is known.
+        tried: The write key it came with.
+        counted: Whether the ledger tells of it already.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope, self._receive, self._send = scope, receive, send
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, proxies: Proxies = NONE) -> None:
+        self.scope, self._receive, self._send, self._proxies = scope, receive, send, proxies
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.whole = False
+        self.source, self.tried, self.counted = "", "", False
 
     def header(self, name: bytes) -> str:
         """A header's value; empty where it is not there."""
@@ -73,9 +82,13 @@ class Exchange:
 
     @property
     def address(self) -> str:
-        """Where it comes from."""
+        """Where it comes from: what a declared proxy says, else the other end of the connection."""
         client = self.scope.get("client")
-        return str(client[0]) if client else ""
+        peer = str(client[0]) if client else ""
+        if not self._proxies or peer not in self._proxies:
+            return peer
+        said = [value.decode("latin-1") for name, value in self.scope["headers"] if name == b"x-forwarded-for"]
+        return self._proxies.sender(",".join(said), peer=peer)
 
     def key(self) -> str:
         """The write key in the headers: basic auth, bearer or a header of its own; empty where there is none."""

@@ -8,6 +8,7 @@ import msgspec
 
 from regard.errors import UnknownName
 from regard.signals import writers
+from regard.sources import refusals
 from regard.sources.remedies import remedy
 from regard.store import latest
 from regard.store.log import OUTCOMES
@@ -27,6 +28,7 @@ def operations(desk: Desk) -> dict[str, Callable[..., Any]]:
     return {
         "senders": own.senders,
         "sender": own.sender,
+        "turned_away": own.turned_away,
         "sender_add": own.add,
         "key_add": own.add_key,
         "key_move": own.move_key,
@@ -62,6 +64,13 @@ class Arrivals:
         told = _sender(added[source], outcomes.get(source, {}), last)
         items = [{**msgspec.structs.asdict(i), "change": remedy(i.outcome, i.code)} for i in last.items]
         return {**told, "items": items}
+
+    def turned_away(self, zone: str, source: str = "") -> dict[str, Any]:
+        """What was turned away in the last days; of a source alone what it may do something about."""
+        found = refusals.told(self._desk.workspace.root, zone=zone)
+        if source:
+            found["rows"] = [row for row in found["rows"] if row["source"] == source or row["code"] in refusals.KEYS]
+        return found
 
     def add(self, name: str, what: str = "") -> writers.Made:
         """Add a source; tells its key, this once."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from regard.store import turnedaway
 from regard.store.frames import Mark, journals, waiting
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ def pulse(workspace: Path) -> Pulse:
 
 
 def trace(workspace: Path) -> str:
-    """A text that changes whenever anything was acknowledged, sealed or done; a look at one word and at sizes."""
+    """A text that changes whenever anything was acknowledged, sealed, done or turned away; a look at one word and at
+    sizes."""
     path = workspace / STATE
     seal = ""
     if path.exists():
@@ -110,7 +112,7 @@ def trace(workspace: Path) -> str:
     for number, journal in journals(workspace / JOURNALS):
         with suppress(FileNotFoundError):  # sealed meanwhile
             sizes.append(f"{number}:{journal.stat().st_size}")
-    return hashlib.sha256(" ".join((seal, *sizes)).encode()).hexdigest()[:24]
+    return hashlib.sha256(" ".join((seal, turnedaway.mark(workspace), *sizes)).encode()).hexdigest()[:24]
 
 
 def _reading(path: Path) -> sqlite3.Connection:

@@ -41,6 +41,17 @@ async def senders(here: House) -> list[dict[str, Any]]:
     return found
 
 
+async def turned_away(here: House, source: str = "") -> dict[str, Any]:
+    """What was turned away in the last days, in words."""
+    zone = (await here.company()).zone
+    found: dict[str, Any] = msgspec.json.decode(
+        await here.workers.call("turned_away", {"zone": zone, "source": source})
+    )
+    for row in found["rows"]:
+        row["clock"] = _clock(row["last"], zone)
+    return found
+
+
 async def sender(request: Request) -> Response:
     """One source: what arrived last, lines to copy, its keys."""
     here, query = house(request), request.query_params
@@ -76,6 +87,7 @@ async def _told(here: House, source: str) -> dict[str, Any]:
         key["gone"] = moment(datetime.fromisoformat(key["revoked"]), zone) if key["revoked"] else ""
     found["added"] = moment(datetime.fromisoformat(found["created"]), zone)
     found["here"] = _address(source)
+    found["turned_away"] = (await turned_away(here, source))["rows"]
     return found
 
 

@@ -13,7 +13,7 @@ from regard.web import jobs, uploads
 from regard.web.forms import form_of
 from regard.web.frame import House, house, page, part
 from regard.web.jobs import Job
-from regard.web.senders import WHAT, senders
+from regard.web.senders import WHAT, senders, turned_away
 from regard.web.workers import Failed
 from regard.wording import listed, moment
 
@@ -37,6 +37,7 @@ async def sources(request: Request) -> Response:
     return await page(
         request, "sources.html", title="Sources", room="sources", batches=batches, waiting=waiting, running=running,
         most=uploads.LARGEST, days=uploads.KEPT_DAYS, intake=here.intake, senders=await senders(here), kinds=WHAT,
+        away=await turned_away(here),
     )  # fmt: skip
 
 
@@ -156,14 +157,17 @@ async def rejects(request: Request) -> Response:
 async def ledger(request: Request) -> Response:
     """What was received, and what became of it."""
     told = msgspec.json.decode(await house(request).workers.call("ledger"))
-    return await page(request, "ledger.html", title="Ledger", room="sources", told=told)
+    return await page(
+        request, "ledger.html", title="Ledger", room="sources", told=told, away=await turned_away(house(request))
+    )
 
 
 async def ledger_json(request: Request) -> Response:
     """The ledger as JSON."""
     told = msgspec.json.decode(await house(request).workers.call("ledger"))
     total = {k: v for k, v in told["total"].items() if k != "source"}
-    return JSONResponse({**total, "sources": told["sources"]})
+    away = await turned_away(house(request))
+    return JSONResponse({**total, "sources": told["sources"], "turned_away": away})
 
 
 GET, POST = ["GET"], ["POST"]

@@ -18,7 +18,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from regard.errors import BadInput
-from regard.settings import Settings
+from regard.settings import Settings, settings
+from regard.sources.limits import wire
+from regard.sources.proxies import proxies
 from regard.web.pulse import pulse
 from regard.web.signin import Door
 
@@ -180,10 +182,11 @@ def listen_for_signals(given: str, *, port: int) -> socket.socket | None:
         port: What was given for the pages.
 
     Raises:
-        BadInput: It is not of that form, or cannot be used.
+        BadInput: It is not of that form, or cannot be used; or a limit or a proxy in the environment cannot.
     """
     if given == "off":
         return None
+    wire(), proxies(settings().trusted_proxies)  # said now, to whoever starts it, not by a process that cannot start
     host, colon, number = given.rpartition(":")
     if not colon or not number.isdigit():
         raise BadInput(f"{given!r} is no address.", where="--intake", hint="Such as --intake 0.0.0.0:7789, or off.")
