@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -211,7 +212,12 @@ def _lot(source: str, kind: str, parcels: Sequence[Parcel]) -> Lot:
     checks = np.array([check for parcel in parcels for check in parcel.rows[kind].checks], np.uint64)
     schema = SENT[kind]
     columns, fields = [], []
-    for name, column in zip(NAMES[kind], zip(*values, strict=True), strict=True):
+    given = set[str]().union(*values)
+    for name in [name for name in NAMES[kind] if name in given]:
+        try:
+            column = list(map(itemgetter(name), values))
+        except KeyError:
+            column = [row.get(name) for row in values]
         if column.count(None) < len(column):
             fields.append(schema.field(name))
             columns.append(pa.array(column, schema.field(name).type))

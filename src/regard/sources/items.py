@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -24,8 +25,8 @@ from regard.signals.kinds import KINDS
 from regard.sources.limits import Wire
 from regard.sources.secrets import SHORTEST_CARD, is_secret, scrubbed, without_cards
 
-Row = tuple[str, tuple[Any, ...]]
-"""A kind, and a value for each of its columns, in order; times in microseconds UTC."""
+Row = tuple[str, dict[str, Any]]
+"""A kind, and values by the names of its columns; times in microseconds UTC."""
 
 NAMES: dict[str, tuple[str, ...]] = {kind.name: tuple(c.name for c in kind.all_columns) for kind in KINDS}
 NOBODY = frozenset((*SHARED, "true", "false", "nan", "nil", "[object object]", "distinct_id", "distinctid"))
@@ -46,10 +47,21 @@ HOUR = 3_600_000_000
 RESENT = frozenset(("sentAt", "sent_at", "offset", "_metadata", "writeKey", "api_key", "token"))
 """Keys that differ when the same item is sent again."""
 
+LEAST_KEY = 4
+"""Bytes a key takes at least with its value, as in ``"":0``."""
+
+_TEXTS = (msgspec.Raw, bytes)
+COMMON = {"--T::.": (24, 27), "--T::Z": (20,)}
+"""What stands between the digits of a time as nearly every client writes it, and how long that is."""
+
+YEARS = frozenset(map(str, range(1900, 2200)))
+
+_of_iso = dt.datetime.fromisoformat
 _is_moment = re.compile(MOMENT.removesuffix("$") + r"\Z").match
 _decode = msgspec.json.Decoder().decode
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _canonical = msgspec.json.Encoder(order="deterministic").encode
+_hash = xxhash.xxh3_64_intdigest
 encode = msgspec.json.encode
 
 
@@ -83,7 +95,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Rows:
     """Rows of one kind, with the check of the item each came with and that item's place in the parcel."""
 
-    values: list[tuple[Any, ...]] = field(default_factory=list)
+    values: list[dict[str, Any]] = field(default_factory=list)
     checks: list[int] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
 
@@ -135,13 +147,14 @@ def bring(parcel: Parcel, raws: Sequence[Any], read: Reader, *, named: Callable[
         limits: What an item may be.
         more: What belongs to each item but was sent once for all; kept with those held back.
     """
+    known = parcel.rows
     for raw in raws:
         index, item, name = len(parcel.told), None, ""
         try:
             item = opened(raw, limits)
             name = named(item)
             content = item if RESENT.isdisjoint(item) else {k: v for k, v in item.items() if k not in RESENT}
-            check = xxhash.xxh3_64_intdigest(_canonical(content)) or 1
+            check = _hash(_canonical(content)) or 1
             rows = read(item, name or unnamed(item, check))
         except Unfit as unfit:
             parcel.refuse(unfit)
@@ -152,9 +165,9 @@ def bring(parcel: Parcel, raws: Sequence[Any], read: Reader, *, named: Callable[
                 parcel.texts[index] = encode(scrubbed({**(more or {}), **item})).decode()
             continue
         for kind, values in rows:
-            into = parcel.rows.get(kind)
+            into = known.get(kind)
             if into is None:
-                into = parcel.rows[kind] = Rows()
+                into = known[kind] = Rows()
             into.values.append(values)
             into.checks.append(check)
             into.items.append(index)
@@ -238,17 +251,21 @@ def opened(raw: Any, limits: Wire) -> dict[str, Any]:
     Raises:
         Unfit: It is not an object, is beyond a limit, or holds what cannot be stored.
     """
-    text = bytes(raw) if isinstance(raw, msgspec.Raw | bytes) else _written(raw)
-    if len(text) > limits.item_bytes:
-        told = f"This item has {len(text):,} bytes; {limits.item_bytes:,} are allowed."
-        raise Unfit("item_too_large", told)
+    text = bytes(raw) if isinstance(raw, _TEXTS) else _written(raw)
+    size = len(text)
+    if size > limits.item_bytes:
+        raise Unfit("item_too_large", f"This item has {size:,} bytes; {limits.item_bytes:,} are allowed.")
     try:
         item = _decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         _refuse_text(text, error)
     if not isinstance(item, dict):
         raise Unfit("wrong_type", f"An item is a JSON object, not {_called(item)}.")
-    if text.count(b":") > limits.keys or text.count(b"{") + text.count(b"[") > limits.depth or b"\\u0000" in text:
+    if (
+        (size > LEAST_KEY * limits.keys and text.count(b":") > limits.keys)
+        or text.count(b"{") + (text.count(b"[") if b"[" in text else 0) > limits.depth
+        or (b"\\" in text and b"\\u0000" in text)
+    ):
         _walk(item, limits)
     return item
 
@@ -319,7 +336,7 @@ def _called(value: Any) -> str:
 
 def row(kind: str, **values: Any) -> Row:
     """A row of a kind by column names."""
-    return kind, tuple(map(values.get, NAMES[kind]))
+    return kind, values
 
 
 def object_of(item: dict[str, Any], name: str) -> dict[str, Any]:
@@ -329,6 +346,8 @@ def object_of(item: dict[str, Any], name: str) -> dict[str, Any]:
         Unfit: Something else is there.
     """
     found = item.get(name)
+    if type(found) is dict:
+        return found
     if found is None:
         return {}
     if not isinstance(found, dict):
@@ -343,6 +362,8 @@ def text_of(item: dict[str, Any], name: str) -> str:
         Unfit: Something else is there.
     """
     found = item.get(name)
+    if type(found) is str:
+        return found
     if found is None:
         return ""
     if not isinstance(found, str):
@@ -357,10 +378,10 @@ def id_of(item: dict[str, Any], name: str, limits: Wire) -> str | None:
         Unfit: It is neither text nor number, or too long.
     """
     found = item.get(name)
+    if type(found) is str and 0 < len(found) <= limits.id_length:
+        return found
     if found is None or found == "":
         return None
-    if type(found) is str and len(found) <= limits.id_length:
-        return found
     if isinstance(found, bool) or not isinstance(found, str | int | float):
         raise Unfit("wrong_type", f"{name} is a text, not {_called(found)}.", where=name)
     text = found if isinstance(found, str) else number_text(found)
@@ -381,7 +402,7 @@ def need_somebody(*ids: str | None, where: str) -> None:
         Unfit: None does.
     """
     for id_ in ids:
-        if id_ is not None and is_somebody(id_):
+        if id_ is not None and id_.strip().lower() not in NOBODY:
             return
     given = next((i for i in ids if i is not None), None)
     told = f"Its id is {given!r}, which stands for nobody." if given is not None else "It has no id of anybody."
@@ -412,8 +433,12 @@ def time_of(value: Any, where: str) -> int | None:
         return None
     try:
         if isinstance(value, str):
-            moment = dt.datetime.fromisoformat(value.upper() if _is_moment(value) else "")
-            return ((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)) - EPOCH) // MICROSECOND
+            if len(value) in COMMON.get(value[4:20:3], ()) and value[-1] == "Z" and value[:4] in YEARS:
+                since = _of_iso(value) - EPOCH
+            else:
+                moment = _of_iso(value.upper() if _is_moment(value) else "")
+                since = (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)) - EPOCH
+            return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
         if isinstance(value, int | float) and not isinstance(value, bool):
             size = abs(value)
             found = int(value * (1_000_000 if size < 1e11 else 1_000 if size < 1e14 else 1))
@@ -470,11 +495,26 @@ def number_text(value: float) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
 
 
-def labels_of(given: dict[str, Any], *, without: Collection[str] = ()) -> dict[str, str]:
-    """Labels of an object's values: each a text, those of inner objects under ``outer.inner``, lists as JSON."""
-    labels: dict[str, str] = {}
+def labels_of(
+    given: dict[str, Any], *, without: Collection[str] = (), into: dict[str, str] | None = None
+) -> dict[str, str]:
+    """Labels of an object's values: each a text, those of inner objects under ``outer.inner``, lists as JSON.
+
+    Args:
+        given: The object.
+        without: Names left out.
+        into: Labels they are added to; new ones where None.
+    """
+    labels = {} if into is None else into
     for name, value in given.items():
-        if name not in without:
+        if name in without:
+            continue
+        if type(value) is str:
+            if value:
+                labels[name] = value
+        elif type(value) is int:
+            labels[name] = str(value)
+        else:
             _label(labels, name, value)
     return labels
 
@@ -500,7 +540,16 @@ def packed(labels: dict[str, str]) -> str | None:
     """Labels as a row holds them: scrubbed, as JSON; None without any."""
     if not labels:
         return None
-    for name, value in labels.items():
-        if is_secret(name) or (len(value) >= SHORTEST_CARD and without_cards(value) != value):
-            return encode(scrubbed(labels)).decode()
+    if _secret_among(tuple(labels)):
+        return encode(scrubbed(labels)).decode()
+    if max(map(len, labels.values())) >= SHORTEST_CARD:
+        for value in labels.values():
+            if len(value) >= SHORTEST_CARD and without_cards(value) != value:
+                return encode(scrubbed(labels)).decode()
     return encode(labels).decode()
+
+
+@lru_cache(maxsize=4096)
+def _secret_among(names: tuple[str, ...]) -> bool:
+    """Whether one of some names is a secret's; items of one kind have the same names again and again."""
+    return any(map(is_secret, names))

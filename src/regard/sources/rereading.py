@@ -45,7 +45,7 @@ def read(item: Item) -> Again:
     for told in filter(None, parcel.told):
         raise BadInput(told.reason, where=told.where, hint="Correct it there, or discard the item.")
     rows: tuple[Row, ...] = tuple(
-        (kind, {n: v for n, v in zip(NAMES[kind], values, strict=True) if v is not None})
+        (kind, {n: v for n in NAMES[kind] if (v := values.get(n)) is not None})
         for kind, found in parcel.rows.items()
         for values in found.values
     )

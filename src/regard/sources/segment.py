@@ -7,6 +7,7 @@ still tells the right time. E-commerce events of Segment's own list become order
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -56,6 +57,16 @@ class _Batch(msgspec.Struct, kw_only=True):
     context: Any = None
 
 
+@dataclass(slots=True)
+class _Around:
+    """What all items of a request share: what was said once for all, when it was sent and received, and the limits."""
+
+    more: dict[str, Any]
+    sent: int | None
+    received: int
+    limits: Wire
+
+
 COLUMNS = frozenset(("revenue", "value", "error", "duration"))
 """Properties that become columns of an event."""
 
@@ -99,9 +110,8 @@ def _bring(parcel: Parcel, raws: Sequence[Any], *, call: str, more: dict[str, An
     given = "" if call == "batch" else call
     if given:
         more = {"type": given, **more}
-    sent = time_of(more.get("sentAt"), "sentAt")
-    one = partial(_rows, more=more, sent=sent, received=parcel.received, limits=limits)
-    return bring(parcel, raws, one, named=_named, limits=limits, more=more)
+    around = _Around(more, time_of(more.get("sentAt"), "sentAt"), parcel.received, limits)
+    return bring(parcel, raws, partial(_rows, around), named=_named, limits=limits, more=more)
 
 
 def _whole(text: bytes) -> tuple[dict[str, Any], Any]:
@@ -121,24 +131,27 @@ def _named(item: dict[str, Any]) -> str:
     return text_of(item, "messageId")
 
 
-def _rows(
-    item: dict[str, Any], message: str, *, more: dict[str, Any], sent: int | None, received: int, limits: Wire
-) -> Sequence[Row]:
+def _rows(around: _Around, item: dict[str, Any], message: str) -> Sequence[Row]:
+    more, sent, received, limits = around.more, around.sent, around.received, around.limits
     make = _MADE[_call(item, more)]
     if len(message) > limits.id_length:
         raise Unfit("id_too_long", f"messageId is longer than {limits.id_length} characters.", where="messageId")
     context = object_of(item, "context") or more.get("context") or {}
-    own = first_time((item, "sentAt"))
-    sent = sent if own is None else own
-    stamp = first_time((item, "timestamp"), (item, "originalTimestamp"))
+    if item.get("sentAt") is not None:
+        own = time_of(item["sentAt"], "sentAt")
+        sent = sent if own is None else own
+    if "originalTimestamp" in item:
+        stamp = first_time((item, "timestamp"), (item, "originalTimestamp"))
+    else:
+        stamp = time_of(item.get("timestamp"), "timestamp")
     occurred = received if stamp is None else stamp if sent is None else received - (sent - stamp)
     known = {
         "message_id": message,
         "occurred_at": occurred,
         "sent_at": sent,
-        "person": id_of(item, "userId", limits),
-        "anonymous": id_of(item, "anonymousId", limits),
-        "account": id_of(context, "groupId", limits),
+        "person": id_of(item, "userId", limits) if "userId" in item else None,
+        "anonymous": id_of(item, "anonymousId", limits) if "anonymousId" in item else None,
+        "account": id_of(context, "groupId", limits) if "groupId" in context else None,
     }
     rows = make(item, context, known, limits)
     in_time(occurred, received, limits, "timestamp")  # last: what cannot be repaired here is refused, not held back
@@ -148,6 +161,8 @@ def _rows(
 def _call(item: dict[str, Any], more: dict[str, Any]) -> str:
     """Which of the six calls an item is; its address says so, or it does."""
     given, wanted = item.get("type"), more.get("type")
+    if wanted is None and type(given) is str and given in _MADE:
+        return given
     call = given if given is not None and given != "" else wanted or ("track" if "event" in item else "")
     if not isinstance(call, str) or call not in _MADE:
         raise Unfit("unknown_type", f"type is one of {', '.join(CALLS)}, not {str(call)[:40]!r}.", where="type")
@@ -172,8 +187,8 @@ def _track(item: dict[str, Any], context: dict[str, Any], known: Known, _: Wire)
     if "order_id" in properties and (made := orders.rows(name, properties, known, labels)):
         return made
     if COLUMNS.isdisjoint(properties):
-        labels |= labels_of(properties)
-        return [row("event", **known, name=name, labels=packed(labels))]
+        known["name"], known["labels"] = name, packed(labels_of(properties, into=labels))
+        return [("event", known)]
     amount = next((n for key in ("revenue", "value") if (n := number_of(properties.get(key))) is not None), None)
     error = properties.get("error")
     error = error if isinstance(error, str) and error else None
