@@ -35,14 +35,26 @@ def main() -> None:
     from regard.signals.workspace import Workspace
 
     os.nice(NICE)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    told = threading.Event()
+
+    def stop(*_: object) -> None:
+        told.set()
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
     try:
         workspace = Workspace.open(Path(sys.argv[1]), create=False)
         _settle(workspace)
         workspace.close()
     except RegardError as error:
+        if told.is_set():
+            sys.exit(0)
         sys.stderr.write(f"regard: settling stopped: {error}\n")
         sys.exit(error.exit_code)
+    except Exception:
+        if told.is_set():  # told to stop in the middle of a statement, SQLite makes an error of its own of that
+            sys.exit(0)
+        raise
 
 
 def _settle(workspace: Workspace) -> None:
