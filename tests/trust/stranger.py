@@ -167,11 +167,11 @@ class Shop:
 
     def ledger(self):
         """The four outcomes; that they add up is checked each time they are asked."""
+        names = ("received", "stored", "duplicate", "held_back", "refused")
         if self.thorough:
             told = self.done("ledger")
-            rows = (told, *told.pop("sources"))
+            rows = [{n: row[n] for n in names} for row in (told, *told["sources"])]
         else:
-            names = ("received", "stored", "duplicate", "held_back", "refused")
             sums = ", ".join(f"coalesce(sum({n}), 0)" for n in names)
             rows = [
                 dict(zip(names, r, strict=True)) for r in self.read(f"SELECT {sums} FROM batches WHERE undone IS NULL")

@@ -218,3 +218,22 @@ def test_the_pages_of_a_source_pass_axe_at_any_width_in_any_light(taking, opened
             assert page.evaluate("document.documentElement.scrollWidth") == width
     assert diary.console == []
     assert diary.foreign == []
+
+
+def test_requests_turned_away_are_told_where_people_look_with_what_to_do(taking):
+    """On the page of a source that waits for its first event, on Sources and in the ledger; in none of its counts."""
+    made(taking, "waiting")
+    assert send(taking, "rk_mistyped", *MIXED[:1]).status_code == 401
+    until = time.monotonic() + 20
+    while not told(taking, "waiting")["turned_away"] and time.monotonic() < until:
+        time.sleep(0.2)
+
+    own = words(taking.client.get("/sources/sender?source=waiting"))
+    assert "turned away today, from 127.0.0.1: a write key that opens nothing ( rk_mis… )" in own
+    assert "Is that this source? Give it one of its keys" in own
+    for page in ("/sources", "/sources/ledger"):
+        assert "A write key that opens nothing" in words(taking.client.get(page))
+    ledger = taking.client.get("/sources/ledger.json").json()
+    assert ledger["received"] == sum(ledger[n] for n in ("stored", "duplicate", "held_back", "refused"))
+    assert ledger["turned_away"]["requests"] >= 1
+    assert told(taking, "waiting")["received"] == 0
