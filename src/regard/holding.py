@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import msgspec
 
 from regard.errors import BadInput
 from regard.keeping import JSON, WORKSPACE, opened, say, settle
-from regard.wording import count, number, truncated
+from regard.wording import count, moment, number, truncated
 
 if TYPE_CHECKING:
     from regard.signals.workspace import Workspace
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 BY = "command line"
 SOURCE = click.option("--source", default="", metavar="NAME", help="Only items of this source.")
-CODE = click.option("--code", default="", metavar="CODE", help="Only items held back for this reason: id_conflict.")
+CODE = click.option(
+    "--code", default="", metavar="CODE", help="Only items held back for this reason, such as id_conflict."
+)
 ALL = click.option("--all", "everything", is_flag=True, help="Every item that is held back.")
 ITEMS = click.argument("items", nargs=-1, type=int, metavar="ID...")
 
@@ -89,17 +92,27 @@ def _tell_group(group: Group, items: list[Item]) -> None:
     click.echo(f"  {group.reason}")
     click.echo(f"  {advice(group.code)}")
     chosen = f"--source {shlex.quote(group.source)} --code {group.code}"
-    click.echo(f"  {_next_steps(group.code, chosen)}")
+    click.echo(f"  {_next_steps(group.code, chosen, items[0] if items else None)}")
     for item in items:
         mark = "*" if item.changed is not None else " "
         click.echo(f"  {item.id:>7}{mark} {item.at[:16].replace('T', ' ')}  {truncated(short(item.text), 90)}")
 
 
-def _next_steps(code: str, items: str) -> str:
+def _next_steps(code: str, items: str, first: Item | None) -> str:
+    """What to do with items held back for a reason, in the order people would; the first of them says what is wrong."""
+    from regard.sources.replaying import problem_of
     from regard.store.heldback import CONFLICT
 
-    replay = f"regard held replay {items}{' --anew' if code == CONFLICT else ''}"
-    return f"Next: regard held discard {items}, or {replay}"
+    discard, replay = f"regard held discard {items}", f"regard held replay {items}"
+    if code == CONFLICT:
+        return f"Next: {discard}, or {replay} --anew"
+    problem = problem_of(first) if first is not None else None
+    if problem is None:
+        return f"Next: {replay}, or {discard}"
+    field = problem.field or "FIELD"
+    if items.isdigit():
+        return f"Next: regard held repair {items} --set {field}=VALUE, then {replay}; or {discard}"
+    return f"Next: regard held correct {items} --set {field}=VALUE, then {replay}; or {discard}"
 
 
 @held_group.command("show")
@@ -118,7 +131,7 @@ def show_command(workspace: str | None, item: int, *, as_json: bool) -> None:
     if as_json:
         say({**told(found), "problem": problem, "stored": other or None}, "", as_json=True)
         return
-    click.echo(f"Item {found.id} of {found.source}, batch {found.batch}, received {found.at}: {found.state}.")
+    click.echo(f"Item {found.id} of {found.source}, batch {found.batch}, received {_when(found.at)}: {found.state}.")
     click.echo(problem.reason if problem else found.reason)
     click.echo(replaying.advice(found.code))
     stored = replaying.fields_of(msgspec.json.encode(other).decode()) if other else {}
@@ -130,7 +143,11 @@ def show_command(workspace: str | None, item: int, *, as_json: bool) -> None:
         beside = f"  (stored: {stored.get(name, 'nothing')})" if differs else ""
         click.echo(f"  {name}: {value}{was}{beside}")
     if found.state == heldback.OPEN:
-        click.echo(_next_steps(found.code, str(found.id)))
+        click.echo(_next_steps(found.code, str(found.id), found))
+
+
+def _when(at: str) -> str:
+    return f"{moment(datetime.fromisoformat(at))} UTC"
 
 
 @held_group.command("repair")

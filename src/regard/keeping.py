@@ -98,7 +98,7 @@ def _tell_turned_away(told: dict[str, Any]) -> None:
     turned = f"{count(told['requests'], 'request')} {'was' if told['requests'] == 1 else 'were'} turned away"
     click.echo(f"In none of these counts: {turned} in {told['days']} days.")
     for row in told["rows"]:
-        of = f" of {row['source']}" if row["source"] else ""
+        of = f", source {row['source']}" if row["source"] else ""
         more = f", by {row['client']}" if row["client"] else ""
         key = f", key {row['key']}…" if row["key"] else ""
         path = f", to {row['path']}" if row["path"] else ""
