@@ -17,7 +17,7 @@ SAMPLE = {"text": "x", "number": 1.5, "whole": 2, "time": "2025-11-26T10:00:00Z"
 
 def rows(parcel):
     return [
-        {"kind": kind, **{n: v for n, v in zip(NAMES[kind], values, strict=True) if v is not None}}
+        {"kind": kind, **{n: values[n] for n in NAMES[kind] if values.get(n) is not None}}
         for kind, found in parcel.rows.items()
         for values in found.values
     ]

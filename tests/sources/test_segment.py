@@ -16,7 +16,7 @@ HOUR = 3_600_000_000
 
 def rows(parcel):
     return [
-        {"kind": kind, **{n: v for n, v in zip(NAMES[kind], values, strict=True) if v is not None}}
+        {"kind": kind, **{n: values[n] for n in NAMES[kind] if values.get(n) is not None}}
         for kind, found in parcel.rows.items()
         for values in found.values
     ]

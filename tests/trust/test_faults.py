@@ -43,15 +43,18 @@ def plain(shop):
     return Shop(shop.root, thorough=False)
 
 
-EVERY = int(os.environ.get("REGARD_TRUST_EVERY", "1"))
-"""In full, every so many-th operation: what was found says how many were tried."""
+SAMPLE = int(os.environ.get("REGARD_TRUST_POINTS", "0"))
+"""So many points instead, spread over all operations of an act, also those beyond the most: what was found says so."""
 
 
 def _points(operations, full):
-    """Every operation up to the most, or a few spread over all; how they fail goes round."""
-    last = min(operations, MOST)
-    chosen = range(last, 0, -EVERY) if full else sorted({1 + n * (last - 1) // (FEW - 1) for n in range(FEW)})
-    return [(n, HOW[n % len(HOW)]) for n in chosen]
+    """Every operation up to the most, or some spread over all; how they fail goes round."""
+    last = operations if full and SAMPLE else min(operations, MOST)
+    if full and not SAMPLE:
+        return [(n, HOW[n % len(HOW)]) for n in range(1, last + 1)]
+    some = SAMPLE if full else FEW
+    chosen = sorted({1 + n * (last - 1) // (some - 1) for n in range(some)})
+    return [(n, HOW[place % len(HOW)]) for place, n in enumerate(chosen)]
 
 
 @pytest.mark.slow
@@ -91,4 +94,4 @@ def test_whatever_operation_fails_nothing_is_lost_or_counted_twice(  # noqa: PLR
     assert not broken, f"{len(broken)} of {len(told)}: {json.dumps(broken[:5], indent=1)}"
     became = Counter(t["became"] for t in told)
     assert became["refused"], "no failure was ever noticed"
-    record_property("found", f"{act}: {len(told)} of {operations} operations failed, {became['refused']} said so")
+    record_property("found", f"{act}: {len(told)} of {operations:,} operations failed, {became['refused']} said so")

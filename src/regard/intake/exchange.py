@@ -36,6 +36,11 @@ PLAIN = (
 )
 
 
+PASSED_OVER = 4
+"""A body that says it is up to so many times as large as allowed is read to its end before it is refused: a sender
+whose connection is closed while it still sends, or its proxy, never sees why."""
+
+
 class Gone(Exception):
     """The client went away before its request was whole: there is nobody to answer."""
 
@@ -111,15 +116,27 @@ class Exchange:
             Overloaded: Too much is under way.
             Gone: The client went away.
         """
-        length = self.header(b"content-length")
-        if length.isdigit() and int(length) > limits.body_bytes:
+        text = self.header(b"content-length")
+        length = int(text) if text.isdigit() else 0
+        if length > PASSED_OVER * limits.body_bytes:
             raise _too_large(limits)
         try:
             async with asyncio.timeout(limits.body_seconds):
+                if length > limits.body_bytes:
+                    await self._pass_over()
+                    raise _too_large(limits)
                 return await self._read(load, limits)
         except TimeoutError as error:
             told = f"The request was not whole within {limits.body_seconds:g} seconds."
             raise Unfit("too_slow", told, status=408) from error
+
+    async def _pass_over(self) -> None:
+        """Read a body to its end and keep nothing of it."""
+        while not self.whole:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            self.whole = not message.get("more_body", False)
 
     async def _read(self, load: Load, limits: Wire) -> bytes:
         parts: list[bytes] = []
