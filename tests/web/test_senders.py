@@ -225,7 +225,7 @@ def test_requests_turned_away_are_told_where_people_look_with_what_to_do(taking)
     made(taking, "waiting")
     assert send(taking, "rk_mistyped", *MIXED[:1]).status_code == 401
     until = time.monotonic() + 20
-    while not told(taking, "waiting")["turned_away"] and time.monotonic() < until:
+    while "rk_mis" not in [row["key"] for row in told(taking, "waiting")["turned_away"]] and time.monotonic() < until:
         time.sleep(0.2)
 
     own = words(taking.client.get("/sources/sender?source=waiting"))
