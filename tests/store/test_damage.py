@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 
@@ -10,6 +11,7 @@ import pytest
 from regard.errors import Damaged
 from regard.settings import Settings
 from regard.signals.workspace import Workspace
+from regard.store.lake import LakeFile
 
 GIVEN = Settings(buckets=2, memory="300MB", threads=1)
 
@@ -141,3 +143,21 @@ def _fail_at(patch, call, nth):
         return real(*args, **kwargs)
 
     patch.setattr(home, name, failing)
+
+
+def test_a_file_of_the_lake_that_the_disk_does_not_give_is_named(tmp_path, monkeypatch):
+    """Arrow says the number and the place in its words only: a person is told which file, by every door."""
+
+    def failing(*_, **__):
+        raise OSError("Failed to open local file 'x'. Detail: [errno 5] Input/output error")
+
+    monkeypatch.setattr("regard.store.lake.pq.read_table", failing)
+    file = LakeFile(id=1, file="fold.parquet", kind="derived", role="fold", bucket=None, rows=1, size=1, mtime_ns=1,
+                    checksum="")  # fmt: skip
+    with (
+        Workspace.open(tmp_path / "workspace", given=GIVEN) as workspace,
+        pytest.raises(OSError, match="error") as told,
+    ):
+        workspace.lake.read(file)
+
+    assert (told.value.errno, told.value.filename) == (errno.EIO, str(workspace.lake.path(file)))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from regard.signals.identity import NOBODY, TEXTS, Membership, Raw, coded_hashes
 from regard.signals.shapes import CUSTOMER, FOLD, HIDDEN, KNOWN, MOMENT, PAIRS, SETTLED, STANDING
@@ -189,7 +188,7 @@ def hide(settlement: Settlement, kind: str, hidden: list[LakeFile], more: pa.Tab
     if not more.num_rows:
         return hidden
     lake = settlement.workspace.lake
-    before = [pq.read_table(lake.path(f), columns=HIDDEN.names).cast(HIDDEN) for f in hidden]
+    before = [lake.read(f, columns=HIDDEN.names).cast(HIDDEN) for f in hidden]
     every = pa.concat_tables([*before, more.select(HIDDEN.names).cast(HIDDEN)])
     return [lake.write(every.sort_by("position"), kind=kind, role="hidden")]
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from regard.errors import Busy
 from regard.signals import derived, identity
@@ -84,7 +83,10 @@ def settle_held(workspace: Workspace) -> Iterator[Progress]:
     if plan is None:
         return
     given = workspace.settings
-    with connect(memory=given.memory, threads=given.threads, spill=workspace.spill()) as connection:
+    with (
+        disk.named(workspace.lake.directory),  # whatever fails in it and names no file
+        connect(memory=given.memory, threads=given.threads, spill=workspace.spill()) as connection,
+    ):
         yield from Settlement(workspace, plan, connection).run()
     workspace.lake.collect()
 
@@ -170,7 +172,7 @@ class Settlement:
         files = self.plan.generation.of("derived", "fold") if self.plan.generation else []
         if not files:
             return identity.empty_fold()
-        table = pq.read_table(self.workspace.lake.path(files[0]))
+        table = self.workspace.lake.read(files[0])
         return identity.Fold(table["source"].to_numpy(), table["target"].to_numpy())
 
     def _merges(self) -> identity.Merges:
@@ -183,7 +185,7 @@ class Settlement:
                 ]
         elif not segments:
             self.files += kept
-        old = [identity.merges_of(pq.read_table(self.workspace.lake.path(f))) for f in kept]
+        old = [identity.merges_of(self.workspace.lake.read(f)) for f in kept]
         new = [identity.read_merges(self.connection, self._read(s)) for s in segments]
         merges = identity.join_merges([*old, *new])
         if segments:
@@ -199,7 +201,7 @@ class Settlement:
         """The account of everybody seen with one, old and new; keeps one file of pairs per kind."""
         parts = []
         for kind in SETTLED:
-            found = [pq.read_table(self.workspace.lake.path(f)) for f in self.plan.old(kind, "pairs")]
+            found = [self.workspace.lake.read(f) for f in self.plan.old(kind, "pairs")]
             new = self._pairs.pop(kind, [])
             if any(table.num_rows for table in new):
                 found = [derived.joined_pairs(self.connection, [*found, *new])]
@@ -268,7 +270,7 @@ class Settlement:
         old = self.plan.old(kind, "known")
         if not len(self.moved) or not old:
             return 0
-        table = pq.read_table(self.workspace.lake.path(old[0]), columns=["hash", "rows"])
+        table = self.workspace.lake.read(old[0], columns=["hash", "rows"])
         concerned = np.isin(self.before(table["hash"].to_numpy()), self.moved)
         return int(pc.fill_null(table["rows"], 0).to_numpy()[concerned].sum())
 
@@ -330,7 +332,7 @@ class Settlement:
         if not new:
             self.files += old
             return
-        parts = [pq.read_table(self.workspace.lake.path(f)) for f in old]
+        parts = [self.workspace.lake.read(f) for f in old]
         table = derived.joined_known([*parts, *new])
         if table.num_rows:
             self._keep(table, kind=kind, role="known")
@@ -366,7 +368,7 @@ class Settlement:
             return files
         sorter = self._sorter(kind, 0)
         for file in files:
-            sorter.add(pq.read_table(self.workspace.lake.path(file)))
+            sorter.add(self.workspace.lake.read(file))
         return list(sorter.run())
 
 

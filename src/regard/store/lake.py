@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import pyarrow.parquet as pq
 import xxhash
 from sqlalchemy import delete, func, insert, select
 
@@ -22,7 +23,7 @@ from regard.store import coded, disk, tables
 from regard.store.state import inserted, now_text, read_meta, write_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
     from sqlalchemy import Connection
@@ -97,6 +98,20 @@ class Lake:
     def path(self, file: LakeFile) -> Path:
         """Where a file is."""
         return self.directory / file.file
+
+    def read(self, file: LakeFile, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """A file's rows.
+
+        Args:
+            file: Which.
+            columns: Only these.
+
+        Raises:
+            OSError: It cannot be read; named.
+        """
+        path = self.path(file)
+        with disk.named(path):
+            return pq.read_table(path, columns=columns, partitioning=None)
 
     def newest(self, connection: Connection | None = None) -> Generation | None:
         """The newest generation, or None before the first.
