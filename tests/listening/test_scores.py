@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from regard.errors import UnknownName
 from regard.questions import find
 from regard.signals.ask import answer
-from regard.signals.declarations import Declarations, Dimension
+from regard.signals.declarations import Declarations, Dimension, Value
 from regard.signals.scope import Given
 
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -310,3 +311,46 @@ def test_the_recommend_question_of_the_european_index_gives_plus_fourteen(view_o
 
     assert found.n == 250
     assert round(found.score) == 14
+
+
+def unlike_the_base(answering_a=80, answering_b=20):
+    """A base of 200, half on plan A and half on B; A gives 10 and answers four times as often as B, which gives 0."""
+    log = {"subscription": [], "profile": [], "answer": []}
+    for i in range(200):
+        who, plan = f"P{i:03d}", "A" if i < 100 else "B"
+        log["subscription"].append({"person": who, "key": who, "subscription": who, "change": "start", "amount": 10,
+                                    "currency": "EUR", "every": "month", "occurred_at": "2026-01-05"})  # fmt: skip
+        log["profile"].append({"person": who, "labels": {"plan": plan}, "occurred_at": "2026-01-01"})
+        if i % 100 < (answering_a if plan == "A" else answering_b):
+            score = 10 if plan == "A" else 0
+            log["answer"].append({"person": who, "score": score, "metric": "nps", "occurred_at": "2026-10-05"})
+    return log
+
+
+def weighted(view_of, weights, **log):
+    declared = Declarations(value=Value(kind="recurring"), currency="EUR", dimensions=(Dimension(name="plan"),))
+    given = Given(since="2026-09-01", until="2026-11-20")
+    view = view_of(declarations=declared, **log)
+    return answer(find("listening/scores"), view=view, given=given, arguments={"weights": weights})
+
+
+def test_weights_to_the_base_bring_back_who_answers_less(view_of):
+    """Post-stratification by hand: half of the base gives +100, half -100, so the base stands at 0, not at +60."""
+    found = weighted(view_of, "plan", **unlike_the_base())
+
+    assert found.unweighted == pytest.approx(60)
+    assert found.score == pytest.approx(0, abs=1e-6)
+    assert found.design_effect == pytest.approx(1.5625)
+    assert found.weighted_to == "plan"
+    assert "weighted" in {c.code for c in found.cautions}
+
+
+def test_a_plan_that_next_to_nobody_answers_from_is_taken_together_and_said(view_of):
+    found = weighted(view_of, "plan", **unlike_the_base(answering_b=2))
+
+    assert "cells_collapsed" in {c.code for c in found.cautions}
+
+
+def test_weights_to_an_unknown_dimension_name_the_nearest(view_of):
+    with pytest.raises(UnknownName, match="plann"):
+        weighted(view_of, "plann", **unlike_the_base())

@@ -14,7 +14,7 @@ from regard import wording
 from regard.figures.bars import GroupBar, group_bars
 from regard.figures.line import Point, banded_line
 from regard.findings import Finding, Interval
-from regard.listening import compared, verdicts
+from regard.listening import compared, standing, verdicts
 from regard.listening.counted import change_of, enough, metric_of, read, score_of
 from regard.listening.reach import reaching
 from regard.listening.rules import rule_of
@@ -62,6 +62,8 @@ class Scores(Finding, frozen=True, kw_only=True):
         float | None, Meta(description="The score with every answer counted once, where weights differ.")
     ] = None
     unweighted_interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
+    weighted_to: Annotated[str, Meta(description="Dimensions whose shares in the base the answers stand for.")] = ""
+    design_effect: Annotated[float | None, Meta(description="Kish's design effect of these weights, 1 + cv².")] = None
     n: Annotated[int, Meta(description="Answers in the period.")] = 0
     effective: Annotated[
         float | None, Meta(description="Independent, unweighted answers that would be as precise.")
@@ -98,12 +100,19 @@ def scores(
     metric: Annotated[str, Meta(description="nps, csat, ces, stars or your own; default the declared one.")] = "",
     survey: Annotated[str, Meta(description="One survey only; default every survey with this metric.")] = "",
     part: Annotated[str, Meta(description="The part of the experience rated; default the whole.")] = "",
+    weights: Annotated[
+        str,
+        Meta(description="Dimensions whose shares in the base the answers are weighted to, such as plan,region."),
+    ] = "",
 ) -> Scores:
     """How do customers score us, and has it changed?"""
-    name = metric_of(ask, metric, survey, part)
+    name, to = metric_of(ask, metric, survey, part), standing.dimensions(ask, weights)
     shown, first = compared.window(ask)
-    ask = replace(ask, scope=msgspec.structs.replace(ask.scope, also=compared.also(ask)))
+    also = tuple(dict.fromkeys((*compared.also(ask), *(d for d in to if d != ask.scope.by))))
+    ask = replace(ask, scope=msgspec.structs.replace(ask.scope, also=also))
     answers = read(ask, metric=name, survey=survey, part=part, first=first)
+    made = standing.stand(answers, standing.base(ask, answers, to)) if to else None
+    answers = made.answers if made else answers
     now = answers.of("now")
     why = enough(now)
     if why:
@@ -122,7 +131,9 @@ def scores(
         surveys=_surveys(now),
         asked=asked[0],
         answered=asked[1],
-        cautions=verdicts.cautions(reading, answers, cut),
+        cautions=(*verdicts.cautions(reading, answers, cut), *(made.cautions if made else ())),
+        weighted_to=", ".join(to),
+        design_effect=made.weights.effect if made else None,
     )
     return msgspec.structs.replace(finding, answer=verdicts.sentence(reading), facts=verdicts.facts(reading, finding))
 

@@ -67,7 +67,9 @@ class Weights:
     unknown: int
 
 
-def rake(margins: Sequence[Margin], *, least: int = LEAST_CELL, most: float = MOST_WEIGHT) -> Weights:
+def rake(
+    margins: Sequence[Margin], *, start: Floats | None = None, least: int = LEAST_CELL, most: float = MOST_WEIGHT
+) -> Weights:
     """Weights under which every margin divides as the base does; one margin alone is post-stratification.
 
     Cells with fewer than `least` answers are first taken together with the next thinnest of their margin. Weights
@@ -75,13 +77,14 @@ def rake(margins: Sequence[Margin], *, least: int = LEAST_CELL, most: float = MO
 
     Args:
         margins: At least one, all over the same answers.
+        start: Weights the answers have already; None takes them alike.
         least: Fewest answers a cell stands on.
         most: Largest weight, in means.
     """
     told = [collapse(m, least) for m in margins]
     merged = [m for m, _ in told]
     n = len(margins[0].cell)
-    weight, converged, rounds = _raked(np.ones(n), merged)
+    weight, converged, rounds = _raked(np.ones(n) if start is None else start / start.mean(), merged)
     trimmed = np.zeros(n, dtype=np.bool_)
     for _ in range(20):
         over = weight > most * (1 + 1e-9)  # the mean is 1

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from regard.errors import BadInput
 from regard.findings import Caution
-from regard.listening.counted import Answers
-from regard.statistics.weighting import LEAST_CELL, Margin, Weights, fit, rake
+from regard.listening.standing import Known, stand
+from regard.statistics.weighting import LEAST_CELL, Weights
 from regard.trying.answered import Read
 from regard.trying.columns import Columns, columns_of
-from regard.wording import count, listed, number, percent
+from regard.wording import listed
 
 COUNTS = ("n", "count", "customers", "base", "population", "people", "accounts", "members", "share", "weight")
 NAMED = {"column", "value"}
@@ -52,26 +52,14 @@ def weighted(data: Columns, found: Read, census: str) -> Weighted:
     """
     base = columns_of(census)
     tables = _tables(base, data)
-    rows = found.row
-    period = found.answers.period
-    weight, fitted = np.ones(len(rows)), np.zeros(len(rows))
-    kept: Weights | None = None
-    for name in ("earlier", "before", "now"):
-        at = period == name
-        if not at.any():
-            continue
-        made = rake(_margins(data, tables, rows[at]))
-        weight[at] = made.weight
-        fitted[at] = fit(made.columns, found.answers.value[at], made.weight)
-        kept = made
-    if kept is None:
+    made = stand(found.answers, [_known(data, cells, found.row) for cells in tables])
+    if made is None:
         raise BadInput("There is no answer to weight.", where="--weights-to", hint="Bring answers with scores.")
-    answers = replace(found.answers, weight=weight, fitted=fitted)
     total = float(sum(tables[0].counts))
-    size = total if total > 1.5 and total > len(rows) else None
+    size = total if total > 1.5 and total > len(found.row) else None
     return Weighted(
-        read=replace(found, answers=answers), weights=kept, size=size, text=_text(tables, kept),
-        cautions=_cautions(kept, answers),
+        read=replace(found, answers=made.answers), weights=made.weights, size=size, text=made.text,
+        cautions=made.cautions,
     )  # fmt: skip
 
 
@@ -151,36 +139,8 @@ def _numbers(data: Columns, cells: _Cells) -> NDArray[np.int64]:
     return np.array([place.get(tuple(str(k) for k in key), -1) for key in keys], dtype=np.int64)
 
 
-def _margins(data: Columns, tables: list[_Cells], rows: NDArray[np.int64]) -> list[Margin]:
-    return [
-        Margin(
-            cell=_numbers(data, cells)[rows],
-            base=np.array(cells.counts),
-            labels=tuple(" ".join(label) for label in cells.labels),
-        )
-        for cells in tables
-    ]
-
-
-def _text(tables: list[_Cells], made: Weights) -> str:
-    names = listed(c for cells in tables for c in cells.columns)
-    way = "post-stratified by" if len(tables) == 1 else "raked to"
-    return f"{way} {names}; design effect {number(made.effect, 2)} (Kish 1965)"
-
-
-def _cautions(made: Weights, answers: Answers) -> tuple[Caution, ...]:
-    thin = listed((n for names in made.collapsed for n in names), most=6)
-    told = {
-        "weights_unconverged": not made.converged
-        and "The weights do not meet the base in every column at once; the file of the base may contradict itself.",
-        "cells_collapsed": thin and f"Too few answered to weight these alone; they were taken together: {thin}.",
-        "weights_trimmed": made.trimmed
-        and f"{count(made.trimmed, 'weight')} beyond five times the mean were cut; a cell then misses its share "
-        f"by up to {percent(made.gap)}.",
-        "cell_unknown": made.unknown
-        and f"{count(made.unknown, 'answer')} are of a cell the base does not know and keep the mean weight.",
-        "weights_costly": made.effect > 2
-        and f"The weights cost more than half of the precision: {number(len(answers.of('now')))} answers are worth "
-        f"{number(round(made.effective))}.",
-    }
-    return tuple(Caution(code=code, text=text) for code, text in told.items() if text)
+def _known(data: Columns, cells: _Cells, rows: NDArray[np.int64]) -> Known:
+    """The cells as the answers' labels and what the base holds of each."""
+    names = [" ".join(label) for label in cells.labels]
+    label = np.array([*names, ""], dtype=str)[_numbers(data, cells)[rows]]
+    return Known(name=listed(cells.columns), label=label, base=dict(zip(names, cells.counts, strict=True)))
