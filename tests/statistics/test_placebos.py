@@ -78,7 +78,7 @@ def test_california_before_1989_shows_no_effect_and_no_donor_makes_the_result(ca
 
 @pytest.mark.parametrize("method", ["sdid", "sc", "did"])
 def test_a_large_effect_is_covered_and_clear(method):
-    found = placebos.judge(replace(wandering(np.random.default_rng(15), effect=12.0), method=method))
+    found = placebos.judge(replace(wandering(np.random.default_rng(21), effect=12.0), method=method))
 
     assert found.effect.clear
     assert found.effect.low < 12 < found.effect.high
@@ -106,7 +106,7 @@ def test_a_treated_unit_unlike_all_donors_is_refused_and_one_rather_unlike_gets_
     while True:
         block = wandering(rng, scale=2.0)
         found = placebos.judge(block)
-        if placebos.WORSE < found.worse < placebos.POOR:
+        if placebos.WORSE["sdid"] < found.worse < placebos.POOR:
             break
     spread = np.sqrt(np.mean(found.space.fits.effect**2) * (1 + 1 / 19))
     assert found.effect.error == pytest.approx(spread * found.worse)
@@ -118,6 +118,21 @@ def test_too_few_donors_are_refused_in_words():
 
     many = wandering(np.random.default_rng(5), units=14, treated=7)
     assert "too few for placebos" in placebos.judge(many).effect.refused
+
+    none = wandering(np.random.default_rng(5), treated=0)
+    assert placebos.judge(none).effect.refused == "no unit is treated"
+    every = wandering(np.random.default_rng(5), units=6, treated=6)
+    assert "every unit is treated" in placebos.judge(every).effect.refused
+
+
+def test_many_treated_and_hardly_more_donors_are_judged_by_the_jackknife():
+    block = wandering(np.random.default_rng(13), units=40, treated=22, effect=5.0)
+    found = placebos.judge(block)
+
+    assert "jackknife" in found.effect.method
+    assert found.effect.low < 5 < found.effect.high
+    assert np.isfinite(found.band).all()
+    assert not placebos.in_time(block).drift.clear
 
 
 def test_the_jackknife_is_the_definition_with_weights_kept():

@@ -25,11 +25,16 @@ if TYPE_CHECKING:
 
 DRAWS = 200
 LEAST_DONORS = 5
-WORSE = 1.5
-"""From this many times the placebos' fit before, the interval is widened by how much worse the fit is."""
+WORSE = {"sdid": 1.25, "sc": 2.0, "did": 2.0}
+"""From this many times the placebos' usual error before the start, the interval is widened by how much worse it is: a
+unit that strays further from its fit before will do so after. Where levels or trends are not fitted (`sc`, `did`), the
+error before says less of that, and more is allowed (measured: docs/calibration.md)."""
 
-POOR = 3.0
-"""From this many times the placebos' fit before, there is no answer."""
+POOR = 4.0
+"""From this many times the placebos' usual error before the start, there is no answer."""
+
+MANY = 10
+"""Fewest treated units, and donors, that a jackknife is believed with."""
 
 POWER = 0.8
 
@@ -128,38 +133,61 @@ def in_space(block: Block, *, draws: int = DRAWS) -> Space:
     return Space(fits=block.fit(targets, rest), targets=targets, all=every)
 
 
-def judge(block: Block, *, level: float = LEVEL, draws: int = DRAWS, space: Space | None = None) -> Judged:
+def by_jackknife(block: Block) -> bool:
+    """Whether donors are too few for placebo groups of the treated's number, which are many enough without."""
+    many, donors = int(block.treated.sum()), len(block.donors)
+    return block.method != "sc" and many >= MANY and donors >= MANY and donors < 2 * many
+
+
+def judge(block: Block, *, level: float = LEVEL, draws: int = DRAWS) -> Judged:
     """The effect with a placebo interval.
 
     The interval is the placebos' root mean square about zero times a t quantile with one fewer degrees than donors,
     widened for their number; it covers where treated and donors are alike in how far they stray from their fit. Where
-    the treated's fit before is `WORSE` times the placebos', it is widened by that ratio; from `POOR` on, refused. With
-    too few donors for placebo groups of the treated's number, by the jackknife (ten or more treated, not for `sc`).
+    the treated's error before is `WORSE` times the placebos', it is widened by that ratio; from `POOR` on, refused.
+    Where `by_jackknife`, by that: it lets the treated be noisier than the donors, but has no placebos to show.
 
     Refuses: fewer than `LEAST_DONORS` donors, an unsolved fit, a poor fit.
     """
     many, donors = int(block.treated.sum()), len(block.donors)
-    fit = block.own()
-    if many and donors >= max(LEAST_DONORS, many + 2):
-        space = space or in_space(block, draws=draws)
+    if not many or not donors:
+        why = "no unit is treated" if not many else "every unit is treated; units that never were are needed"
+        return _without(block, None, None, why, level)
+    fit, alone = block.own(), by_jackknife(block)
+    space = in_space(block, draws=draws) if not alone and donors >= max(LEAST_DONORS, many + 2) else None
     refused = _refused(block, fit, space)
-    if refused or space is None:
+    if refused:
         return _without(block, fit, space, refused, level)
-    placebo, n = space.fits, block.outcomes.size
+    if space is None:
+        return _jackknifed(block, fit, level)
+    placebo, worse = space.fits, worse_than(fit, space.fits)
     spread = math.sqrt(float(np.mean(placebo.effect**2)))
-    wide = math.sqrt(1 + 1 / donors) * _widened(fit, placebo)
+    wide = math.sqrt(1 + 1 / donors) * (worse if worse > WORSE[block.method] else 1.0)
     effect = around(
-        float(fit.effect[0]), spread * wide, n=n, effective=float(donors), freedom=float(donors - 1), level=level,
-        method=f"{NAMES[block.method]}, placebo in space",
+        float(fit.effect[0]), spread * wide, n=block.outcomes.size, effective=float(donors), freedom=float(donors - 1),
+        level=level, method=f"{NAMES[block.method]}, placebo in space",
     )  # fmt: skip
-    if donors < 2 * many and many >= 10 and block.method != "sc":
-        effect = jackknife(block, fit, level=level)
     t = quantile(level, effect.freedom)
-    here = np.sqrt(np.mean(placebo.apart**2, axis=0)) * wide * t
     return Judged(
-        effect=effect, fit=fit, space=space, band=here, rank=_rank(abs(fit.effect[0]), np.abs(placebo.effect)),
-        rank_ratio=_rank(*_ratios(fit, placebo)), worse=worse_than(fit, placebo),
-        least=(t + quantile(2 * POWER - 1, effect.freedom)) * effect.error,
+        effect=effect, fit=fit, space=space, band=np.sqrt(np.mean(placebo.apart**2, axis=0)) * wide * t,
+        rank=_rank(abs(fit.effect[0]), np.abs(placebo.effect)), rank_ratio=_rank(*_ratios(fit, placebo)), worse=worse,
+        least=_least(effect),
+    )  # fmt: skip
+
+
+def _least(effect: Estimate) -> float:
+    return (quantile(effect.level, effect.freedom) + quantile(2 * POWER - 1, effect.freedom)) * effect.error
+
+
+def _jackknifed(block: Block, fit: Fits, level: float) -> Judged:
+    each = np.eye(block.outcomes.shape[1])
+    each[: block.before] -= fit.times[0][:, None]
+    errors = [jackknife(block, fit, contrast=c, level=level).error for c in each.T]
+    effect = jackknife(block, fit, level=level)
+    empty = Space(fits=fit, targets=np.zeros((0, len(block.treated))), all=False)
+    return Judged(
+        effect=effect, fit=fit, space=empty, band=np.array(errors) * quantile(level, effect.freedom), rank=math.nan,
+        rank_ratio=math.nan, worse=math.nan, least=_least(effect),
     )  # fmt: skip
 
 
@@ -171,42 +199,46 @@ NAMES = {
 
 
 def worse_than(fit: Fits, placebo: Fits) -> float:
-    """The treated's fit before, as a multiple of the placebos' (root mean square of each)."""
-    usual = math.sqrt(float(np.mean(placebo.before**2)))
+    """The treated's error before the start (root mean square), as a multiple of the placebos' median."""
+    usual = float(np.median(placebo.before))
     return float(fit.before[0]) / usual if usual > 0 else (1.0 if fit.before[0] == 0 else math.inf)
-
-
-def _widened(fit: Fits, placebo: Fits) -> float:
-    worse = worse_than(fit, placebo)
-    return worse if worse > WORSE else 1.0
 
 
 def _refused(block: Block, fit: Fits, space: Space | None) -> str:
     many, donors = int(block.treated.sum()), len(block.donors)
-    if not many:
-        return "no unit is treated"
     if donors < LEAST_DONORS:
         return f"only {donors} donors; at least {LEAST_DONORS} units that were never treated are needed"
     if np.ptp(block.outcomes) == 0:
         return "the outcome is the same everywhere"
-    if space is None:
+    if space is None and not by_jackknife(block):
         return f"{donors} donors for {many} treated units are too few for placebos; more donors than treated are needed"
-    if not fit.solved.all() or not space.fits.solved.all():
+    if not fit.solved.all() or (space is not None and not space.fits.solved.all()):
         return "the weights could not be solved for"
-    worse = worse_than(fit, space.fits)
+    worse = worse_than(fit, space.fits) if space is not None else 0.0
     if worse > POOR:
-        return f"the fit before the start is poor: {worse:.1f} times the placebos' error"
+        return f"the fit before the start is poor: its error is {worse:.1f} times the placebos'"
     return ""
 
 
-def _without(block: Block, fit: Fits, space: Space | None, why: str, level: float) -> Judged:
+def _without(block: Block, fit: Fits | None, space: Space | None, why: str, level: float) -> Judged:
     none = refusal(why, n=block.outcomes.size, method=NAMES[block.method], level=level)
-    empty = space or Space(fits=fit, targets=np.zeros((0, len(block.treated))), all=False)
-    worse = worse_than(fit, space.fits) if space else math.nan
+    known = fit or _nothing(block)
+    empty = space or Space(fits=known, targets=np.zeros((0, len(block.treated))), all=False)
+    worse = worse_than(known, space.fits) if space else math.nan
     nothing = np.full(block.outcomes.shape[1], np.nan)
     return Judged(
-        effect=none, fit=fit, space=empty, band=nothing, rank=math.nan, rank_ratio=math.nan, worse=worse, least=math.nan
-    )
+        effect=none, fit=known, space=empty, band=nothing, rank=math.nan, rank_ratio=math.nan, worse=worse,
+        least=math.nan,
+    )  # fmt: skip
+
+
+def _nothing(block: Block) -> Fits:
+    units, times = block.outcomes.shape
+    one = np.full(1, np.nan)
+    return Fits(
+        effect=one, apart=np.full((1, times), np.nan), units=np.zeros((1, units)), times=np.zeros((1, block.before)),
+        before=one, after=one, gap=one,
+    )  # fmt: skip
 
 
 def _rank(own: float, others: Floats) -> float:
@@ -221,20 +253,27 @@ def _ratios(fit: Fits, placebo: Fits) -> tuple[float, Floats]:
 # -------------------------------------------------------------------------------------------- resampling of the treated
 
 
-def jackknife(block: Block, fit: Fits, *, level: float = LEVEL) -> Estimate:
+def jackknife(block: Block, fit: Fits, *, contrast: Floats | None = None, level: float = LEVEL) -> Estimate:
     """Leaves out each unit in turn with the weights kept (algorithm 3); needs several treated units; not for `sc`.
 
-    The t has the freedom of the treated units and two (they carry most of the variance).
+    The t has the freedom of the treated units and one (they carry most of the variance).
+
+    Args:
+        block: The panel.
+        fit: Its fit.
+        contrast: Weights of the times that make the figure; the mean after less the weighted mean before if None.
+        level: Confidence.
     """
-    w, lam, treated = fit.units[0], fit.times[0], block.treated
-    change = block.outcomes[:, block.before :].mean(axis=1) - block.outcomes[:, : block.before] @ lam
+    after = block.outcomes.shape[1] - block.before
+    if contrast is None:
+        contrast = np.r_[-fit.times[0], np.full(after, 1 / after)]
+    w, treated, change = fit.units[0], block.treated, block.outcomes @ contrast
     many, own = int(treated.sum()), float(change[treated].mean())
     method = f"{NAMES[block.method]}, jackknife"
     if many < 2:
         return refusal("the jackknife needs two treated units", n=block.outcomes.size, method=method, level=level)
     synthetic = float(w @ change)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rest = (synthetic - w * change) / (1 - w)
+    rest = (synthetic - w * change) / np.maximum(1 - w, 1e-12)
     left = np.where(treated, (own * many - change) / (many - 1) - synthetic, own - rest)
     n = len(left)
     error = math.sqrt((n - 1) / n * float(((left - left.mean()) ** 2).sum()))
@@ -295,13 +334,13 @@ def in_time(block: Block, *, most: int = 6, level: float = LEVEL) -> Past:
     own, others, effects = [], [], []
     for start in starts:
         end = min(block.before, start + after)
-        moved = replace(block, outcomes=block.outcomes[:, :end], before=start)
-        judged = judge(moved, level=level)
+        judged = judge(replace(block, outcomes=block.outcomes[:, :end], before=start), level=level)
         effects.append(judged.effect)
-        spread = math.sqrt(float(np.mean(judged.space.fits.effect**2))) or 1.0
-        own.append(abs(float(judged.fit.effect[0])) / spread)
-        others.append(np.abs(judged.space.fits.effect) / spread)
-    rank = _rank(max(own), np.array(others).max(axis=0)) if starts else math.nan
+        if len(judged.space.targets):
+            spread = math.sqrt(float(np.mean(judged.space.fits.effect**2))) or 1.0
+            own.append(abs(float(judged.fit.effect[0])) / spread)
+            others.append(np.abs(judged.space.fits.effect) / spread)
+    rank = _rank(max(own), np.array(others).max(axis=0)) if own else math.nan
     return Past(starts=starts, effects=tuple(effects), rank=rank, drift=drift(block, level=level))
 
 
@@ -322,12 +361,18 @@ def drift(block: Block, *, level: float = LEVEL) -> Estimate:
     """
     if block.before < 3:
         return refusal("fewer than three times before the start", n=block.before, method="slope before", level=level)
-    own, placebo = block.own(), in_space(block).fits
+    own = block.own()
     at = np.arange(block.before) - (block.before - 1) / 2
-    slopes = [f.apart[:, : block.before] @ at / float(at @ at) for f in (own, placebo)]
-    spread = math.sqrt(float(np.mean(slopes[1] ** 2)) * (1 + 1 / len(block.donors)))
+    slope = at / float(at @ at)
+    if by_jackknife(block):
+        return jackknife(
+            block, own, contrast=np.r_[slope, np.zeros(block.outcomes.shape[1] - block.before)], level=level
+        )
+    placebo = in_space(block).fits
+    value = float(own.apart[0, : block.before] @ slope)
+    spread = math.sqrt(float(np.mean((placebo.apart[:, : block.before] @ slope) ** 2)) * (1 + 1 / len(block.donors)))
     return around(
-        float(slopes[0][0]), spread, n=block.before, freedom=float(len(block.donors) - 1), level=level,
+        value, spread, n=block.before, freedom=float(len(block.donors) - 1), level=level,
         method="slope before, against the donors'",
     )  # fmt: skip
 
@@ -386,8 +431,10 @@ def own_coverage(block: Block, *, runs: int = DRAWS, most: int = 12, level: floa
         found = in_space(piece).fits
         n = len(found.effect)
         others = np.sqrt(np.maximum((found.effect**2).sum() - found.effect**2, 0) / (n - 1))
-        fit = found.before / np.sqrt(np.maximum((found.before**2).sum() - found.before**2, 1e-300) / (n - 1))
-        half = quantile(level, n - 2) * others * math.sqrt(1 + 1 / (n - 1)) * np.where(fit > WORSE, fit, 1.0)
+        fit = found.before / max(float(np.median(found.before)), 1e-300)
+        half = (
+            quantile(level, n - 2) * others * math.sqrt(1 + 1 / (n - 1)) * np.where(fit > WORSE[block.method], fit, 1.0)
+        )
         fair = fit <= POOR
         held += int((np.abs(found.effect) <= half)[fair].sum())
         answered, refused = answered + int(fair.sum()), refused + int((~fair).sum())

@@ -190,23 +190,24 @@ def _mean(cells: list[_Cell], plan: _Plan) -> Estimate:
 
 def _events(cells: list[_Cell], plan: _Plan, *, draws: int, seed: int) -> tuple[tuple[Event, ...], float]:
     steps = sorted({c.time - c.start for c in cells})
-    found = [_weighted([c for c in cells if c.time - c.start == e], plan) for e in steps]
-    pulls = np.array([p for _, p in found])
+    parts = [[c for c in cells if c.time - c.start == e] for e in steps]
+    found = [_weighted(part, plan) for part in parts]
+    pulls, values = np.array([p for _, p in found]), np.array([v for v, _ in found])
     errors = np.maximum(np.sqrt((pulls**2).sum(axis=1)), 1e-300)
-    values = np.array([v for v, _ in found])
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], (draws, pulls.shape[1]))
     replicated = np.abs(signs @ pulls.T) / errors
-    # The bootstrap knows how the events move together, the t how few units there are.
-    wider = quantile(plan.level, plan.freedom) / quantile(plan.level)
-    joint = float(np.quantile(replicated.max(axis=1), plan.level)) * wider
+    joint = float(np.quantile(replicated.max(axis=1), plan.level))
+    # The bootstrap knows how the events move together; the t, on how few units each of them rests.
+    units = [max(sum(c.units for c in part) - 1.0, 1.0) for part in parts]
+    wide = errors * np.array([quantile(plan.level, u) for u in units]) / quantile(plan.level)
     events = tuple(
         Event(after=e, effect=_band(float(v), float(s), joint, plan))
-        for e, v, s in zip(steps, values, errors, strict=True)
+        for e, v, s in zip(steps, values, wide, strict=True)
     )
     past = np.array(steps) < 0
     if not past.any():
         return events, math.nan
-    largest = float((np.abs(values[past]) / errors[past]).max()) / wider
+    largest = float((np.abs(values[past]) / wide[past]).max())
     return events, (1 + int((replicated[:, past].max(axis=1) >= largest).sum())) / (1 + draws)
 
 

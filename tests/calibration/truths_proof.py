@@ -1,0 +1,274 @@
+"""Made-up truths for effects on treated units: panels with factors, errors that follow one another, shocks, spillover.
+
+The first rows are the benchmark of the authors of synthetic difference in differences: their package's coverage check
+draws 110 units by 140 times, rank 2, autocorrelation .7, 10 units treated for 20 times with an effect of 1; recorded
+there, over 1,000 samples: SC bootstrap .954, placebo .939; DID jackknife .933, bootstrap .920, placebo .951; SDID
+.932, .938, .937 (SC jackknife 1.000: not offered here).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regard.statistics import placebos
+from regard.statistics.placebos import Block
+from regard.statistics.staggered import regression, staggered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.random import Generator
+
+RECORDED = {
+    ("sc", "bootstrap"): ".954", ("sc", "placebo"): ".939", ("did", "jackknife"): ".933", ("did", "bootstrap"): ".920",
+    ("did", "placebo"): ".951", ("sdid", "jackknife"): ".932", ("sdid", "bootstrap"): ".938", ("sdid", "placebo"): ".937",
+}  # fmt: skip
+ROOM = "try/proof"
+
+
+def errors(rng: Generator, units: int, times: int, follow: float) -> np.ndarray:
+    """Normal errors of variance 1 that follow one another."""
+    e = rng.normal(size=(units, times))
+    for t in range(1, times):
+        e[:, t] = follow * e[:, t - 1] + math.sqrt(1 - follow**2) * e[:, t]
+    return e
+
+
+def low_rank(
+    rng: Generator,
+    *,
+    donors: int = 100,
+    treated: int = 10,
+    before: int = 120,
+    after: int = 20,
+    effect: float = 1.0,
+    noise: float = 0.5,
+) -> Block:
+    """The random low-rank panel of the authors' coverage check, of any size. The treated come last."""  # fmt: skip
+    n, total = donors + treated, before + after
+    load = rng.poisson(np.sqrt(rng.permutation(n) + 1)[:, None] / math.sqrt(n), (n, 2))
+    factor = rng.poisson(np.sqrt(np.arange(1, total + 1))[:, None] / math.sqrt(total), (total, 2))
+    level = 10 * (rng.permutation(n) + 1)[:, None] / n + 10 * np.arange(1, total + 1) / total
+    y = load @ factor.T + level + noise * errors(rng, n, total, 0.7)
+    on = np.arange(n) >= donors
+    y[on, before:] += effect
+    return Block(outcomes=y, before=before, treated=on, seed=int(rng.integers(1 << 30)))
+
+
+def interval(block: Block, way: str):
+    """The interval by one of the ways."""
+    if way == "jackknife":
+        return placebos.jackknife(block, block.own())
+    if way == "bootstrap":
+        return placebos.bootstrap(block, draws=60)
+    return placebos.judge(block, draws=60).effect
+
+
+def held(found, truth: float) -> float:
+    return float(found.low <= truth <= found.high)
+
+
+def answered(rng: Generator, draw: Callable[[], Block]):
+    """The first sample that is answered at all, with its answer; what is refused has no interval to hold."""
+    while True:
+        block = draw()
+        found = placebos.judge(block)
+        if not found.effect.refused:
+            return block, found
+
+
+def clear_and_unflagged(block: Block, *, seen: placebos.Judged | None = None) -> bool:
+    """What is claimed: the interval leaves zero out, and treated and donors did not part before."""
+    found = seen or placebos.judge(block)
+    return found.effect.clear and not placebos.in_time(block).drift.clear
+
+
+def register(case: Callable, named: Callable) -> None:
+    """Put this module's rows into the table. `named` gives the last row its own name."""
+    _recorded(case, named)
+    _one_treated(case, named)
+    _nothing_happened(case)
+    _found(case)
+    _broken(case)
+    _staggered(case)
+
+
+def _recorded(case: Callable, named: Callable) -> None:
+    for (method, way), theirs in RECORDED.items():
+
+        @case(
+            room=ROOM, method=f"{method.upper()}, {way}", runs=500, kind="covers",
+            truth=f"the authors' low-rank panel, 110 by 140, 10 treated ({method.upper()} {way}; they recorded {theirs})",
+        )  # fmt: skip
+        def _low_rank(rng: Generator, method: str = method, way: str = way) -> float:
+            return held(interval(replace(low_rank(rng), method=method), way), 1.0)
+
+        named(f"low_rank_{method}_{way}")
+
+
+def _one_treated(case: Callable, named: Callable) -> None:
+    for method in ("sdid", "sc", "did"):
+
+        @case(
+            room=ROOM, method=f"{method.upper()}, placebo in space", runs=1000, kind="covers",
+            truth=f"low-rank panel, one treated of 21, 24 times before, 6 after ({method.upper()})",
+        )  # fmt: skip
+        def _alone(rng: Generator, method: str = method) -> float:
+            def draw() -> Block:
+                return replace(low_rank(rng, donors=20, treated=1, before=24, after=6), method=method)
+
+            return held(answered(rng, draw)[1].effect, 1.0)
+
+        named(f"one_treated_{method}")
+
+    @case(room=ROOM, method="SDID, placebo in space", truth="the same with 10 donors", kind="covers", runs=1000)
+    def one_treated_of_few(rng: Generator) -> float:
+        return held(answered(rng, lambda: low_rank(rng, donors=10, treated=1, before=24, after=6))[1].effect, 1.0)
+
+    @case(
+        room=ROOM, method="SDID, widened by its fit", kind="covers", runs=1000,
+        truth="low-rank panel; the treated unit is twice as noisy as its 30 donors",
+    )  # fmt: skip
+    def a_noisy_treated_unit(rng: Generator) -> float:
+        def draw() -> Block:
+            block = low_rank(rng, donors=30, treated=1, before=24, after=6)
+            block.outcomes[-1] += math.sqrt(3) * 0.5 * errors(rng, 1, 30, 0.7)[0]
+            return block
+
+        return held(answered(rng, draw)[1].effect, 1.0)
+
+
+def _nothing_happened(case: Callable) -> None:
+    @case(
+        room=ROOM, method="SDID, clear and not flagged", kind="alarms", nominal=0.05, runs=1000,
+        truth="nothing happened; 30 donors, errors that follow one another by .9",
+    )  # fmt: skip
+    def nothing_and_long_memory(rng: Generator) -> float:
+        y = errors(rng, 31, 30, 0.9)
+        return float(clear_and_unflagged(Block(outcomes=y, before=20, treated=np.arange(31) == 30)))
+
+    @case(
+        room=ROOM, method="DID, clear and not flagged", kind="alarms", nominal=0.05, runs=1000,
+        truth="nothing happened; 25 of 50 treated, 20 times, errors that follow one another by .8",
+    )  # fmt: skip
+    def nothing_and_half_treated(rng: Generator) -> float:
+        block = Block(outcomes=errors(rng, 50, 20, 0.8), before=10, treated=np.arange(50) >= 25, method="did")
+        return float(clear_and_unflagged(block))
+
+    @case(
+        room=ROOM, method="DID, rows taken for independent (what is not done)", kind="breaks", nominal=0.05, runs=1000,
+        truth="the same: Bertrand, Duflo and Mullainathan's false alarms",
+    )  # fmt: skip
+    def rows_taken_for_independent(rng: Generator) -> float:
+        y, on = errors(rng, 50, 20, 0.8), np.arange(50) >= 25
+        off = y - y.mean(axis=1, keepdims=True) - y.mean(axis=0) + y.mean()
+        d = np.outer(on - 0.5, (np.arange(20) >= 10) - 0.5)
+        slope = float((d * off).sum() / (d**2).sum())
+        return float(abs(slope) > 1.96 * float((off - slope * d).std()) / math.sqrt(float((d**2).sum())))
+
+    @case(
+        room=ROOM, method="DID, clear and not flagged", kind="alarms", nominal=0.05, runs=1000,
+        truth="nothing happened, but the treated unit grows by a third of the noise more each time",
+    )  # fmt: skip
+    def unequal_trends(rng: Generator) -> float:
+        return float(clear_and_unflagged(parting(rng)))
+
+    @case(
+        room=ROOM, method="DID without the look at the past (what is not done)", kind="breaks", nominal=0.05, runs=1000,
+        truth="the same: the treated unit grows by a third of the noise more each time",
+    )  # fmt: skip
+    def unequal_trends_unseen(rng: Generator) -> float:
+        return float(placebos.judge(parting(rng)).effect.clear)
+
+
+def parting(rng: Generator) -> Block:
+    y = errors(rng, 25, 24, 0.3) + 0.5 * np.arange(24)
+    y[-1] += np.arange(24) / 3
+    return Block(outcomes=y, before=18, treated=np.arange(25) == 24, method="did")
+
+
+def _found(case: Callable) -> None:
+    @case(
+        room=ROOM, method="SDID, clear", kind="finds", nominal=0.75, runs=1000,
+        truth="an effect as large as the finding says would be seen in four of five cases; 30 donors",
+    )  # fmt: skip
+    def what_would_have_been_seen(rng: Generator) -> float:
+        block, found = answered(rng, lambda: low_rank(rng, donors=30, treated=1, before=24, after=6, effect=0.0))
+        block.outcomes[-1, 24:] += found.least
+        return float(placebos.judge(block).effect.low > 0)
+
+    @case(
+        room=ROOM, method="share of own placebo runs whose interval holds zero", kind="covers", runs=300,
+        truth="the report on the own data itself, 30 donors (mean of the shares)",
+    )  # fmt: skip
+    def coverage_on_the_own_data(rng: Generator) -> float:
+        return placebos.own_coverage(low_rank(rng, donors=30, treated=1, before=24, after=6)).held
+
+
+def _broken(case: Callable) -> None:
+    @case(
+        room=ROOM, method="SDID, placebo in space", kind="breaks", runs=1000,
+        truth="half of the effect (of 3) reaches the donors, too: spillover",
+    )  # fmt: skip
+    def spillover(rng: Generator) -> float:
+        block = low_rank(rng, donors=30, treated=1, before=24, after=6, effect=3.0)
+        block.outcomes[:-1, 24:] += 1.5
+        return held(placebos.judge(block).effect, 3.0)
+
+    @case(
+        room=ROOM, method="SDID, placebo in space", kind="breaks", runs=1000,
+        truth="something else (of 1.5) happened to the treated at the same time: a hidden shock",
+    )  # fmt: skip
+    def hidden_shock(rng: Generator) -> float:
+        block = low_rank(rng, donors=30, treated=1, before=24, after=6, effect=1.0)
+        block.outcomes[-1, 24:] += 1.5
+        return held(placebos.judge(block).effect, 1.0)
+
+
+def roll_out(rng: Generator, *, growth: float = 0.3) -> tuple[np.ndarray, np.ndarray, float]:
+    """60 units, two thirds starting at one of three times; the effect grows with the time since."""
+    starts = np.repeat([4, 8, 12, 16], [12, 14, 14, 20])
+    effect = growth * np.maximum(0.0, np.arange(16) - starts[:, None] + 1)
+    y = 2 * rng.normal(size=(60, 1)) + 0.2 * np.arange(16) + errors(rng, 60, 16, 0.7) + effect
+    treated = np.arange(16) >= starts[:, None]
+    return y, starts, float(effect[treated].mean())
+
+
+def _staggered(case: Callable) -> None:
+    @case(
+        room=ROOM, method="Callaway and Sant'Anna", kind="covers", runs=1000,
+        truth="three starts, an effect that grows, errors that follow one another by .7",
+    )  # fmt: skip
+    def growing_effects(rng: Generator) -> float:
+        y, starts, truth = roll_out(rng)
+        return held(staggered(y, starts, draws=99).effect, truth)
+
+    @case(
+        room=ROOM, method="two-way regression, clustered (what is not done)", kind="breaks", runs=1000,
+        truth="the same: it takes units treated earlier for comparison",
+    )  # fmt: skip
+    def growing_effects_by_regression(rng: Generator) -> float:
+        y, starts, truth = roll_out(rng)
+        left = [regression(np.delete(y, i, axis=0), np.delete(starts, i))[0] for i in range(60)]
+        error = math.sqrt(59 / 60 * float(((np.array(left) - np.mean(left)) ** 2).sum()))
+        return float(abs(regression(y, starts)[0] - truth) <= 2 * error)
+
+    @case(
+        room=ROOM, method="Callaway and Sant'Anna", kind="alarms", nominal=0.05, runs=1000,
+        truth="three starts, nothing happened",
+    )  # fmt: skip
+    def nothing_at_three_starts(rng: Generator) -> float:
+        y, starts, _ = roll_out(rng, growth=0.0)
+        return float(staggered(y, starts, draws=99).effect.clear)
+
+    @case(
+        room=ROOM, method="joint bands by time since the start, before it", kind="alarms", nominal=0.05, runs=500,
+        truth="three starts: any of the times before looks moved, though none is",
+    )  # fmt: skip
+    def nothing_before_the_start(rng: Generator) -> float:
+        y, starts, _ = roll_out(rng)
+        return float(staggered(y, starts, draws=199).before <= 0.05)
