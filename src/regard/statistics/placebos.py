@@ -120,7 +120,7 @@ class Judged:
 def in_space(block: Block, *, draws: int = DRAWS) -> Space:
     """As many donors as there are treated units taken for treated: all such sets, or `draws` drawn ones."""
     donors, many = block.donors, int(block.treated.sum())
-    if many == 1 and len(donors) <= 2 * draws:
+    if many == 1 and len(donors) <= draws:
         sets, every = donors[:, None], True
     else:
         rng = np.random.default_rng(block.seed)
@@ -171,11 +171,12 @@ def judge(block: Block, *, level: float = LEVEL, draws: int = DRAWS) -> Judged:
     return Judged(
         effect=effect, fit=fit, space=space, band=np.sqrt(np.mean(placebo.apart**2, axis=0)) * wide * t,
         rank=_rank(abs(fit.effect[0]), np.abs(placebo.effect)), rank_ratio=_rank(*_ratios(fit, placebo)), worse=worse,
-        least=_least(effect),
+        least=least_of(effect),
     )  # fmt: skip
 
 
-def _least(effect: Estimate) -> float:
+def least_of(effect: Estimate) -> float:
+    """The smallest effect that would be clear with `POWER`, given the estimate's error."""
     return (quantile(effect.level, effect.freedom) + quantile(2 * POWER - 1, effect.freedom)) * effect.error
 
 
@@ -187,7 +188,7 @@ def _jackknifed(block: Block, fit: Fits, level: float) -> Judged:
     empty = Space(fits=fit, targets=np.zeros((0, len(block.treated))), all=False)
     return Judged(
         effect=effect, fit=fit, space=empty, band=np.array(errors) * quantile(level, effect.freedom), rank=math.nan,
-        rank_ratio=math.nan, worse=math.nan, least=_least(effect),
+        rank_ratio=math.nan, worse=math.nan, least=least_of(effect),
     )  # fmt: skip
 
 
@@ -324,24 +325,25 @@ class Past:
     drift: Estimate
 
 
-def in_time(block: Block, *, most: int = 6, level: float = LEVEL) -> Past:
+def in_time(block: Block, judged: Judged | None = None, *, most: int = 6, level: float = LEVEL) -> Past:
     """Placebo in time: the start moved into the past, only what came before the real start used.
 
     Thin evidence: with fewer than four times before, no made-up start is possible, and `starts` is empty.
     """
     after = block.outcomes.shape[1] - block.before
-    starts = made_up(block.before, after, most)
+    starts = made_up(block.before, after, most if len(block.donors) <= DRAWS // 2 else min(most, 3))
     own, others, effects = [], [], []
     for start in starts:
         end = min(block.before, start + after)
-        judged = judge(replace(block, outcomes=block.outcomes[:, :end], before=start), level=level)
-        effects.append(judged.effect)
-        if len(judged.space.targets):
-            spread = math.sqrt(float(np.mean(judged.space.fits.effect**2))) or 1.0
-            own.append(abs(float(judged.fit.effect[0])) / spread)
-            others.append(np.abs(judged.space.fits.effect) / spread)
+        moved = replace(block, outcomes=block.outcomes[:, :end], before=start)
+        there = judge(moved, level=level, draws=DRAWS // 2)
+        effects.append(there.effect)
+        if len(there.space.targets):
+            spread = math.sqrt(float(np.mean(there.space.fits.effect**2))) or 1.0
+            own.append(abs(float(there.fit.effect[0])) / spread)
+            others.append(np.abs(there.space.fits.effect) / spread)
     rank = _rank(max(own), np.array(others).max(axis=0)) if own else math.nan
-    return Past(starts=starts, effects=tuple(effects), rank=rank, drift=drift(block, level=level))
+    return Past(starts=starts, effects=tuple(effects), rank=rank, drift=drift(block, judged, level=level))
 
 
 def made_up(before: int, after: int, most: int) -> tuple[int, ...]:
@@ -353,7 +355,7 @@ def made_up(before: int, after: int, most: int) -> tuple[int, ...]:
     return tuple(int(s) for s in np.unique(np.linspace(first, last, most).round()))
 
 
-def drift(block: Block, *, level: float = LEVEL) -> Estimate:
+def drift(block: Block, judged: Judged | None = None, *, level: float = LEVEL) -> Estimate:
     """Whether treated and donors moved apart before the start already: slope of their difference, per time.
 
     For a difference in differences the donors' mean is subtracted; for the others, what is fitted. Against the slopes
@@ -361,14 +363,14 @@ def drift(block: Block, *, level: float = LEVEL) -> Estimate:
     """
     if block.before < 3:
         return refusal("fewer than three times before the start", n=block.before, method="slope before", level=level)
-    own = block.own()
+    own = judged.fit if judged else block.own()
     at = np.arange(block.before) - (block.before - 1) / 2
     slope = at / float(at @ at)
     if by_jackknife(block):
         return jackknife(
             block, own, contrast=np.r_[slope, np.zeros(block.outcomes.shape[1] - block.before)], level=level
         )
-    placebo = in_space(block).fits
+    placebo = (judged.space if judged else in_space(block)).fits
     value = float(own.apart[0, : block.before] @ slope)
     spread = math.sqrt(float(np.mean((placebo.apart[:, : block.before] @ slope) ** 2)) * (1 + 1 / len(block.donors)))
     return around(
@@ -419,7 +421,7 @@ def own_coverage(block: Block, *, runs: int = DRAWS, most: int = 12, level: floa
     donors = block.donors
     window = min(after, max(1, total // 3))
     first, last = max(2, total // 4), total - window
-    wanted = min(most, -(-runs // max(len(donors), 1)))
+    wanted = min(most, -(-runs // max(min(len(donors), DRAWS // 2), 1)))
     starts = tuple(int(s) for s in np.unique(np.linspace(last, min(first, last), wanted).round())) if last >= 2 else ()
     held = answered = refused = 0
     for start in starts:
@@ -428,7 +430,7 @@ def own_coverage(block: Block, *, runs: int = DRAWS, most: int = 12, level: floa
         piece = replace(block, outcomes=block.outcomes[:, : start + window], before=start, treated=alone)
         kept = np.r_[np.flatnonzero(alone), donors]
         piece = replace(piece, outcomes=piece.outcomes[kept], treated=alone[kept])
-        found = in_space(piece).fits
+        found = in_space(piece, draws=DRAWS // 2).fits
         n = len(found.effect)
         others = np.sqrt(np.maximum((found.effect**2).sum() - found.effect**2, 0) / (n - 1))
         fit = found.before / max(float(np.median(found.before)), 1e-300)
