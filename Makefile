@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install dev demo test clients lint bench calibrate docs trust clean
+.PHONY: help install dev demo test clients lint bench peers calibrate docs trust clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,14 @@ trust: dev  ## every promise of RELIABILITY.md, checked in full
 	@REGARD_TRUST=full REGARD_TRUST_RESULTS=tests/trust/results.json $(BIN)/python -m pytest tests/trust; code=$$?; \
 	  $(BIN)/python tests/trust/told.py tests/trust/results.json && exit $$code
 
+peers: .venv-peers/.installed  ## the libraries that benchmarks compare with, in .venv-peers
+
+.venv-peers/.installed: requirements-peers.lock
+	@$(PYTHON) -m venv .venv-peers
+	@echo "Installing the peers into .venv-peers"
+	@.venv-peers/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-peers.lock
+	@touch $@
+
 calibrate: dev  ## re-measure how often intervals hold and alarms are false, into docs/calibration.md
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/calibration/truths.py > docs/calibration.md.new && mv docs/calibration.md.new docs/calibration.md
 
@@ -60,4 +68,4 @@ docs: dev  ## write the reference from the code
 	@$(BIN)/python -m docs.build
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache
