@@ -19,6 +19,7 @@ import numpy as np
 
 from regard.statistics.counterfactuals import Fits, Method, fits, noise_of
 from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, around, quantile, refusal
+from regard.statistics.stopped import as_published
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +50,7 @@ class Block:
         treated: Which units are treated; the others are donors.
         method: Which estimator.
         seed: Seed of what is drawn.
+        published: The treated's weights stop where published ones do; placebos' are at their optimum.
     """
 
     outcomes: Floats
@@ -56,6 +58,7 @@ class Block:
     treated: NDArray[np.bool_]
     method: Method = "sdid"
     seed: int = 0
+    published: bool = False
 
     @property
     def donors(self) -> Whole:
@@ -71,10 +74,17 @@ class Block:
         """Fits with this block's method and regularisation."""
         return fits(self.outcomes, self.before, targets, donors, method=self.method, noise=self.noise)
 
-    def own(self) -> Fits:
-        """The fit of the treated."""
+    def best(self) -> Fits:
+        """The fit of the treated with weights at their optimum."""
         q = self.treated / self.treated.sum()
         return self.fit(q[None], (~self.treated)[None].astype(float))
+
+    def own(self) -> Fits:
+        """The fit of the treated."""
+        best = self.best()
+        if not self.published:
+            return best
+        return as_published(best, self.outcomes, self.before, self.treated, method=self.method, noise=self.noise)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,7 +73,8 @@ def proof(
         return rolled.staged(found, margin=margin)
     panel = _one_start(found.panel)
     block = Block(
-        outcomes=panel.outcomes, before=int(panel.groups[0]), treated=~panel.never, method=chosen,  # type: ignore[arg-type]
+        outcomes=panel.outcomes, before=int(panel.groups[0]), treated=~panel.never, published=True,
+        method=chosen,  # type: ignore[arg-type]
     )  # fmt: skip
     told = proven.blocked(found, block, margin=margin)
     why = f"Chosen by the shape of the data: {chosen}." if method == "auto" else ""
