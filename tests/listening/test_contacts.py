@@ -10,7 +10,7 @@ import pytest
 
 from regard.questions import find
 from regard.signals.ask import answer
-from regard.signals.declarations import Declarations, Dimension
+from regard.signals.declarations import Declarations, Dimension, Value
 from regard.signals.scope import Given
 
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -289,3 +289,47 @@ def test_the_incident_log_counts_each_incident_once(view_of):
 
     april = {r["number"] for r in rows if time(r["opened_at"]).strftime("%Y-%m") == "2016-04"}
     assert found.n == len(april)
+
+
+def loud_and_many():
+    """One customer who writes forty times about sign-in, ten who write once about billing, one rich about delivery."""
+    loud = tickets(40, area="sign-in", who="loud")
+    many = tickets(10, area="billing")
+    rich = tickets(1, area="delivery", who="rich")
+    return [*loud, *many, *rich]
+
+
+def contracts():
+    who = ["loud", "rich", *(f"billingbug2026-10{i}" for i in range(10))]
+    return [
+        {"person": w, "key": w, "subscription": w, "change": "start", "amount": 9000 if w == "rich" else 10,
+         "currency": "EUR", "every": "month", "occurred_at": "2026-01-05"}
+        for w in who
+    ]  # fmt: skip
+
+
+def test_one_loud_customer_leads_by_voices_and_not_by_customers(view_of):
+    log = {"contact": loud_and_many(), "event": users()}
+
+    voices, customers = ask(view_of(**log)), ask(view_of(**log), count="customers")
+
+    assert voices.rows[0].area == "sign-in"
+    assert customers.rows[0].area == "billing"
+    assert "10 customers" in customers.answer
+
+
+def test_by_value_the_worth_of_who_asked_leads_each_counted_once(view_of):
+    declared = Declarations(value=Value(kind="recurring"), currency="EUR")
+    found = ask(
+        view_of(declarations=declared, contact=loud_and_many(), event=users(), subscription=contracts()), count="value"
+    )
+
+    worth = {r.area: r.value for r in found.rows}
+    assert found.rows[0].area == "delivery"
+    assert worth == {"delivery": pytest.approx(108_000), "billing": pytest.approx(1200), "sign-in": pytest.approx(120)}
+
+
+def test_by_value_without_a_declared_value_is_refused_by_name(view_of):
+    found = ask(view_of(contact=loud_and_many(), event=users()), count="value")
+
+    assert "value.kind" in found.refused

@@ -17,6 +17,7 @@ from regard.findings import Caution, Finding, Interval
 from regard.listening.compared import window
 from regard.listening.frequency import Active, Counts, active, counts, dispersion, rates, total
 from regard.listening.past import Of, Past, beyond, past
+from regard.listening.voices import Count, amount, largest, lead, valued
 from regard.periods import grain
 from regard.questions import question
 from regard.signals.ask import Ask
@@ -56,6 +57,7 @@ class ContactRow(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="By what factor the cell changes between periods by itself (a standard deviation)."),
     ] = None
     customers: Annotated[int, Meta(description="Customers who asked.")] = 0
+    value: Annotated[float | None, Meta(description="What they are worth; only where value is counted.")] = None
     before_n: Annotated[int, Meta(description="Contacts in the period compared with.")] = 0
     low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
     high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
@@ -147,6 +149,7 @@ class _Read:
     """Everything the finding is written from."""
 
     ask: Ask
+    count: Count
     cells: Counts
     active: Active
     past: Past
@@ -164,7 +167,13 @@ class _Read:
 
 
 @question(title="Contacts", needs=("contact",))
-def contacts(*, ask: Ask) -> Contacts:
+def contacts(
+    *,
+    ask: Ask,
+    count: Annotated[
+        Count, Meta(description="What weighs: voices (contacts), customers (each once), or value (their worth).")
+    ] = "voices",
+) -> Contacts:
     """What do customers ask us for help with, and what is rising?"""
     cells = counts(ask)
     if not cells.now.sum() and not cells.before.sum():
@@ -176,10 +185,10 @@ def contacts(*, ask: Ask) -> Contacts:
     before, whole = past(ask, around), total(ask)
     together = _against(whole, around, before, "all").changes
     read = _Read(
-        ask=ask, cells=cells, active=around, past=before, swings=_against(cells, around, before, "cell"),
+        ask=ask, count=count, cells=cells, active=around, past=before, swings=_against(cells, around, before, "cell"),
         total=together[0], total_rate=rates(whole, around)[0],
     )  # fmt: skip
-    rows = _rows(read)
+    rows = largest(valued(ask, _rows(read), count), count)
     told = [r for r in rows if r.direction == "rising"][:SAID] or list(rows[:SAID])
     finding = Contacts(
         answer="", n=int(cells.now.sum()), before_n=int(cells.before.sum()),
@@ -252,8 +261,7 @@ def _rows(read: _Read) -> tuple[ContactRow, ...]:
                 swings=float(np.exp(read.swings.noise[i])) if np.isfinite(change.q) else None,
             )
         )  # fmt: skip
-    order = {"rising": 0, "": 1, "falling": 1}
-    return tuple(sorted(found, key=lambda r: (order[r.direction] + r.season, -r.n, r.area, r.issue)))
+    return tuple(found)
 
 
 def _year_ratio(cells: Counts, around: Active, i: int) -> float | None:
@@ -364,8 +372,9 @@ def _sentence(read: _Read, rows: tuple[ContactRow, ...]) -> str:
         how = f"{times(worst.ratio)} as often as in {read.when}" if worst.ratio else f"and never did in {read.when}"
         more = f", and {count(len(rising) - 1, 'more cell')} rising" if len(rising) > 1 else ""
         return f"{people} ask for help with {_cell(worst)} {how}{more}."
-    top = max(rows, key=lambda r: r.n)
-    told = f"{people} ask for help most with {_cell(top)}, {percent(top.n / max(sum(r.n for r in rows), 1))} of it"
+    top = max(rows, key=lambda r: amount(r, read.count))
+    of = lead(rows, read.count, read.words, read.ask.declarations.currency)
+    told = f"{people} ask for help most with {_cell(top)}, {of}"
     if not read.cells.before.sum() or not read.active.months[1]:
         return f"{told}; nothing in {read.when} to compare with."
     if read.swings.refused:
