@@ -3,6 +3,7 @@
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pytest
 
 from regard.errors import BadInput, UnknownName
@@ -124,6 +125,31 @@ def test_improvements_that_need_each_other_in_a_circle_are_named(view_of, tables
 
     with pytest.raises(BadInput, match="circle"):
         ask(view_of, tables, (a, b))
+
+
+def test_a_stage_moves_the_drivers_that_stand_there(view_of, tables):
+    pay = Improvement(name="better paying", moves=("Pay",), share=(0.5,), chance=(0.6,), cost=(10.0,))
+    found = ask(view_of, tables, (pay,))
+
+    assert "Delivery promise broken" in found.rows[0].moves
+
+
+def test_one_loud_customer_cannot_move_a_priority(view_of, tables, same):
+    """A customer who answers sixty times over is one voice among those concerned, and no other rank changes."""
+    answers = tables["answer"]
+    scored = answers.filter(pa.compute.is_valid(answers.column("score")))
+    loud = scored.slice(len(scored) - 1, 1)
+    many = pa.concat_tables([answers, *[_again(loud, n) for n in range(60)]])
+    found, louder = (ask(view_of, t, same) for t in (tables, {**tables, "answer": many}))
+
+    assert [r.improvement for r in louder.rows][:2] == [r.improvement for r in found.rows][:2]
+    for a, b in zip(found.rows, louder.rows, strict=True):
+        assert b.customers == pytest.approx(a.customers, abs=6)
+
+
+def _again(row, n):
+    key = row.column_names.index("key")
+    return row.set_column(key, "key", pa.array([f"loud-{n}"], row.column("key").type))
 
 
 def test_a_strategic_weight_changes_the_choice_and_not_the_money(view_of, tables, same):

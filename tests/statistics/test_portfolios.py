@@ -203,6 +203,20 @@ def test_no_set_within_the_budget_is_refused():
     assert portfolios.best(worth, Rules(budget=1.0, must=(0,))).refused
 
 
+def test_very_many_options_come_close_to_a_bound_no_set_can_pass():
+    """Dantzig (1957): the relaxed knapsack bounds the whole one from above; mixed-integer programming lies between."""
+    rng = np.random.default_rng(9)
+    worth = Worth(value=rng.lognormal(4, 0.6, (1, 500)), cost=rng.lognormal(3.5, 0.5, (1, 500)))
+    rules = Rules(budget=4000.0)
+
+    quick = portfolios.best(worth, rules)
+    exact = portfolios._program(worth, rules, 0.0, worth.cost[0], near=1e-5)
+
+    assert quick.gap < 0.01
+    assert quick.objective <= exact.objective * (1 + 1e-9)
+    assert exact.objective <= quick.objective / (1 - quick.gap) * (1 + 1e-4)
+
+
 def test_credit_is_shapleys_value_and_adds_up():
     rng = np.random.default_rng(5)
     worth = crossed(rng, 4, draws=50)

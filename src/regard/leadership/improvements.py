@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from regard.signals.ask import Ask
-    from regard.signals.declarations import Improvement
+    from regard.signals.declarations import Improvement, Moment
 
     Floats = NDArray[np.float64]
 
@@ -102,7 +102,7 @@ def options_of(ask: Ask, held: Stakes, declared: tuple[Improvement, ...], years:
     """The improvements that can be weighed, in draws; the others with the reason why not."""
     kept, moves, left = [], [], []
     for i in declared:
-        places, why = _moved(held, i)
+        places, why = _moved(ask, held, i)
         if why:
             left.append(LeftRow(improvement=i.name, why=why))
             continue
@@ -117,23 +117,51 @@ def options_of(ask: Ask, held: Stakes, declared: tuple[Improvement, ...], years:
     return _drawn(ask, held, tuple(kept), tuple(moves), left=tuple(left), years=years)
 
 
-def _moved(held: Stakes, improvement: Improvement) -> tuple[tuple[int, ...], str]:
+def _moved(ask: Ask, held: Stakes, improvement: Improvement) -> tuple[tuple[int, ...], str]:
     """Which drivers it moves, or why it cannot be weighed."""
     if not improvement.cost:
         return (), "its cost is not declared"
     if not improvement.moves and not improvement.value:
         return (), "neither what it moves nor what it brings is declared"
-    known: dict[str, int] = {}
+    known: dict[str, tuple[int, ...]] = _places(ask, held)
     for n, s in enumerate(held.stakes):
-        known |= {s.weighed.fact.name.casefold(): n, s.weighed.fact.title.casefold(): n}
-    places = []
+        known |= {s.weighed.fact.name.casefold(): (n,), s.weighed.fact.title.casefold(): (n,)}
+    places: list[int] = []
     for name in improvement.moves:
         if name.casefold() not in known:
-            near = difflib.get_close_matches(name, [s.weighed.fact.title for s in held.stakes], n=2, cutoff=0.5)
+            titles = [s.weighed.fact.title for s in held.stakes]
+            near = difflib.get_close_matches(name, titles, n=2, cutoff=0.5)
             more = f"; did you mean {listed(near, last='or')}?" if near else ""
             return (), f"{name} could not be weighed as a driver{more}"
-        places.append(known[name.casefold()])
-    return tuple(places), ""
+        if not known[name.casefold()]:
+            return (), f"no driver of {name} stands beyond chance"
+        places += known[name.casefold()]
+    return tuple(dict.fromkeys(places)), ""
+
+
+def _places(ask: Ask, held: Stakes) -> dict[str, tuple[int, ...]]:
+    """Stages and moments of the journey, with the drivers that stand there beyond chance."""
+    found: dict[str, tuple[int, ...]] = {}
+    for stage in ask.declarations.stages:
+        whole: list[int] = []
+        for moment in stage.moments:
+            own = [n for n, s in enumerate(held.stakes) if s.weighed.key and _at(moment, s.weighed.fact.name)]
+            found[moment.name.casefold()] = tuple(own)
+            whole += own
+        found[stage.name.casefold()] = tuple(dict.fromkeys(whole))
+    return found
+
+
+def _at(moment: Moment, fact: str) -> bool:
+    """Whether a fact is one of this moment: its promises, its events, how soon it came, and help where it is asked."""
+    sort, _, of = fact.partition(":")
+    if sort in {"broken", "overdue"}:
+        return of in moment.promises
+    if sort == "quick":
+        return of == moment.name
+    if sort == "did":
+        return of in moment.events
+    return "contact" in moment.kinds and sort in {"reopened", "waited", "solving", "handed", "asked_for_help"}
 
 
 def _drawn(

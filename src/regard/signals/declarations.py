@@ -83,7 +83,7 @@ class Improvement(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(description="What people call it: Vans for Iberia.")]
     moves: Annotated[
         tuple[str, ...],
-        Meta(description="Drivers it works on, by name or title as listening/drivers tells them: Late delivery."),
+        Meta(description="Drivers it works on, as listening/drivers names them, or a stage or moment of the journey."),
     ] = ()
     share: Annotated[
         tuple[float, ...],

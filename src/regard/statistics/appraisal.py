@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
 from regard.statistics.learning import Learned, partial
 from regard.statistics.portfolios import (
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     Truths = NDArray[np.bool_]
 
 MOST_SETS = 60
+MOST_INPUTS = 45
 JOBS = np.array([1, 2, 3, 5, 8, 13, 20])
 """The steps of relative sizes that WSJF is scored in."""
 
@@ -102,10 +102,9 @@ def drawn(options: tuple[Option, ...], *, n: int, seed: int, together: float = 0
     given = tuple(o.value for o in options)
     by_value, by_cost = (uniforms(n, k, together=together, rng=rng) for _ in range(2))
     found = shrunk(given, by_value, rng=rng) if shrink else plain(given, by_value, why_not="not asked for")
-    by_chance = uniforms(n, k, together=0.0, rng=rng)
     chance = np.column_stack([
-        np.full(len(by_chance), o.chance) if isinstance(o.chance, float)
-        else special.betaincinv(*o.chance, by_chance[:, i]) for i, o in enumerate(options)
+        np.full(len(by_value), o.chance) if isinstance(o.chance, float) else rng.beta(*o.chance, len(by_value))
+        for o in options
     ])  # fmt: skip
     return Drawn(
         value=found.values,
@@ -266,17 +265,28 @@ def _candidates(worth: Worth, rules: Rules, seen: Truths, more: list[Truths]) ->
 
 
 def _inputs(every: Floats, own: Floats, inputs: dict[str, Floats]) -> tuple[Input, ...]:
+    varying = {name: known for name, known in inputs.items() if np.ptp(known) > 0}
     found = []
     tenth = max(len(own) // 10, 1)
-    for name, known in inputs.items():
-        if np.ptp(known) == 0:
-            continue
+    for name in _weighty(every, varying):
+        known = varying[name]
         order = np.argsort(known, kind="stable")
         found.append(Input(
             name=name, learned=partial(every, known), low=float(own[order[:tenth]].mean()),
             high=float(own[order[-tenth:]].mean()),
         ))  # fmt: skip
     return tuple(sorted(found, key=lambda i: (-round(i.learned.value, 9), -abs(i.high - i.low))))
+
+
+def _weighty(every: Floats, inputs: dict[str, Floats]) -> list[str]:
+    """The inputs that move the sets apart most, where they are too many to look at each."""
+    if len(inputs) <= MOST_INPUTS:
+        return list(inputs)
+    apart = every - every.mean(axis=1, keepdims=True)
+    known = np.column_stack(list(inputs.values()))
+    known = (known - known.mean(axis=0)) / known.std(axis=0)
+    moved = np.abs(known.T @ (apart - apart.mean(axis=0))).max(axis=1)
+    return [list(inputs)[i] for i in np.argsort(-moved, kind="stable")[:MOST_INPUTS]]
 
 
 def by_points(value: Floats, chance: Floats, cost: Floats) -> dict[str, Floats]:

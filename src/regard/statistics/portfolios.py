@@ -26,6 +26,9 @@ SMALL = 14
 WORST = 0.1
 """Share of the draws that are the bad cases."""
 SCENARIOS = 300
+MANY = 400
+NEAR = 1e-3
+"""How near its best set the oracle of one draw may stop, where options are many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +128,8 @@ def best(worth: Worth, rules: Rules, *, cautious: float = 0.0) -> Portfolio:
     if cautious > 0:
         step = max(len(worth.cost) // SCENARIOS, 1)
         worth = Worth(value=worth.value[::step], cost=worth.cost[::step])
+    if k > MANY:
+        return _many(worth, rules, cautious)
     return _program(worth, rules, cautious, worth.cost.mean(axis=0))
 
 
@@ -174,7 +179,7 @@ def tail_mean(net: Floats, worst: float = WORST) -> float:
     return float(np.partition(net, count - 1)[:count].mean())
 
 
-def _program(worth: Worth, rules: Rules, cautious: float, plan: Floats) -> Portfolio:
+def _program(worth: Worth, rules: Rules, cautious: float, plan: Floats, *, near: float = 0.0) -> Portfolio:
     """The same by mixed-integer programming: options x, and for caution the tail's level t and shortfalls u."""
     from scipy import optimize, sparse  # noqa: PLC0415 half a second that only many options need
 
@@ -192,12 +197,13 @@ def _program(worth: Worth, rules: Rules, cautious: float, plan: Floats) -> Portf
     low[list(rules.must)] = 1.0
     found = optimize.milp(
         -gain, integrality=np.r_[np.ones(k), np.zeros(n - k)], bounds=optimize.Bounds(low, high), constraints=rows,
-        options={"mip_rel_gap": 0.0, "time_limit": 20.0},
+        options={"mip_rel_gap": near, "time_limit": 20.0},
     )  # fmt: skip
     if found.x is None:
-        return _nothing(k, "no set of options keeps the rules within the budget")
+        late = "the search for the best set did not end in time"
+        return _nothing(k, late if found.status == 1 else "no set of options keeps the rules within the budget")
     gap = float(getattr(found, "mip_gap", 0.0) or 0.0)
-    if gap > 1e-6:
+    if gap > max(1e-6, near):
         return _nothing(k, f"the search for the best set stopped {100 * gap:.1f} % short of proof")
     return Portfolio(chosen=found.x[:k] > 0.5, objective=float(-found.fun), gap=gap)
 
@@ -205,12 +211,16 @@ def _program(worth: Worth, rules: Rules, cautious: float, plan: Floats) -> Portf
 def _rows(rules: Rules, plan: Floats, n: int) -> list[object]:
     from scipy import optimize, sparse  # noqa: PLC0415 half a second that only many options need
 
-    lines: list[tuple[Floats, float]] = []
+    rows: list[int] = []
+    places: list[int] = []
+    weights: list[float] = []
+    most: list[float] = []
 
-    def line(places: list[int], weights: list[float], most: float) -> None:
-        row = np.zeros(n)
-        row[places] = weights
-        lines.append((row, most))
+    def line(at: list[int], by: list[float], limit: float) -> None:
+        rows.extend([len(most)] * len(at))
+        places.extend(at)
+        weights.extend(by)
+        most.append(limit)
 
     if math.isfinite(rules.budget):
         line(list(range(len(plan))), list(plan), rules.budget)
@@ -218,10 +228,10 @@ def _rows(rules: Rules, plan: Floats, n: int) -> list[object]:
         line([i, j], [1.0, -1.0], 0.0)
     for group in rules.excludes:
         line(list(group), [1.0] * len(group), 1.0)
-    if not lines:
+    if not most:
         return []
-    matrix = sparse.csr_array(np.stack([row for row, _ in lines]))
-    return [optimize.LinearConstraint(matrix, ub=np.array([most for _, most in lines]))]
+    matrix = sparse.csr_array((weights, (rows, places)), shape=(len(most), n))
+    return [optimize.LinearConstraint(matrix, ub=np.array(most))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,8 +252,8 @@ class Hindsight:
         return np.asarray(self.chosen.mean(axis=0), np.float64)
 
 
-def hindsight(worth: Worth, rules: Rules, *, most: int = 100) -> Hindsight:
-    """The best set of every draw, knowing its values and costs; of at most `most` draws where options are many."""
+def hindsight(worth: Worth, rules: Rules) -> Hindsight:
+    """The best set of every draw, knowing its values and costs; of some of the draws where options are many."""
     draws, k = worth.cost.shape
     if k <= SMALL:
         sets = within(worth, rules)
@@ -253,35 +263,71 @@ def hindsight(worth: Worth, rules: Rules, *, most: int = 100) -> Hindsight:
         at = np.argmax(every, axis=1)
         return Hindsight(chosen=sets[at], net=every[np.arange(draws), at])
     plan = worth.cost.mean(axis=0)
-    places = range(0, draws, max(draws // most, 1))
-    chosen = np.stack([
-        _program(Worth(value=worth.value[[i]], cost=worth.cost[[i]]), rules, 0.0, plan).chosen for i in places
-    ])  # fmt: skip
+    # Each is a search of its own: some hundred of few options, at least ten of very many.
+    most = int(np.clip(4000 // k, 10, 100))
+    places = range(0, draws, max(draws // most, 1))[:most]
     own = (worth.value - worth.cost)[list(places)]
+    if k > MANY:
+        chosen = np.stack([_by_ratio(net, plan, rules) for net in own])
+    else:
+        one = [Worth(value=worth.value[[i]], cost=worth.cost[[i]]) for i in places]
+        chosen = np.stack([_program(w, rules, 0.0, plan, near=NEAR).chosen for w in one])
     return Hindsight(chosen=chosen, net=(own * chosen).sum(axis=1))
+
+
+def _many(worth: Worth, rules: Rules, cautious: float) -> Portfolio:
+    """Very many options: by net over cost, with the distance to Dantzig's (1957) bound, which no set can pass."""
+    k = worth.cost.shape[1]
+    if cautious > 0:
+        return _nothing(k, f"caution can be weighed for at most {MANY} options, these are {k}")
+    net, plan = (worth.value - worth.cost).mean(axis=0), worth.cost.mean(axis=0)
+    chosen = _by_ratio(net, plan, rules)
+    spent = float(plan[chosen].sum())
+    if spent > rules.budget * (1 + 1e-12):
+        return _nothing(k, "no set of options keeps the rules within the budget")
+    got = float(net[chosen].sum())
+    gains = net > 0
+    order = np.argsort(-np.where(plan > 0, net / np.where(plan > 0, plan, 1.0), np.inf)[gains], kind="stable")
+    room = np.clip(rules.budget - np.concatenate([[0.0], np.cumsum(plan[gains][order])[:-1]]), 0.0, None)
+    share = np.minimum(room / np.where(plan[gains][order] > 0, plan[gains][order], 1e-300), 1.0)
+    bound = float((net[gains][order] * share).sum())
+    return Portfolio(chosen=chosen, objective=got, gap=max(bound - got, 0.0) / bound if bound > 0 else 0.0)
+
+
+def _by_ratio(net: Floats, plan: Floats, rules: Rules) -> Truths:
+    """By net over cost, which of very many options misses the best set by less than one of them."""
+    with np.errstate(divide="ignore"):
+        ratio = np.where(plan > 0, net / np.where(plan > 0, plan, 1.0), np.inf)
+    return in_order([int(i) for i in np.argsort(-ratio, kind="stable") if net[i] > 0], plan, rules)
 
 
 def in_order(order: list[int], cost: Floats, rules: Rules) -> Truths:
     """The set one gets by going down a list and taking what still fits: how priority scores are used.
 
-    An option whose need is not chosen yet is passed over until it is; passes go on until nothing more fits.
+    An option whose need is not chosen yet is passed over; passes go on until nothing more fits.
     """
     k = len(cost)
     chosen = np.zeros(k, bool)
     chosen[list(rules.must)] = True
     spent = float(cost[chosen].sum())
-    while True:
+    wants: dict[int, list[int]] = {}
+    for i, j in rules.needs:
+        wants.setdefault(i, []).append(j)
+    apart: dict[int, set[int]] = {}
+    for group in rules.excludes:
+        for i in group:
+            apart.setdefault(i, set()).update(set(group) - {i})
+    more = True
+    while more:
+        more = False
         for i in order:
             if chosen[i] or spent + cost[i] > rules.budget * (1 + 1e-12):
                 continue
-            met = all(chosen[j] for a, j in rules.needs if a == i)
-            free = not any(chosen[j] for group in rules.excludes if i in group for j in group)
-            if met and free:
+            if all(chosen[j] for j in wants.get(i, ())) and not any(chosen[j] for j in apart.get(i, ())):
                 chosen[i] = True
                 spent += float(cost[i])
-                break
-        else:
-            return chosen
+                more = more or bool(wants)
+    return chosen
 
 
 def credit(worth: Worth, chosen: Truths) -> Floats:
@@ -313,7 +359,9 @@ def credit(worth: Worth, chosen: Truths) -> Floats:
 
 def cycle(needs: tuple[tuple[int, int], ...], k: int) -> tuple[int, ...]:
     """A circle among needs, as the options on it in order; empty where there is none."""
-    after: dict[int, list[int]] = {i: [j for a, j in needs if a == i] for i in range(k)}
+    after: dict[int, list[int]] = {i: [] for i in range(k)}
+    for i, j in needs:
+        after[i].append(j)
     for start in range(k):
         path, seen = [start], set()
         stack = [iter(after[start])]

@@ -221,22 +221,30 @@ def chance(low: float, likely: float, high: float) -> tuple[float, float]:
     """A beta whose mean is `likely` and whose middle 80 % is as wide as from `low` to `high`.
 
     Returns:
-        Its two parameters; (inf, inf) has no meaning for a sure thing, which is (0, 0): take `likely` itself.
+        Its two parameters; (0, 0) for a sure thing: take `likely` itself.
 
     Raises:
         ValueError: They are not in order or not between 0 and 1.
     """
     if not 0 <= low <= likely <= high <= 1:
         raise ValueError("a chance lies between 0 and 1, low before likely before high")
-    if low == high or likely in {0.0, 1.0}:
-        return 0.0, 0.0
-    least, most = 2.0, 1e6
-    for _ in range(60):
-        size = math.sqrt(least * most)
-        a, b = likely * size, (1 - likely) * size
-        wide = float(special.betaincinv(a, b, 1 - TAIL) - special.betaincinv(a, b, TAIL))
-        least, most = (size, most) if wide > high - low else (least, size)
-    return likely * size, (1 - likely) * size
+    a, b = chances([low], [likely], [high])
+    return float(a[0]), float(b[0])
+
+
+def chances(low: ArrayLike, likely: ArrayLike, high: ArrayLike) -> tuple[Floats, Floats]:
+    """As `chance`, for many at once: arrays of one length, already known to be in order."""
+    mean = np.asarray(likely, np.float64)
+    wide = np.asarray(high, np.float64) - np.asarray(low, np.float64)
+    sure = (wide <= 0) | (mean <= 0) | (mean >= 1)
+    safe = np.where(sure, 0.5, mean)
+    least, most = np.full(len(mean), math.log(2.0)), np.full(len(mean), math.log(1e6))
+    for _ in range(26):
+        size = np.exp((least + most) / 2)
+        a, b = safe * size, (1 - safe) * size
+        too_wide = special.betaincinv(a, b, 1 - TAIL) - special.betaincinv(a, b, TAIL) > wide
+        least, most = np.where(too_wide, np.log(size), least), np.where(too_wide, most, np.log(size))
+    return np.where(sure, 0.0, a), np.where(sure, 0.0, b)
 
 
 def record(won: float, tried: float) -> tuple[float, float]:

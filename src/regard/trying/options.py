@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,8 +15,7 @@ from regard.findings import Caution
 from regard.sources.naming import plain
 from regard.statistics.appraisal import Option
 from regard.statistics.portfolios import Rules, cycle
-from regard.statistics.ranges import chance as chance_of
-from regard.statistics.ranges import ranged, record
+from regard.statistics.ranges import chances, ranged, record
 from regard.wording import listed, number
 
 if TYPE_CHECKING:
@@ -79,6 +80,25 @@ class Read:
     weights: Floats
     cautions: tuple[Caution, ...]
 
+    def needs(self, n: int) -> list[int]:
+        """What an option cannot do without."""
+        return self._linked[0].get(n, [])
+
+    def apart(self, n: int) -> list[int]:
+        """What an option excludes."""
+        return self._linked[1].get(n, [])
+
+    @cached_property
+    def _linked(self) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+        needs: dict[int, list[int]] = {}
+        apart: dict[int, list[int]] = {}
+        for i, j in self.rules.needs:
+            needs.setdefault(i, []).append(j)
+        for group in self.rules.excludes:
+            for i in group:
+                apart.setdefault(i, []).extend(j for j in group if j != i)
+        return needs, apart
+
 
 def options_from(data: Columns, named: Named) -> Read:
     """Read the options of a table.
@@ -107,7 +127,7 @@ def options_from(data: Columns, named: Named) -> Read:
         (int(i) for i in np.flatnonzero(full)), key=lambda i: (str(names[i]), *map(float, given["value"][i]))
     )
     labels = [str(names[i]) for i in order]
-    twice = next((n for n in labels if labels.count(n) > 1), "")
+    twice = next((a for a, b in pairwise(labels) if a == b), "")
     if twice:
         raise BadInput(
             f"The option {twice!r} stands twice in {data.source}.", where=f"--option {name}", hint="Keep one row each."
@@ -165,7 +185,7 @@ def _ranges(
                 text=f"No range of the {what} is given: from {number(low)} to {number(high)} times the point is "
                 "assumed for eight in ten. Give low, likely and high.",
             ))  # fmt: skip
-    chances, more = _chances(labels, given.get("chance"), named)
+    sure, more = _chances(labels, given.get("chance"), named)
     told += more
     made = []
     for i, label in enumerate(labels):
@@ -177,8 +197,8 @@ def _ranges(
                 hint="Put what an option saves under its value, and what it costs under its cost.",
             )  # fmt: skip
         ranges = {what: _range(label, what, points, named.ends) for what, points in three.items()}
-        made.append(Option(name=label, value=ranges["value"], chance=chances[i], cost=ranges["cost"]))
-    mean = [c if isinstance(c, float) else c[0] / (c[0] + c[1]) for c in chances]
+        made.append(Option(name=label, value=ranges["value"], chance=sure[i], cost=ranges["cost"]))
+    mean = [c if isinstance(c, float) else c[0] / (c[0] + c[1]) for c in sure]
     likely = {what: given[what][:, given[what].shape[1] // 2] for what in POINT}
     return tuple(made), np.array([likely["value"], mean, likely["cost"]]), told
 
@@ -216,20 +236,24 @@ def _chances(
             raise BadInput("A chance is over 100 %.", where="--chance", hint="Write a half as 0.5 or as 50.")
         given = given / 100
         told.append(Caution(code="percent", text="Chances are read as percent."))
-    found: list[tuple[float, float] | float] = []
-    for label, row in zip(labels, given, strict=True):
-        if not np.isfinite(row).all():
-            found.append(fallback)
-            told.append(Caution(code="chance_assumed", text=f"No chance is given for {label}: {words}."))
-            continue
-        low, likely, high = (float(v) for v in row) if len(row) == 3 else _around(float(row[0]))
-        try:
-            a, b = chance_of(low, likely, high)
-        except ValueError as error:
-            raise BadInput(
-                f"The chance of {label!r} cannot be used: {error}.", where="--chance", hint="Correct the row."
-            ) from error
-        found.append((a, b) if a else likely)
+    missing: NDArray[np.bool_] = np.asarray(~np.isfinite(given).all(axis=1))
+    if missing.any():
+        some = listed([label for label, none in zip(labels, missing, strict=True) if none], most=4)
+        told.append(Caution(code="chance_assumed", text=f"No chance is given for {some}: {words}."))
+    three = np.where(missing[:, None], 0.5, _around(given[:, 0]) if given.shape[1] == 1 else given)
+    odd = ~((three[:, 0] >= 0) & (np.diff(three, axis=1) >= 0).all(axis=1) & (three[:, 2] <= 1))
+    if odd.any():
+        row = int(np.argmax(odd))
+        points = listed([number(float(v)) for v in three[row]])
+        raise BadInput(
+            f"The chance of {labels[row]!r} cannot be used: {points}.", where="--chance",
+            hint="A chance lies between 0 and 1, low before likely before high.",
+        )  # fmt: skip
+    a, b = chances(*three.T)
+    found: list[tuple[float, float] | float] = [
+        fallback if none else (float(x), float(y)) if x else float(row[1])
+        for none, x, y, row in zip(missing, a, b, three, strict=True)
+    ]
     if given.shape[1] == 1:
         down, up = (round(100 * w) for w in CHANCES)
         text = f"No range of the chance is given: {down} points less to {up} more is assumed for eight in ten."
@@ -237,8 +261,11 @@ def _chances(
     return found, told
 
 
-def _around(p: float) -> tuple[float, float, float]:
-    return (p, p, p) if p in {0.0, 1.0} else (max(p - CHANCES[0], 0.0), p, min(p + CHANCES[1], 1.0))
+def _around(p: Floats) -> Floats:
+    """A single chance widened, unless it is sure."""
+    sure = (p <= 0) | (p >= 1)
+    low, high = np.maximum(p - CHANCES[0], 0.0), np.minimum(p + CHANCES[1], 1.0)
+    return np.column_stack([np.where(sure, p, low), p, np.where(sure, p, high)])
 
 
 def _launches(text: str) -> tuple[tuple[float, float], str]:
