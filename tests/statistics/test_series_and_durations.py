@@ -25,15 +25,6 @@ def test_known_errors_of_the_points_keep_a_lucky_line_honest():
     assert series.trend([1, 2, 3, 4, 5.01]).clear is True
 
 
-def test_behaviour_limits_by_hand():
-    """By hand (Wheeler 1993): mean 5.5, mean moving range 1, limits 5.5 ± 2.66; then a point far out and a long run."""
-    found = series.behaviour([5, 6] * 5 + [20] + [6] * 8, baseline=10)
-    assert (found.centre, found.low, found.high) == pytest.approx((5.5, 2.84, 8.16))
-    assert found.beyond == (10,)
-    assert found.runs[-1] == 18
-    assert series.behaviour([1, 2]).refused
-
-
 def test_the_median_has_its_order_statistics():
     """Published: for n = 20 the 95 % interval of a median is the 6th to the 15th value (Conover 1999, table A3)."""
     found = durations.sample_quantile(np.arange(1, 21))

@@ -79,8 +79,11 @@ def behaviour_rows(
 
 
 def _wide(sheet: Sheet, row: BehaviourRow, top: float, sides: tuple[float, float]) -> float:
-    sheet.text(0, top + 34, fitted(row.label, sides[0] - 14, 13.5), "row")
-    sheet.text(0, top + 54, row.last, "strong")
+    names = wrapped(row.label, sides[0] - 18, 13.5, lines=2)
+    start = top + (34 if len(names) == 1 else 24)
+    for i, line in enumerate(names):
+        sheet.text(0, start + 17 * i, line, "row")
+    sheet.text(0, start + 17 * len(names) + 3, row.last, "strong")
     for i, line in enumerate(wrapped(_worded(row), sheet.width - sides[1] - 24, 12.5, lines=3)):
         sheet.text(sides[1] + 22, top + 30 + 17 * i, line, _look(row))
     _chart(sheet, row, (top + 10, top + TALL - 8), sides)

@@ -15,7 +15,7 @@ from regard.errors import BadInput, UnknownName
 from regard.leadership.at_stake import DRAWS, Stakes
 from regard.statistics.appraisal import by_points
 from regard.statistics.portfolios import Rules, Worth, cycle
-from regard.statistics.ranges import Range, chance, ranged, uniforms
+from regard.statistics.ranges import Range, chance, ranged, record_of, uniforms
 from regard.wording import listed
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ def _points(given: tuple[float, ...], where: str, name: str) -> tuple[float, flo
     return given[0], given[1], given[2]
 
 
-def options_of(ask: Ask, held: Stakes, declared: tuple[Improvement, ...], years: float) -> Options:
+def options_of(
+    ask: Ask, held: Stakes, declared: tuple[Improvement, ...], *, years: float, unknown: tuple[float, float]
+) -> Options:
     """The improvements that can be weighed, in draws; the others with the reason why not."""
     kept, moves, left = [], [], []
     for i in declared:
@@ -114,7 +116,7 @@ def options_of(ask: Ask, held: Stakes, declared: tuple[Improvement, ...], years:
         gone |= {i.name for i in missing}
         moves = [m for m, i in zip(moves, kept, strict=True) if i not in missing]
         kept = [i for i in kept if i not in missing]
-    return _drawn(ask, held, tuple(kept), tuple(moves), left=tuple(left), years=years)
+    return _drawn(ask, held, tuple(kept), tuple(moves), left=tuple(left), years=years, unknown=unknown)
 
 
 def _moved(ask: Ask, held: Stakes, improvement: Improvement) -> tuple[tuple[int, ...], str]:
@@ -167,7 +169,7 @@ def _at(moment: Moment, fact: str) -> bool:
 def _drawn(
     ask: Ask, held: Stakes, kept: tuple[Improvement, ...], moves: tuple[tuple[int, ...], ...],
     *,
-    left: tuple[LeftRow, ...], years: float,
+    left: tuple[LeftRow, ...], years: float, unknown: tuple[float, float],
 ) -> Options:  # fmt: skip
     rng = np.random.default_rng(ask.seed + 1)
     k = len(kept)
@@ -178,7 +180,11 @@ def _drawn(
         value[:, n] = years * _range(i.value, "value", i.name).at(p["value"][:, n]) if i.value else 0.0
         cost[:, n] = _range(i.cost, "cost", i.name).at(p["cost"][:, n])
         share[:, n] = _share(i.share, "share", i.name, p["share"][:, n])
-        works[:, n] = _share(i.chance or (0.05, 0.5, 0.95), "chance", i.name, p["chance"][:, n])
+        works[:, n] = (
+            _share(i.chance, "chance", i.name, p["chance"][:, n])
+            if i.chance
+            else special.betaincinv(*unknown, p["chance"][:, n])
+        )
         inputs |= {
             f"Chance of {i.name}": works[:, n], f"Cost of {i.name}": cost[:, n],
             f"Value of {i.name}": value[:, n] if i.value else share[:, n],
@@ -201,6 +207,22 @@ def _drawn(
 def _range(given: tuple[float, ...], where: str, name: str) -> Range:
     low, likely, high = _points(given, where, name)
     return ranged(low, likely, high)
+
+
+def launched(text: str) -> tuple[float, float]:
+    """The beta of a chance nobody stated: of past launches, WORKED/TRIED; any chance is as likely as any other without.
+
+    Raises:
+        BadInput: It is no such record.
+    """
+    if not text:
+        return 1.0, 1.0
+    try:
+        return record_of(text)
+    except ValueError as error:
+        raise BadInput(
+            f"{text!r} is no record of launches.", where="launches", hint="Write WORKED/TRIED, such as 12/20."
+        ) from error
 
 
 def _share(given: tuple[float, ...], where: str, name: str, p: Floats) -> Floats:

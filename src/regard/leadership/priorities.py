@@ -12,7 +12,7 @@ from regard.figures.choice import ChoiceBar, choice_bars
 from regard.findings import Evidence, Finding, Interval
 from regard.leadership import priorities_told as told
 from regard.leadership.at_stake import Stakes, stakes
-from regard.leadership.improvements import LeftRow, Options, checked, concerned, lists, options_of, rules
+from regard.leadership.improvements import LeftRow, Options, checked, concerned, launched, lists, options_of, rules
 from regard.questions import question
 from regard.signals.ask import Ask
 from regard.statistics.appraisal import Appraisal, appraise
@@ -162,6 +162,9 @@ def priorities(
     cautious: Annotated[
         float, Meta(description="0: the greatest mean; up to 1: the more weight on the worst tenth.", ge=0, le=1)
     ] = 0.0,
+    launches: Annotated[
+        str, Meta(description="WORKED/TRIED of past improvements, such as 12/20, where no chance is declared.")
+    ] = "",
     metric: Annotated[str, Meta(description="The score drivers are weighed by; default the declared one.")] = "",
     days: Annotated[int, Meta(description="Days before an answer in which facts count.", ge=1, le=730)] = 90,
 ) -> Priorities:
@@ -169,7 +172,7 @@ def priorities(
     held = stakes(ask, metric=metric, days=days)
     declared = ask.declarations.improvements
     checked(declared)
-    options = options_of(ask, held, declared, years)
+    options = options_of(ask, held, declared, years=years, unknown=launched(launches))
     if not options.improvements:
         return _only_stakes(ask, held, options.left, years)
     k = len(options.improvements)
@@ -182,11 +185,11 @@ def priorities(
     )  # fmt: skip
     if not isinstance(found, Appraisal):
         return _refused(ask, held, f"Nothing can be chosen: {found.refused}.", "Raise the budget.")
-    return _finding(ask, held, options, found, budget=budget, years=years)
+    return _finding(ask, held, options, found, budget=budget, years=years, launches=launches)
 
 
 def _finding(
-    ask: Ask, held: Stakes, options: Options, found: Appraisal, *, budget: float | None, years: float
+    ask: Ask, held: Stakes, options: Options, found: Appraisal, *, budget: float | None, years: float, launches: str
 ) -> Priorities:
     rows = _rows(held, options, found)
     currency = ask.declarations.currency
@@ -202,7 +205,8 @@ def _finding(
                 chosen=listed([i.name for i, c in zip(options.improvements, r.chosen, strict=True) if c]) or "nothing",
             ) for r in found.rankings
         ),
-        left_out=options.left, cautions=told.cautions(ask, held, options, found, budget), evidence=_evidence(ask, held),
+        left_out=options.left, evidence=_evidence(ask, held),
+        cautions=told.cautions(ask, held, options, found, budget=budget, launches=launches),
     )  # fmt: skip
     return msgspec.structs.replace(
         finding, answer=told.sentence(finding), facts=told.facts(finding),
@@ -313,7 +317,7 @@ def _only_stakes(ask: Ask, held: Stakes, left: tuple[LeftRow, ...], years: float
         answer=f"Most is at stake with {top.title}: {most}{sure}; {what}.",
         lost=float(held.lost.mean()), currency=currency, years=years, at_stake=rows, left_out=left,
         next_step="Declare what could be done in company.toml: [[improvements]] with name, moves, share and cost.",
-        cautions=told.cautions(ask, held, None, None, None), evidence=_evidence(ask, held),
+        cautions=told.cautions(ask, held, None, None), evidence=_evidence(ask, held),
     )  # fmt: skip
 
 

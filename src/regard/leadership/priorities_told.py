@@ -61,12 +61,21 @@ def facts(finding: Priorities) -> tuple[str, ...]:
 
 
 def cautions(
-    ask: Ask, held: Stakes, options: Options | None, found: Appraisal | None, budget: float | None
+    ask: Ask,
+    held: Stakes,
+    options: Options | None,
+    found: Appraisal | None,
+    *,
+    budget: float | None = None,
+    launches: str = "",
 ) -> tuple[Caution, ...]:
     """What to know before leaning on it."""
     people, currency = ask.declarations.called_many, ask.declarations.currency
     losses = count(held.losing.events, "loss", "losses")
     unknown = listed([i.name for i in options.improvements if not i.chance], most=3) if options else ""
+    assumed = (
+        f"that of past ones is taken, {launches}" if launches else "any is as likely as any other (--launches 12/20)"
+    )
     spent, within = (money(found.spent[0], currency), percent(found.within, 0)) if found else ("", "")
     told = {
         "association": "What drives the score, and how losses go with it, are associations: try the first on some "
@@ -75,8 +84,7 @@ def cautions(
         "losses_unclear": not (held.losing.slope.high < 0)
         and f"Whether losses go with the score cannot be told yet ({losses} after an answer): all values are in doubt "
         "together.",
-        "chance_assumed": unknown
-        and f"No chance of success is declared for {unknown}: anything from 5 to 95 % is assumed.",
+        "chance_assumed": unknown and f"No chance of success is declared for {unknown}: {assumed}.",
         "no_budget": found is not None and budget is None
         and f"No budget: all that is worth its cost is chosen, {spent} in all.",
         "over_budget": found is not None and budget is not None and found.within < 0.9

@@ -243,7 +243,7 @@ def _finding(ask: Ask, measures: list[_Measure], charts: list[Chart], step: str,
             n=int(sum(m.n.sum() for m in measures)), kind="estimated",
             method=f"Process-behaviour chart (X-mR, Wheeler 1993) of whole {step}s; a signal is what a stable process"
             " of as many points shows at most 5 % of the time, all measures accounted for (Holm).",
-            complete=f"{count(len(days) - 1, 'whole ' + step)} up to {day(days[-1] - timedelta(days=1))}",
+            complete=f"{count(max(c.n for c in charts), 'whole ' + step)} up to {day(days[-1] - timedelta(days=1))}",
         ),
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ their own ranges leave room for it. Draws of several quantities may go together 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -256,6 +257,18 @@ def record(won: float, tried: float) -> tuple[float, float]:
     if not 0 <= won <= tried:
         raise ValueError("what worked lies between nothing and all that was tried")
     return won + 0.5, tried - won + 0.5
+
+
+def record_of(text: str) -> tuple[float, float]:
+    """As `record`, from words: WORKED/TRIED, or WORKED of TRIED.
+
+    Raises:
+        ValueError: It is no such record.
+    """
+    found = re.fullmatch(r"\s*(\d+)\s*(?:/|of)\s*(\d+)\s*", text)
+    if not found:
+        raise ValueError("write WORKED/TRIED, such as 12/20")
+    return record(int(found[1]), int(found[2]))
 
 
 def uniforms(n: int, k: int, *, together: float, rng: np.random.Generator) -> Floats:

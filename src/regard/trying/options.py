@@ -15,7 +15,7 @@ from regard.findings import Caution
 from regard.sources.naming import plain
 from regard.statistics.appraisal import Option
 from regard.statistics.portfolios import Rules, cycle
-from regard.statistics.ranges import chances, ranged, record
+from regard.statistics.ranges import chances, ranged, record_of
 from regard.wording import listed, number
 
 if TYPE_CHECKING:
@@ -270,16 +270,14 @@ def _around(p: Floats) -> Floats:
 
 def _launches(text: str) -> tuple[tuple[float, float], str]:
     if not text:
-        return (
-            1.0,
-            1.0,
-        ), "any chance from 0 to 1 is taken as likely as any other (say what past launches achieved: --launches 12/20)"
-    found = re.fullmatch(r"\s*(\d+)\s*(?:/|of)\s*(\d+)\s*", text)
-    if not found or int(found[1]) > int(found[2]):
+        how = "any is taken as likely as any other (say what past launches achieved: --launches 12/20)"
+        return (1.0, 1.0), how
+    try:
+        return record_of(text), f"that of past launches is taken, {text}"
+    except ValueError as error:
         raise BadInput(
             f"{text!r} is no record of launches.", where="--launches", hint="Write WORKED/TRIED, such as 12/20."
-        )
-    return record(int(found[1]), int(found[2])), f"that of past launches is taken, {found[1]} of {found[2]}"
+        ) from error
 
 
 def _rules(data: Columns, named: Named, labels: list[str], order: list[int], used: tuple[str, ...]) -> Rules:
