@@ -10,15 +10,17 @@ from click.testing import CliRunner
 from regard.cli import regard
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [DOCS / "try.md", *sorted((DOCS / "try").glob("*.md"))]
+PAGES = [DOCS.parent / "README.md", DOCS / "try.md", *sorted((DOCS / "try").glob("*.md"))]
 COMMANDS = [
     (page, line)
     for page in PAGES
-    for line in re.findall(r"^(?:\$ )?regard (try [^\n#]*)", page.read_text("utf-8"), re.MULTILINE)
+    for line in re.findall(r"^(?:\$ )?(?:\.venv/bin/)?regard (try [^\n#]*)", page.read_text("utf-8"), re.MULTILINE)
     if "--help" not in line and "FILE" not in line
 ]
 PYTHON = [
-    (page, code) for page in PAGES for code in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    (page, code)
+    for page in PAGES[1:]
+    for code in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
 ]
 
 

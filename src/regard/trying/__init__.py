@@ -11,11 +11,25 @@ of arrays. A trial is read when it is first asked for.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regard.trying.trials import NAMES, Check, Trial, find, known
 
-__all__ = ["NAMES", "Check", "Trial", "find", "known"]
+if TYPE_CHECKING:
+    from regard.trying.churn import churn
+    from regard.trying.drivers import drivers
+    from regard.trying.effect import effect
+    from regard.trying.experiment import experiment
+    from regard.trying.priorities import priorities
+    from regard.trying.proof import proof
+    from regard.trying.scores import scores
+    from regard.trying.series import series
+    from regard.trying.value import value
+
+__all__ = [
+    "NAMES", "Check", "Trial", "churn", "drivers", "effect", "experiment", "find", "known", "priorities", "proof",
+    "scores", "series", "value",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

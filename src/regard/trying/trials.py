@@ -21,7 +21,7 @@ from datetime import UTC, date, datetime
 from functools import wraps
 from importlib.metadata import version
 from types import ModuleType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 import numpy as np
@@ -31,7 +31,8 @@ from regard.errors import BadInput, Refusal, UnknownName
 from regard.findings import Finding, Interval
 from regard.trying.columns import Columns, columns_of
 
-T = TypeVar("T", bound=Callable[..., "Trial"])
+P = ParamSpec("P")
+R = TypeVar("R", bound="Trial")
 
 NAMES = ("scores", "drivers", "value", "churn", "proof", "series", "effect", "experiment", "priorities")
 """Every trial, in the order a newcomer meets them."""
@@ -95,7 +96,9 @@ class Stem(ModuleType):
         return _registered[self.__name__.rpartition(".")[2]].ask(*given, **options)
 
 
-def trial(*, title: str, example: str = "") -> Callable[[T], T]:
+def trial(
+    *, title: str, example: str = ""
+) -> Callable[[Callable[Concatenate[Columns, P], R]], Callable[Concatenate[Any, P], R]]:
     """Mark a function as the trial of its stem.
 
     Args:
@@ -103,7 +106,7 @@ def trial(*, title: str, example: str = "") -> Callable[[T], T]:
         example: A command to copy, shown under its help.
     """
 
-    def register(function: T) -> T:
+    def register(function: Callable[Concatenate[Columns, P], R]) -> Callable[Concatenate[Any, P], R]:
         hints = typing.get_type_hints(function, include_extras=True)
         parameters = list(inspect.signature(function).parameters.values())[1:]
         name = function.__module__.rpartition(".")[2]
@@ -124,7 +127,7 @@ def trial(*, title: str, example: str = "") -> Callable[[T], T]:
         stem = sys.modules[function.__module__]
         stem.__class__ = Stem
         stem.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-        return typing.cast("T", ask)
+        return typing.cast("Callable[Concatenate[Any, P], R]", ask)
 
     return register
 

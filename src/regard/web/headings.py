@@ -121,6 +121,25 @@ KNOWN: dict[str, dict[str, str]] = {
         "asked": "Customers asked",
         "answered": "Of those, answered",
     },
+    "listening/silence": {
+        "n": "Customers in the base",
+        "asked": "Asked",
+        "response": "Answer",
+        "measured": "Shares are",
+        "silent": "Said nothing",
+        "silent_value": "What those are worth",
+        "silent_value_share": "Of the base's worth",
+        "bands": "By what customers are worth",
+    },
+    "listening/disconnects": {
+        "n": "Customers with score and use",
+        "agreement": "Score and use go together",
+        "typical": "Days of use, median",
+        "how": "How they disagree",
+        "used": "Days of use",
+        "used_before": "Before",
+        "groups": "How many",
+    },
     "listening/verbatims": {"n": "Verbatims", "customers": "Customers who said them", "q": "Words"},
 }
 

@@ -155,6 +155,8 @@ LEADING = {
     "listening/drivers": ("title", "penalty", "reward", "share", "customers", "value", "contrast"),
     "listening/contacts": ("area", "issue", "n", "customers", "rate", "before", "ratio", "direction"),
     "listening/scores": ("slice", "score", "n", "before", "change", "verdict"),
+    "listening/silence": ("slice", "response", "verdict", "silent", "silent_value", "customers", "asked"),
+    "listening/disconnects": ("name", "how", "score", "used", "used_before", "value"),
     "journey/promises": (
         "promise",
         "slice",
