@@ -28,7 +28,8 @@ steps AS (
 ),
 contracts AS (
   SELECT customer, contract, at AS since, coalesce(next_at, TIMESTAMP '2900-01-01') AS until, yearly, currency,
-         next_reason AS reason, next_reason_from AS reason_from
+         CASE WHEN next_change = 'end' THEN next_reason END AS reason,
+         CASE WHEN next_change = 'end' THEN next_reason_from END AS reason_from
   FROM steps
   WHERE change <> 'end' AND (next_at IS NULL OR next_at > at)
   UNION ALL

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -50,6 +50,9 @@ class Effects:
     slope: float
     method: str
     refused: str = ""
+    joint: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    """Covariance of the span's intercepts and the coefficients together, about `middle` (discrete hazard)."""
+    middle: Floats = field(default_factory=lambda: np.zeros(0))
 
     def interval(self, level: float = LEVEL) -> tuple[Floats, Floats]:
         """Interval of each coefficient."""
@@ -281,12 +284,14 @@ def discrete(
     steep = float(np.abs(slope).max()) / len(y)
     if steep > FLAT or np.abs(theta[spans:]).max(initial=0.0) > 15:
         return _none("the fit did not converge: a covariate separates those who left", k, len(y), int(y.sum()), method)
-    spread = np.linalg.inv(information)[spans:, spans:]
+    whole = np.linalg.inv(information)
+    spread = whole[spans:, spans:]
     if float(np.diag(spread).max(initial=0.0)) > SEPARATED**2:
         return _none("the fit did not converge: a covariate separates those who left", k, len(y), int(y.sum()), method)
     spread = spread / np.outer(scale, scale)
-    beta = theta[spans:] / scale
+    beta, unit = theta[spans:] / scale, np.concatenate([np.ones(spans), scale])
     return Effects(beta=beta, error=np.sqrt(np.diag(spread)), covariance=spread, baseline=theta[:spans] - middle @ beta,
+                   joint=whole / np.outer(unit, unit), middle=middle,
                    loglik=value, n=len(y), ended=int(y.sum()), slope=steep, method=method)  # fmt: skip
 
 
@@ -357,3 +362,17 @@ def split_at(lived: Tenures, when: Floats) -> tuple[Tenures, Whole, Floats]:
     pieces = Tenures(entry=entry, exit=exit_, ended=np.where(last, lived.ended[rows], 0),
                      reason=np.where(last, lived.reason[rows], 0), left_out=lived.left_out)  # fmt: skip
     return pieces, rows, had
+
+
+def told_chances(
+    effects: Effects, span: Whole, x: Floats, *, link: Link = "cloglog", level: float = LEVEL
+) -> tuple[Floats, Floats, Floats]:
+    """Chances with what is not known of the model: the chance of each row and the ends of its interval.
+
+    The interval is of the chance, made on the scale of the link (delta method); whether a row leaves is chance beside it.
+    """
+    rows = np.column_stack([np.eye(len(effects.baseline))[span], x - effects.middle])
+    error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, effects.joint, rows), 0.0))
+    linear = effects.baseline[span] + x @ effects.beta
+    half = quantile(level) * error
+    return tuple(_linked(linear + k * half, link)[0] for k in (0, -1, 1))  # type: ignore[return-value]

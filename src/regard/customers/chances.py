@@ -1,0 +1,154 @@
+"""Chances to leave within the days ahead, from what was known before: a model, tried on later moments, and told for now.
+
+The main engine is a discrete-time hazard (logit) over customers at moments. Its groups of contracts, by billing and by
+whether a renewal falls due, have rates of their own; facts move them. It is tried where it counts: fitted on the earlier
+moments, judged on the later ones; where it tells no more there than the plain rates of the groups, those are told instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regard.errors import Refusal
+from regard.statistics.estimates import quantile
+from regard.statistics.hazards import Effects, discrete, told_chances
+from regard.statistics.reliability import Reliability, reliability
+from regard.wording import count
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from regard.customers.panel import Panel
+    from regard.customers.tenures import Stays
+    from regard.statistics.estimates import Floats, Whole
+
+LEAST = 30
+"""Fewest ends that chances are told from."""
+LATER = 0.34
+"""Share of the moments, the latest ones, that the model is judged on."""
+PENALTY = 2.0
+MOST_PLANS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chances:
+    """What is told for now, and how far it may be trusted.
+
+    Attributes:
+        left: Chance of each row of the present to leave.
+        low: Lower end of its interval.
+        high: Upper end.
+        error: Its standard error.
+        plain: The plain rate of its group.
+        effects: The fitted model over all moments; refused where plain rates are told.
+        names: Names of its coefficients.
+        tried: Reliability on the later moments, by a model that never saw them.
+        moments: Moments fitted and judged.
+        used: Whether the model is told, and not the plain rates.
+    """
+
+    left: Floats
+    low: Floats
+    high: Floats
+    error: Floats
+    plain: Floats
+    effects: Effects
+    names: tuple[str, ...]
+    tried: Reliability
+    moments: tuple[int, int]
+    used: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Design:
+    group: Whole
+    x: Floats
+    names: tuple[str, ...]
+
+
+def design(found: Stays, shown: Panel) -> _Design:
+    """Groups and columns of a panel's rows: facts, tenure, plans."""
+    every = found.every[shown.stay].astype(str)
+    _, group = np.unique(np.char.add(every, np.where(shown.due, " due", "")), return_inverse=True)
+    columns = [f.value for f in shown.facts] + [np.log1p(shown.tenure)]
+    names = [f.name for f in shown.facts] + ["tenure"]
+    plans, times = np.unique(shown.plan.astype(str), return_counts=True)
+    for plan in [p for _, p in sorted(zip(-times, plans, strict=True))][1 : MOST_PLANS + 1]:
+        columns.append((shown.plan == plan).astype(float))
+        names.append(f"plan {plan}" if plan else "no plan")
+    return _Design(group=group.reshape(-1).astype(np.int64), x=np.column_stack(columns), names=tuple(names))
+
+
+def chances(found: Stays, shown: Panel) -> Chances:
+    """Chances for the rows of the latest moment, fitted to the earlier ones.
+
+    Raises:
+        Refusal: Too few have left to tell.
+    """
+    made = design(found, shown)
+    now, past = shown.moment == 0, shown.moment > 0
+    ended = int(shown.left[past].sum())
+    if ended < LEAST:
+        raise Refusal(
+            f"Only {count(ended, 'contract')} ended in the time that could be looked at; at least {LEAST} are needed.",
+            hint="Come back when more is known, or ask for a longer time with --ahead 90.",
+        )
+    last = int(shown.moment.max())
+    cut = max(round(last * LATER), 1)
+    late, early = past & (shown.moment <= cut), shown.moment > cut
+    if shown.left[late].sum() < 5 or shown.left[early].sum() < LEAST // 2:
+        raise Refusal(
+            "Too few contracts ended to try chances on a later time than they were fitted to.",
+            hint="Come back when more is known, or ask for a longer time with --ahead 90.",
+        )
+    y = shown.left.astype(float)
+    model, told = _fitted(made, y, early)
+    chance, plain = told(late), _rates(made.group, y, early)[made.group[late]]
+    tried = reliability(chance[0], y[late], plain)
+    used = not model.refused and tried.gain > 0
+    whole, say = _fitted(made, y, past)
+    rates = _rates(made.group, y, past)[made.group[now]]
+    left, low, high = say(now) if used else (rates, rates, rates)
+    if not used:
+        low, high = _rate_ends(made.group, y, past, now)
+        tried = reliability(plain, y[late], plain)
+    return Chances(
+        left=left, low=low, high=high, error=(high - low) / (2 * quantile(0.95)), plain=rates, effects=whole,
+        names=made.names, tried=tried, moments=(last - cut, cut), used=used,
+    )  # fmt: skip
+
+
+def _fitted(made: _Design, y: Floats, rows: NDArray[np.bool_]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    """The model of some rows, and what it tells of others."""
+    ends = np.bincount(made.group[rows], y[rows], minlength=int(made.group.max()) + 1)
+    place = np.where(ends > 0, np.cumsum(ends > 0) - 1, -1)
+    chosen = rows & (place[made.group] >= 0)
+    model = discrete(y[chosen], place[made.group[chosen]], made.x[chosen], link="logit", each=0, penalty=PENALTY)
+    rates = _rates(made.group, y, rows)
+
+    def told(of: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+        spans = place[made.group[of]]
+        out = np.tile(rates[made.group[of]], (3, 1))
+        if not model.refused:
+            known = spans >= 0
+            out[:, known] = told_chances(model, spans[known], made.x[of][known], link="logit")
+        return out[0], out[1], out[2]
+
+    return model, told
+
+
+def _rates(group: Whole, y: Floats, rows: NDArray[np.bool_]) -> Floats:
+    """Share that left by group, with half an end more than seen, so that none is told as never."""
+    groups = int(group.max()) + 1
+    ends, all_ = np.bincount(group[rows], y[rows], minlength=groups), np.bincount(group[rows], minlength=groups)
+    return np.asarray((ends + 0.5) / (all_ + 1.0))
+
+
+def _rate_ends(group: Whole, y: Floats, rows: NDArray[np.bool_], of: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    groups = int(group.max()) + 1
+    rates, all_ = _rates(group, y, rows), np.bincount(group[rows], minlength=groups) + 1.0
+    half = quantile(0.95) * np.sqrt(rates * (1 - rates) / all_)
+    return np.clip(rates - half, 0, 1)[group[of]], np.clip(rates + half, 0, 1)[group[of]]

@@ -1,0 +1,247 @@
+"""Why customers leave, by value: what they said, what was seen before they left, and what nobody knows.
+
+A reason somebody gave is told as given. What was observed is told beside it, never in its place: how often a fact held
+before customers left, against like ones who stayed at the same moment. Those of whom nothing is known stay unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from regard import wording
+from regard.customers.panel import Fact, Panel, panel
+from regard.customers.tenures import UNKNOWN, Stays, stays
+from regard.errors import Refusal
+from regard.figures import Figure, GroupBar, group_bars
+from regard.findings import Caution, Finding, Interval
+from regard.questions import question
+from regard.signals.ask import Ask
+from regard.statistics.comparisons import benjamini_hochberg
+from regard.statistics.estimates import Estimate, Whole
+from regard.statistics.matched import odds_ratio
+
+MONTH = 30.0
+MOST_MOMENTS = 24
+CLAIMED = 0.05
+SOURCES = {"stated": "stated", "observed": "observed", "inferred": "inferred"}
+
+
+class LeavingReason(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason for leaving."""
+
+    reason: Annotated[str, Meta(description="The reason as recorded; unknown where none was.")]
+    known_from: Annotated[str, Meta(description="stated, observed, inferred, recorded without saying, or unknown.")]
+    customers: Annotated[int, Meta(description="Customers who left for it.")]
+    value: Annotated[float | None, Meta(description="What they paid a year.")]
+    share: Annotated[float | None, Meta(description="Share of all value lost.")]
+    seen_before: Annotated[
+        int, Meta(description="Of them, those to whom something happened before that goes with leaving beyond chance.")
+    ]
+
+
+class SeenBefore(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact of the 90 days before, among those who left and like ones who stayed."""
+
+    fact: Annotated[str, Meta(description="What held in the 90 days before the month they left in.")]
+    leavers: Annotated[int, Meta(description="Customers who left and for whom it held.")]
+    value: Annotated[float | None, Meta(description="What they paid a year.")]
+    share: Annotated[float, Meta(description="Share of those who left for whom it held.")]
+    stayers_share: Annotated[float, Meta(description="Share of like ones who stayed for whom it held.")]
+    ratio: Annotated[float | None, Meta(description="Odds ratio within like ones; none where too few.")] = None
+    interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
+    q: Annotated[float | None, Meta(description="p-value with all facts accounted for.")] = None
+    beyond_chance: Annotated[bool, Meta(description="Whether it goes with leaving, all facts accounted for.")] = False
+    unknown: Annotated[int, Meta(description="Customers who left for an unknown reason and for whom it held.")] = 0
+
+
+class Reasons(Finding, frozen=True, kw_only=True):
+    """Why customers leave."""
+
+    lost: Annotated[int | None, Meta(description="Customers who left in the period.")] = None
+    lost_value: Annotated[float | None, Meta(description="What they paid a year.")] = None
+    stated_share: Annotated[float | None, Meta(description="Share of that value with a reason they stated.")] = None
+    unknown_share: Annotated[float | None, Meta(description="Share of that value without any reason on record.")] = None
+    silent_share: Annotated[
+        float | None,
+        Meta(
+            description="Share of that value without a reason and without anything seen before that goes with leaving."
+        ),
+    ] = None
+    currency: Annotated[str, Meta(description="Currency of every value.")] = ""
+    rows: Annotated[tuple[LeavingReason, ...], Meta(description="Reasons, dearest first.")] = ()
+    seen: Annotated[tuple[SeenBefore, ...], Meta(description="What was seen before they left: an association.")] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    fact: Fact
+    ratio: Estimate
+    q: float
+    share: float
+    stayers: float
+    held: NDArray[np.bool_]
+    """Over those who left, whether it held."""
+
+    @property
+    def clear(self) -> bool:
+        return bool(self.q <= CLAIMED and self.ratio.value > 1)
+
+
+@question(title="Reasons for leaving", needs=("subscription",))
+def reasons(*, ask: Ask) -> Reasons:
+    """Why do customers leave: what did they say, what was seen before, what is unknown, and what was it worth?"""
+    found = stays(ask)
+    begin = found.until - (ask.scope.until - ask.scope.since).total_seconds() / 86_400
+    left = np.nonzero((found.left > begin) & (found.left <= found.until))[0]
+    if not len(left):
+        raise Refusal("Nobody left in this period.", hint="Choose a longer period, such as --period 1y.")
+    moments = [
+        found.until - MONTH * k for k in range(1, min(int(np.ceil((found.until - begin) / MONTH)), MOST_MOMENTS) + 1)
+    ]
+    shown = panel(ask, found, moments, MONTH)
+    cases = _cases(found, shown, left)
+    seen = _seen(shown, found, cases) if len(shown.stay) else []
+    return _finding(ask, found, left, cases, seen)
+
+
+def _cases(found: Stays, shown: Panel, left: Whole) -> Whole:
+    """For each who left, their row at the last moment before; -1 where there is none, as for who came that month."""
+    place = np.full(len(found.id), -1)
+    rows = np.nonzero(shown.left)[0]
+    place[shown.stay[rows]] = rows
+    return np.asarray(place[left])
+
+
+def _seen(shown: Panel, found: Stays, cases: Whole) -> list[_Seen]:
+    every = found.every[shown.stay].astype(str)
+    band = np.searchsorted([6.0, 12.0, 24.0, 48.0], shown.tenure)
+    keys = np.char.add(np.char.add(every, np.where(shown.due, "d", "n")), band.astype(str))
+    _, stratum = np.unique(np.char.add(keys, shown.moment.astype(str)), return_inverse=True)
+    ratios = [odds_ratio(shown.left, f.value > 0, stratum.reshape(-1).astype(np.int64)) for f in shown.facts]
+    q = benjamini_hochberg(np.array([r.p for r in ratios]))
+    known = cases >= 0
+    out = []
+    for fact, ratio, one in zip(shown.facts, ratios, q, strict=True):
+        held = np.zeros(len(cases), bool)
+        held[known] = fact.value[cases[known]] > 0
+        mine = shown.left
+        out.append(_Seen(
+            fact=fact, ratio=ratio, q=float(one) if np.isfinite(one) else 1.0, held=held,
+            share=float((fact.value[mine] > 0).mean()) if mine.any() else 0.0, stayers=float((fact.value[~mine] > 0).mean()),
+        ))  # fmt: skip
+    return sorted(out, key=lambda s: (not s.clear, s.q, s.fact.name))
+
+
+def _finding(ask: Ask, found: Stays, left: Whole, cases: Whole, seen: list[_Seen]) -> Reasons:
+    value = np.nan_to_num(found.value[left])
+    whole = float(value.sum())
+    clear = [s for s in seen if s.clear]
+    before = np.any([s.held for s in clear], axis=0) if clear else np.zeros(len(left), bool)
+    names = np.array(found.reasons, dtype=object)[found.reason[left] - 1]
+    unknown = names == UNKNOWN
+    source = np.where(unknown, "unknown", [SOURCES.get(str(t).lower(), "recorded") for t in found.told[left]])
+    rows = list(_rows(names, source, value, before))
+    currency = ask.declarations.currency
+
+    def share(mask: NDArray[np.bool_]) -> float | None:
+        return float(value[mask].sum()) / whole if whole > 0 else None
+
+    return Reasons(
+        answer=_sentence(ask, left, whole, rows, share(unknown)), lost=len(left), lost_value=whole,
+        stated_share=share(source == "stated"), unknown_share=share(unknown), silent_share=share(unknown & ~before),
+        currency=currency, rows=tuple(rows), seen=tuple(_told(s, value, unknown) for s in seen),
+        facts=_facts(clear, unknown, before, share(unknown & ~before)), cautions=tuple(_cautions(cases, seen)),
+        next_step="Who may leave next: regard customers renewals.",
+        evidence=ask.evidence(
+            n=len(left), customers=len(np.unique(found.customer[left])), kind="estimated" if seen else "counted",
+            method="Reasons as recorded at the end of the contract. Facts of the 90 days before, among those who left in the "
+            "month after and like ones who stayed (same month, kind of contract and tenure): Mantel-Haenszel odds ratios, false "
+            "discovery rate 5 %.",
+            complete=f"{wording.percent(1 - float(unknown.mean()))} of those who left have a reason on record",
+        ),
+    )  # fmt: skip
+
+
+def _rows(
+    names: NDArray[np.object_], source: NDArray[np.str_], value: NDArray[np.float64], before: NDArray[np.bool_]
+) -> Iterator[LeavingReason]:
+    whole = float(value.sum())
+    pairs = sorted({(str(n), str(s)) for n, s in zip(names, source, strict=True)})
+    made = []
+    for name, known in pairs:
+        mine = (names == name) & (source == known)
+        sum_ = float(value[mine].sum())
+        made.append(LeavingReason(
+            reason=name, known_from=known, customers=int(mine.sum()), value=sum_, share=sum_ / whole if whole > 0 else None,
+            seen_before=int((mine & before).sum()),
+        ))  # fmt: skip
+    yield from sorted(made, key=lambda r: (r.reason == UNKNOWN, -(r.value or 0.0), -r.customers, r.reason))
+
+
+def _told(s: _Seen, value: NDArray[np.float64], unknown: NDArray[np.bool_]) -> SeenBefore:
+    some = not s.ratio.refused
+    return SeenBefore(
+        fact=s.fact.words, leavers=int(s.held.sum()), value=float(value[s.held].sum()), share=s.share, stayers_share=s.stayers,
+        ratio=s.ratio.value if some else None, interval=Interval(s.ratio.low, s.ratio.high) if some else None,
+        q=s.q if some else None, beyond_chance=s.clear, unknown=int((s.held & unknown).sum()),
+    )  # fmt: skip
+
+
+def _sentence(ask: Ask, left: Whole, whole: float, rows: list[LeavingReason], unknown: float | None) -> str:
+    who = f"{wording.number(len(left))} {ask.declarations.called if len(left) == 1 else ask.declarations.called_many}"
+    text = f"{who} left with {wording.money(whole, ask.declarations.currency)} a year"
+    first = next((r for r in rows if r.reason != UNKNOWN), None)
+    if first is not None:
+        text += f"; the dearest reason, {first.known_from}, is: {first.reason}, {wording.percent(first.share)} of it"
+    return f"{text}; {wording.percent(unknown)} has no reason on record." if unknown else f"{text}."
+
+
+def _facts(
+    clear: list[_Seen], unknown: NDArray[np.bool_], before: NDArray[np.bool_], silent: float | None
+) -> tuple[str, ...]:
+    out = []
+    if clear:
+        named = [f"{s.fact.words} ({wording.times(s.ratio.value)} the odds)" for s in clear]
+        out.append(f"Seen before leaving more often than among like ones who stayed: {wording.listed(named, most=4)}.")
+    else:
+        out.append("Nothing was seen before leaving more often than among like ones who stayed, beyond chance.")
+    if unknown.any():
+        out.append(
+            f"Of {wording.count(int(unknown.sum()), 'customer')} without a reason, {wording.number(int((unknown & before).sum()))} "
+            f"had met such a thing before; {wording.percent(silent)} of the value lost has neither."
+        )
+    return tuple(out)
+
+
+def _cautions(cases: Whole, seen: list[_Seen]) -> Iterator[Caution]:
+    yield Caution(
+        code="association", text="What was seen before leaving is an association: it is not put in place of a reason."
+    )
+    late = int((cases < 0).sum())
+    if late:
+        text = f"{wording.count(late, 'customer')} left so soon after they came that nothing before could be looked at."
+        yield Caution(code="too_soon", text=text)
+    thin = [s.fact.words for s in seen if s.ratio.refused]
+    if thin:
+        yield Caution(code="thin", text=f"Too few to compare: {wording.listed(thin, most=4)}.")
+
+
+def figure(finding: Reasons) -> Figure | None:
+    """Reasons by value."""
+    if not finding.rows:
+        return None
+    bars = [
+        GroupBar(
+            label=r.reason, value=r.value, text=wording.money(r.value, finding.currency),
+            note=f"{wording.count(r.customers, 'customer')}, {r.known_from}",
+        )
+        for r in finding.rows[:15]
+    ]  # fmt: skip
+    return group_bars(bars, title=finding.answer)
