@@ -58,7 +58,11 @@ def expected_of_new(rng: Generator, n: int, level: float) -> float:
     found = lifetimes.purchasing(seen(when, rng.uniform(20, 40, n)))
     truth = lifetimes.Purchasing(model="bg/nbd", repeaters=n, fit=fixed(R, ALPHA, A, B))
     drawn = [
-        float(lifetimes.expected_of_new(lifetimes.Purchasing(model="bg/nbd", repeaters=n, fit=fixed(*p)), np.array([52.0]))[0])
+        float(
+            lifetimes.expected_of_new(
+                lifetimes.Purchasing(model="bg/nbd", repeaters=n, fit=fixed(*p)), np.array([52.0])
+            )[0]
+        )
         for p in found.fit.draws(200, rng)
     ]
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
@@ -81,11 +85,16 @@ def money_ahead(rng: Generator, n: int, tie: float) -> float:
     paid = rng.gamma(6, 1 / 6, when.shape) * mean[:, None]
     before = when <= age[:, None]
     after = ~before & (when <= age[:, None] + 26)
-    known = (lived.repeats, np.divide((paid * before).sum(axis=1), lived.repeats, out=np.full(n, np.nan), where=lived.repeats > 0))
+    known = (
+        lived.repeats,
+        np.divide((paid * before).sum(axis=1), lived.repeats, out=np.full(n, np.nan), where=lived.repeats > 0),
+    )
     model, spent = lifetimes.purchasing(lived), spend.spending(*known, tied=2.0)
     if model.refused or spent.refused:
         return 1.0
-    told = worth.forecast(model, lived, 26.0, spend=spent, paid=known, draws=200, seed=int(rng.integers(1e9))).total_value
+    told = worth.forecast(
+        model, lived, 26.0, spend=spent, paid=known, draws=200, seed=int(rng.integers(1e9))
+    ).total_value
     return told.low <= float((paid * after).sum()) <= told.high
 
 
@@ -101,7 +110,9 @@ def faster(rng: Generator, *, widen: bool) -> float:
     model = lifetimes.purchasing(lived)
     told = worth.forecast(model, lived, 15.0, draws=200).total_purchases
     if widen:
-        early = worth.Bought(customer=bought.customer[bought.time <= 30], time=bought.time[bought.time <= 30], amount=np.zeros(0))
+        early = worth.Bought(
+            customer=bought.customer[bought.time <= 30], time=bought.time[bought.time <= 30], amount=np.zeros(0)
+        )
         told = worth.widened(told, worth.held_out(early, 30.0, share=0.5))
     came = ((when > 30) & (when <= 45)).sum()
     return told.low <= came <= told.high
@@ -180,7 +191,9 @@ def effect_of(rng: Generator, n: int, how: str) -> float:
         found = hazards.cox(lived, x[there])
     else:
         rows = hazards.person_periods(lived, 1.0)
-        found = hazards.discrete(rows.ended, np.minimum(rows.period // 6, 3), x[there][rows.customer], exposed=rows.exposed)
+        found = hazards.discrete(
+            rows.ended, np.minimum(rows.period // 6, 3), x[there][rows.customer], exposed=rows.exposed
+        )
     if found.refused:
         return 1.0
     low, high = found.interval()
@@ -192,7 +205,9 @@ def at_risk(rng: Generator, n: int, of: str) -> float:
     life, cut = rng.exponential(1 / 0.03, n), rng.uniform(3, 30, n)
     reason = np.where(rng.uniform(size=n) < 2 / 3, 1, 2)
     lived = survival.tenures(np.minimum(life, cut), life <= cut, reason=reason)
-    found = stakes.stakes(lived, rng.uniform(3, 30, 500), np.ones(500), 12.0, reasons=2, draws=200, seed=int(rng.integers(1e9)))
+    found = stakes.stakes(
+        lived, rng.uniform(3, 30, 500), np.ones(500), 12.0, reasons=2, draws=200, seed=int(rng.integers(1e9))
+    )
     if found.total.refused:
         return 1.0
     h = np.array([0.02, 0.01]) * 12

@@ -53,6 +53,9 @@ def test_each_chapter_is_the_finding_of_its_question_with_the_same_scope(view_of
 def test_chapters_stand_in_the_order_of_the_talk(told):
     assert [c.name for c in told.chapters] == [
         "base",
+        "leave",
+        "worth",
+        "ahead",
         "feel",
         "hurts",
         "drives",
@@ -61,7 +64,7 @@ def test_chapters_stand_in_the_order_of_the_talk(told):
         "progress",
         "priorities",
     ]
-    assert [c.number for c in told.chapters] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [c.number for c in told.chapters] == list(range(1, 12))
     assert all(len(c.facts) <= 3 for c in told.chapters)
     assert "Proof & Crumb" in told.answer
 
@@ -86,7 +89,7 @@ def test_what_is_missing_is_said_and_the_rest_is_told(view_of, tables):
 
 def test_a_question_that_does_not_stand_here_is_left_out(view_of, tables, monkeypatch):
     gone = Plan(name="disrupted", heading="Disrupted now", path="reliability/disruptions", door="All")
-    monkeypatch.setattr(chapters_module, "PLANS", (gone, *PLANS[1:2]))
+    monkeypatch.setattr(chapters_module, "PLANS", (gone, *(p for p in PLANS if p.name == "feel")))
 
     told = ask(view_of(tables, declarations=declarations()))
 

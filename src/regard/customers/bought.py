@@ -54,15 +54,16 @@ def told(ask: Ask, *, ahead: int, discount: float) -> Value:
         answer=_sentence(ask, lived, found, total, ahead, money=not spent.refused), customers=lived.n, ahead=ahead,
         value_ahead=None if spent.refused else total.value,
         value_interval=None if spent.refused else Interval(total.low, total.high),
-        currency=ask.declarations.currency, rows=_rows(ids, names, lived, found, until), facts=_facts(lived, found, held),
+        currency=ask.declarations.currency, rows=_rows(ids, names, lived, found, until),
+        facts=_facts(lived, found, held),
         tenths=() if spent.refused else tenths_of(np.nan_to_num(found.value))[0],
         top_share=None if spent.refused else tenths_of(np.nan_to_num(found.value))[1],
         cautions=tuple(_cautions(spent, held)),
         next_step="" if spent.refused else "Try the same file with another model: regard try value.",
         evidence=ask.evidence(
             n=len(bought.customer), customers=lived.n, kind="estimated",
-            method="BG/NBD (Fader, Hardie and Lee 2005) and Gamma-Gamma spend by maximum likelihood; ranges from futures drawn "
-            "under drawn parameters, widened where the time held out was missed.",
+            method="BG/NBD (Fader, Hardie and Lee 2005) and Gamma-Gamma spend by maximum likelihood; ranges from "
+            "futures drawn under drawn parameters, widened where the time held out was missed.",
         ),
     )  # fmt: skip
 
@@ -126,7 +127,8 @@ def _cautions(spent: Spending, held: worth.HeldOut | None) -> Iterator[Caution]:
     if spent.refused:
         yield Caution(code="no_money", text=f"No money is told: {spent.refused}.")
     elif spent.p < 0.01 and abs(spent.correlation) >= 0.1:
-        text = f"Spend goes with frequency a little (rank correlation {wording.number(spent.correlation, 2)}); the model has none."
+        how = wording.number(spent.correlation, 2)
+        text = f"Spend goes with frequency a little (rank correlation {how}); the model has none."
         yield Caution(code="spend_tied", text=text)
     if held is None:
         yield Caution(

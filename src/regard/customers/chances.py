@@ -1,8 +1,8 @@
-"""Chances to leave within the days ahead, from what was known before: a model, tried on later moments, and told for now.
+"""Chances to leave within the days ahead, from what was known before: a model, tried on later moments, told for now.
 
 The main engine is a discrete-time hazard (logit) over customers at moments. Its groups of contracts, by billing and by
-whether a renewal falls due, have rates of their own; facts move them. It is tried where it counts: fitted on the earlier
-moments, judged on the later ones; where it tells no more there than the plain rates of the groups, those are told instead.
+whether a renewal falls due, have rates of their own; facts move them. It is tried where it counts: fitted on earlier
+moments, judged on later ones; where it tells no more there than the plain rates of the groups, those are told instead.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ def told(ask: Ask, *, ahead: int, discount: float) -> Value:
     ended = int(lived.ended.sum())
     if ended < LEAST:
         raise Refusal(
-            f"Only {wording.count(ended, 'contract')} ended so far; at least {LEAST} are needed to tell how long they last.",
+            f"Only {wording.count(ended, 'contract')} ended so far; at least {LEAST} are needed to tell how long "
+            f"they last.",
             hint="Import subscriptions with their ends, or a longer history.",
         )
     here = np.nonzero(found.here)[0]
@@ -115,7 +116,8 @@ def _drawn(model: sbg.Contracts, renewed: Floats, each: Floats, rate: float, far
 
 
 def _finding(
-    ask: Ask, found: Stays, lived: Tenures, here: Whole, *, risk: Stakes, curve: Curve, gone: list[Curve], bring: _Ahead,
+    ask: Ask, found: Stays, lived: Tenures, here: Whole, *, risk: Stakes, curve: Curve, gone: list[Curve],
+    bring: _Ahead,
     ahead: int,
 ) -> Value:  # fmt: skip
     stay = float(curve.value([12.0])[0])
@@ -124,23 +126,24 @@ def _finding(
     rows = _rows(found, here, bring)
     tenths, top = tenths_of(np.nan_to_num(bring.ahead))
     return Value(
-        answer=_sentence(ask, here, bring, risk, found, ahead), customers=len(here), ahead=ahead,
+        answer=_sentence(ask, found, here, bring=bring, risk=risk, ahead=ahead), customers=len(here), ahead=ahead,
         value_ahead=bring.total[0], value_interval=Interval(*bring.total[1:]), lifetime_value=bring.life[0],
         lifetime_interval=Interval(*bring.life[1:]), at_risk=risk.total.value,
         at_risk_interval=Interval(risk.total.low, risk.total.high), stay=stay, stay_interval=Interval(low, high),
-        top_share=top, currency=currency, rows=rows, reasons=_reasons(found, lived, gone, risk), cohorts=_cohorts(found),
+        top_share=top, currency=currency, rows=rows, reasons=_reasons(found, lived, gone, risk),
+        cohorts=_cohorts(found),
         tenths=tenths, curve=tuple(_curve(curve, gone)), facts=_facts(found, stay, (low, high), curve),
         cautions=tuple(_cautions(found, bring)), next_step="Who may leave next, and why: regard customers renewals.",
         evidence=ask.evidence(
             n=len(found.id), customers=len(np.unique(found.customer)), kind="estimated",
             method="Renewals ahead by the shifted beta-geometric model of each billing period (Fader and Hardie 2007); "
-            "Kaplan-Meier with log-log bands; competing reasons by Aalen and Johansen; value at risk by hazards of reason and "
-            "tenure, divided by Shapley's value.",
+            "Kaplan-Meier with log-log bands; competing reasons by Aalen and Johansen; value at risk by hazards of "
+            "reason and tenure, divided by Shapley's value.",
         ),
     )  # fmt: skip
 
 
-def _sentence(ask: Ask, here: Whole, bring: _Ahead, risk: Stakes, found: Stays, ahead: int) -> str:
+def _sentence(ask: Ask, found: Stays, here: Whole, *, bring: _Ahead, risk: Stakes, ahead: int) -> str:
     currency = ask.declarations.currency
     who = f"{wording.number(len(here))} {ask.declarations.called_many}"
     span = "the year" if ahead == 365 else f"the {wording.number(ahead)} days"
@@ -263,7 +266,8 @@ def _cautions(found: Stays, bring: _Ahead) -> Iterator[Caution]:
     if bring.untold:
         yield Caution(
             code="untold",
-            text=f"{wording.count(bring.untold, 'customer')} have a kind of contract of which too few ended: no value ahead.",
+            text=f"{wording.count(bring.untold, 'customer')} have a kind of contract of which too few ended: no "
+            f"value ahead.",
         )
     if found.headless:
         yield Caution(

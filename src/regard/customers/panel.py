@@ -1,7 +1,7 @@
-"""What was known of each customer at a few moments, and whether they left soon after: the ground of reasons and renewals.
+"""What was known of each customer at a few moments, and whether they left soon after: for reasons and renewals.
 
-Only what happened before a moment counts for it, and everybody who was there then is in it, whoever stayed: nothing that
-happens later can tell who left, and nobody is looked at only because they stayed long enough.
+Only what happened before a moment counts for it, and everybody who was there then is in it: nothing that happens later
+can tell who left, and nobody is looked at only because they stayed long enough.
 """
 
 from __future__ import annotations
@@ -27,16 +27,34 @@ YEAR = 365.25
 MOST_PROMISES = 3
 MANY_ERRORS = 5.0
 """Errors per 100 events from which use counts as troubled."""
+MOST_ERRORS = 15.0
+OWN_STEPS = 20.0
+"""Steps of use at which a customer's own share of errors weighs as much as everybody's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """One fact of every row: name, words for it, and its value; a share of rows may hold it."""
+    """One fact of every row.
+
+    Attributes:
+        name: Stable name.
+        words: What held: "a broken delivery promise".
+        value: Its value: 1 where it held, or how much of it there was.
+        least: Value from which it counts as held.
+        each: Words for one more of it, where it is no yes or no.
+    """
 
     name: str
     words: str
     value: Floats
-    plain: bool = True
+    least: float = 0.5
+    each: str = ""
+
+    @property
+    def held(self) -> NDArray[np.bool_]:
+        """Where it held."""
+        found: NDArray[np.bool_] = self.value >= self.least
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +92,8 @@ def panel(ask: Ask, found: Stays, moments: list[float], ahead: float) -> Panel:
         ahead: Days after a moment in which leaving counts.
     """
     rows, number = [], []
-    for i, at in enumerate(moments):
-        there = (found.since < at) & ~(found.left <= at) & (at > found.watched)
+    for i, day in enumerate(moments):
+        there = (found.since < day) & ~(found.left <= day) & (day > found.watched)
         chosen = np.nonzero(there)[0]
         rows.append(chosen)
         number.append(np.full(len(chosen), i))
@@ -122,7 +140,9 @@ def _facts(ask: Ask, n: int, moments: list[float]) -> tuple[tuple[Fact, ...], ND
     events, errors, lately = (_spread(use, name, n) for name in ("events", "errors", "lately"))
     rest = (events - lately) / 2
     class_, moved = _spread(scores, "class", n, np.nan), _spread(scores, "moved", n, np.nan)
-    share = np.divide(100 * errors, events, out=np.zeros(n), where=events > 0)
+    # Drawn towards the mean by how little use there was: one error in three steps says next to nothing.
+    mean = 100 * errors.sum() / max(events.sum(), 1.0)
+    share = (100 * errors + OWN_STEPS * mean) / (events + OWN_STEPS)
     plan = np.full(n, "", dtype=object)
     plan[prices.column("id").to_numpy()] = [p or "" for p in prices.column("plan").to_pylist()]
 
@@ -136,10 +156,16 @@ def _facts(ask: Ask, n: int, moments: list[float]) -> tuple[tuple[Fact, ...], ND
         so("low_score", "a low last score", class_ == -1),
         so("score_fell", "a score fallen by a fifth of its scale or more", moved <= -0.2),
         so("use_fell", "use fallen to under half", (rest >= 10) & (lately < rest / 2)),
-        so("many_errors", "errors in one of twenty steps or more", share >= MANY_ERRORS),
+        Fact(
+            name="errors",
+            words="errors in one of twenty steps or more",
+            value=np.minimum(share, MOST_ERRORS),
+            least=MANY_ERRORS,
+            each="each error in a hundred steps",
+        ),
         so("dearer", "a dearer price", _spread(prices, "dearer", n) > 0),
     )
-    return tuple(f for f in facts if f.value.any()), plan
+    return tuple(f for f in facts if f.held.any()), plan
 
 
 def _promises(ask: Ask, n: int) -> list[Fact]:

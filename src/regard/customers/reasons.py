@@ -124,17 +124,18 @@ def _seen(shown: Panel, found: Stays, cases: Whole) -> list[_Seen]:
     band = np.searchsorted([6.0, 12.0, 24.0, 48.0], shown.tenure)
     keys = np.char.add(np.char.add(every, np.where(shown.due, "d", "n")), band.astype(str))
     _, stratum = np.unique(np.char.add(keys, shown.moment.astype(str)), return_inverse=True)
-    ratios = [odds_ratio(shown.left, f.value > 0, stratum.reshape(-1).astype(np.int64)) for f in shown.facts]
+    ratios = [odds_ratio(shown.left, f.held, stratum.reshape(-1).astype(np.int64)) for f in shown.facts]
     q = benjamini_hochberg(np.array([r.p for r in ratios]))
     known = cases >= 0
     out = []
     for fact, ratio, one in zip(shown.facts, ratios, q, strict=True):
         held = np.zeros(len(cases), bool)
-        held[known] = fact.value[cases[known]] > 0
+        held[known] = fact.held[cases[known]]
         mine = shown.left
         out.append(_Seen(
             fact=fact, ratio=ratio, q=float(one) if np.isfinite(one) else 1.0, held=held,
-            share=float((fact.value[mine] > 0).mean()) if mine.any() else 0.0, stayers=float((fact.value[~mine] > 0).mean()),
+            share=float(fact.held[mine].mean()) if mine.any() else 0.0,
+            stayers=float(fact.held[~mine].mean()),
         ))  # fmt: skip
     return sorted(out, key=lambda s: (not s.clear, s.q, s.fact.name))
 
@@ -161,9 +162,9 @@ def _finding(ask: Ask, found: Stays, left: Whole, cases: Whole, seen: list[_Seen
         next_step="Who may leave next: regard customers renewals.",
         evidence=ask.evidence(
             n=len(left), customers=len(np.unique(found.customer[left])), kind="estimated" if seen else "counted",
-            method="Reasons as recorded at the end of the contract. Facts of the 90 days before, among those who left in the "
-            "month after and like ones who stayed (same month, kind of contract and tenure): Mantel-Haenszel odds ratios, false "
-            "discovery rate 5 %.",
+            method="Reasons as recorded at the end of the contract. Facts of the 90 days before, among those who "
+            "left in the month after and like ones who stayed (same month, kind of contract and tenure): "
+            "Mantel-Haenszel odds ratios, false discovery rate 5 %.",
             complete=f"{wording.percent(1 - float(unknown.mean()))} of those who left have a reason on record",
         ),
     )  # fmt: skip
@@ -179,7 +180,8 @@ def _rows(
         mine = (names == name) & (source == known)
         sum_ = float(value[mine].sum())
         made.append(LeavingReason(
-            reason=name, known_from=known, customers=int(mine.sum()), value=sum_, share=sum_ / whole if whole > 0 else None,
+            reason=name, known_from=known, customers=int(mine.sum()), value=sum_,
+            share=sum_ / whole if whole > 0 else None,
             seen_before=int((mine & before).sum()),
         ))  # fmt: skip
     yield from sorted(made, key=lambda r: (r.reason == UNKNOWN, -(r.value or 0.0), -r.customers, r.reason))
@@ -188,7 +190,8 @@ def _rows(
 def _told(s: _Seen, value: NDArray[np.float64], unknown: NDArray[np.bool_]) -> SeenBefore:
     some = not s.ratio.refused
     return SeenBefore(
-        fact=s.fact.words, leavers=int(s.held.sum()), value=float(value[s.held].sum()), share=s.share, stayers_share=s.stayers,
+        fact=s.fact.words, leavers=int(s.held.sum()), value=float(value[s.held].sum()), share=s.share,
+        stayers_share=s.stayers,
         ratio=s.ratio.value if some else None, interval=Interval(s.ratio.low, s.ratio.high) if some else None,
         q=s.q if some else None, beyond_chance=s.clear, unknown=int((s.held & unknown).sum()),
     )  # fmt: skip
@@ -213,9 +216,10 @@ def _facts(
     else:
         out.append("Nothing was seen before leaving more often than among like ones who stayed, beyond chance.")
     if unknown.any():
+        met = wording.number(int((unknown & before).sum()))
         out.append(
-            f"Of {wording.count(int(unknown.sum()), 'customer')} without a reason, {wording.number(int((unknown & before).sum()))} "
-            f"had met such a thing before; {wording.percent(silent)} of the value lost has neither."
+            f"Of {wording.count(int(unknown.sum()), 'customer')} without a reason, {met} had met such a thing before; "
+            f"{wording.percent(silent)} of the value lost has neither."
         )
     return tuple(out)
 

@@ -1,4 +1,4 @@
-"""Renewals ahead: each customer's chance to renew, tried on later times than it was fitted to, with what goes with it."""
+"""Renewals ahead: each customer's chance to renew, tried on later times than it was fitted to, with its reasons."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from regard.figures import Figure, GroupBar, group_bars
 from regard.findings import Caution, Finding, Interval
 from regard.questions import question
 from regard.signals.ask import Ask
-from regard.statistics.estimates import Floats, Whole
+from regard.statistics.estimates import Whole
 from regard.statistics.reliability import total_of
 
 MOST_MOMENTS = 24
@@ -116,19 +116,28 @@ def _finding(ask: Ask, found: Stays, shown: Panel, told: Chances, *, ahead: int,
     paid = bool(np.isfinite(found.value[stay]).any())
     currency = ask.declarations.currency
     return Renewals(
-        answer=_sentence(ask, rows, here, leave, ahead, risk[0] if paid else None), ahead=ahead, customers=here,
+        answer=_sentence(ask, rows, here, leave=leave, ahead=ahead, risk=risk[0] if paid else None),
+        ahead=ahead, customers=here,
         due=int(shown.due[now].sum()), stay=here - leave[0], stay_interval=Interval(here - leave[2], here - leave[1]),
-        at_risk=risk[0] if paid else None, at_risk_interval=Interval(risk[1], risk[2]) if paid else None, currency=currency,
+        at_risk=risk[0] if paid else None, at_risk_interval=Interval(risk[1], risk[2]) if paid else None,
+        currency=currency,
         brier=told.tried.brier, brier_plain=told.tried.plain, gain=told.tried.gain, rows=tuple(rows[:limit]),
         reliability=_reliability(told), effects=tuple(_effects(shown, told, now)), facts=_facts(told, shown, now),
         cautions=tuple(_cautions(found, told, rows, limit)), next_step=_next(rows),
         evidence=ask.evidence(
             n=len(shown.stay), customers=here, kind="estimated",
-            method="Discrete-time hazard (logit, ridge) over customers at moments, facts of the 90 days before; fitted to "
-            f"{told.moments[0]} moments, judged by Brier's score and reliability on the {told.moments[1]} after them."
-            if told.used else "Plain rates by billing period and whether a renewal falls due; a model of facts told no more.",
+            method=_method(told),
         ),
     )  # fmt: skip
+
+
+def _method(told: Chances) -> str:
+    if not told.used:
+        return "Plain rates by billing period and whether a renewal falls due; a model of facts told no more."
+    return (
+        "Discrete-time hazard (logit, ridge) over customers at moments, facts of the 90 days before; fitted to "
+        f"{told.moments[0]} moments, judged by Brier's score and reliability on the {told.moments[1]} after them."
+    )
 
 
 def _rows(found: Stays, shown: Panel, told: Chances, now: Whole) -> list[Renewal]:
@@ -145,7 +154,8 @@ def _rows(found: Stays, shown: Panel, told: Chances, now: Whole) -> list[Renewal
         known = bool(np.isfinite(value[i]))
         return Renewal(
             id=found.id[stay[i]], name=found.name[stay[i]] or found.id[stay[i]], chance=float(1 - told.left[i]),
-            interval=Interval(float(1 - told.high[i]), float(1 - told.low[i])), at_risk=float(risk[i]) if known else None,
+            interval=Interval(float(1 - told.high[i]), float(1 - told.low[i])),
+            at_risk=float(risk[i]) if known else None,
             value=float(value[i]) if known else None, why=why[i], due=_day(due[i]), every=str(found.every[stay[i]]),
             months=float(shown.tenure[now[i]]), talk=i in talk,
         )  # fmt: skip
@@ -162,19 +172,22 @@ def _why(shown: Panel, told: Chances, now: Whole) -> list[str]:
     if not told.used:
         return [""] * len(now)
     beta = told.effects.beta
-    pulls: list[tuple[float, str, Floats]] = [
-        (float(beta[j]), f.words, f.value[now]) for j, f in enumerate(shown.facts) if beta[j] > np.log(1.1)
+    pulls = [
+        (float(beta[j]) * f.least, f.words, f.held[now])
+        for j, f in enumerate(shown.facts)
+        if beta[j] * max(f.least, 1.0) > np.log(1.1)
     ]
     pulls.sort(key=lambda p: -p[0])
-    return [", ".join([words for _, words, value in pulls if value[i] > 0][:3]) for i in range(len(now))]
+    return [", ".join([words for _, words, held in pulls if held[i]][:3]) for i in range(len(now))]
 
 
 def _sentence(
-    ask: Ask, rows: list[Renewal], here: int, leave: tuple[float, float, float], ahead: int, risk: float | None
+    ask: Ask, rows: list[Renewal], here: int, *, leave: tuple[float, float, float], ahead: int, risk: float | None
 ) -> str:
     low, high = (wording.number(round(v)) for v in leave[1:])
     who = f"{wording.number(here)} {ask.declarations.called_many}"
-    text = f"Of {who} about {wording.number(round(leave[0]))} ({low} to {high}) are expected to leave in the {ahead} days ahead"
+    going = f"about {wording.number(round(leave[0]))} ({low} to {high})"
+    text = f"Of {who} {going} are expected to leave in the {ahead} days ahead"
     if risk is not None:
         text += f", {wording.money(risk, ask.declarations.currency)} a year with them"
     first = next((r for r in rows if r.talk), None)
@@ -196,8 +209,8 @@ def _effects(shown: Panel, told: Chances, now: Whole) -> Iterator[Goes]:
         return
     low, high = told.effects.interval()
     p = told.effects.p()
-    words = {f.name: f.words for f in shown.facts}
-    holds = {f.name: int((f.value[now] > 0).sum()) for f in shown.facts}
+    words = {f.name: f.each or f.words for f in shown.facts}
+    holds = {f.name: int(f.held[now].sum()) for f in shown.facts}
     order = np.argsort(p, kind="stable")
     for j in order:
         name = told.names[j]
@@ -210,11 +223,14 @@ def _effects(shown: Panel, told: Chances, now: Whole) -> Iterator[Goes]:
 
 def _facts(told: Chances, shown: Panel, now: Whole) -> tuple[str, ...]:
     tried = told.tried
-    gain = f"and their squared error was {wording.percent(abs(tried.gain))} {'below' if tried.gain > 0 else 'above'} plain rates'"
+    told_, came = wording.number(round(tried.expected)), wording.number(tried.happened)
     second = (
-        f"Tried on {wording.count(told.moments[1], 'later moment')} never fitted to, {wording.number(round(tried.expected))} "
-        f"were expected to leave and {wording.number(tried.happened)} did{', ' + gain if told.used else ''}."
+        f"Tried on {wording.count(told.moments[1], 'later moment')} never fitted to: {told_} were expected to leave, "
+        f"{came} did."
     )
+    if told.used:
+        gain = wording.percent(tried.gain)
+        second = f"{second[:-1]}; the squared error of the chances is {gain} below that of plain rates."
     due = int(shown.due[now].sum())
     return (f"{wording.number(due)} of {wording.number(len(now))} come up for renewal in that time.", second)
 
@@ -226,7 +242,8 @@ def _cautions(found: Stays, told: Chances, rows: list[Renewal], limit: int) -> I
     if not told.used:
         yield Caution(
             code="plain_rates",
-            text="What was known of customers told no more about who leaves than the kind of contract: plain rates are shown.",
+            text="What was known of customers told no more about who leaves than the kind of contract: plain rates "
+            "are shown.",
         )
     if abs(told.tried.z) > 2.5:
         yield Caution(

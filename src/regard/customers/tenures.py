@@ -1,7 +1,7 @@
 """How long customers under contract have stayed: every stay of the base, as arrays, with what it pays and why it ended.
 
-The stays are those the ledger counts. Two things keep tenure honest: a stay that runs counts up to the end of the period
-and no further, and one that began before the log could have seen it end counts from then on only.
+The stays are those the ledger counts. Two things keep tenure honest: a stay that runs counts up to the end of the
+period and no further, and one that began before the log could have seen it end counts from then on only.
 """
 
 from __future__ import annotations
@@ -108,12 +108,15 @@ def stays(ask: Ask) -> Stays:
     ends = left[np.isfinite(left)]
     until = ask.scope.until.timestamp() if ask.scope.until.tzinfo else _days(ask.scope.until)
     return Stays(
-        customer=rows.column("customer").to_numpy(), id=rows.column("id").to_pylist(), name=rows.column("name").to_pylist(),
+        customer=rows.column("customer").to_numpy(), id=rows.column("id").to_pylist(),
+        name=rows.column("name").to_pylist(),
         slice=rows.column("slice").to_pylist(), since=since[keep], left=left, reason=reason,
         told=np.array([t or "" for t in rows.column("reason_from").to_pylist()], dtype=object),
         value=rows.column("value").to_numpy(zero_copy_only=False).astype(float),
-        every=np.array([e or "" for e in rows.column("every").to_pylist()], dtype=object), paid=days(rows, "paid_until"),
-        reasons=reasons, until=until, watched=float(ends.min()) - 1e-6 if len(ends) else until, headless=int(headless.sum()),
+        every=np.array([e or "" for e in rows.column("every").to_pylist()], dtype=object),
+        paid=days(rows, "paid_until"),
+        reasons=reasons, until=until, watched=float(ends.min()) - 1e-6 if len(ends) else until,
+        headless=int(headless.sum()),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What customers are worth from here on, how long cohorts stay, and what is at risk by which reason, in parts that add up."""
+"""What customers are worth from here on, how long they stay, and what is at risk by which reason, in parts."""
 
 from __future__ import annotations
 

@@ -35,6 +35,9 @@ class Plan:
 
 PLANS = (
     Plan(name="base", heading="The {customer} base", path="customers/ledger", door="The base, line by line"),
+    Plan(name="leave", heading="Why {customers} leave", path="customers/reasons", door="Every reason"),
+    Plan(name="worth", heading="What they are worth", path="customers/value", door="Value and its risk"),
+    Plan(name="ahead", heading="Renewals ahead", path="customers/renewals", door="Whom to talk to"),
     Plan(name="feel", heading="How {customers} feel", path="listening/scores", door="All scores", table="trend"),
     Plan(name="hurts", heading="Where it hurts", path="journey/map", door="The whole journey"),
     Plan(name="drives", heading="What drives it", path="listening/drivers", door="Every driver"),

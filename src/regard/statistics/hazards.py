@@ -369,7 +369,8 @@ def told_chances(
 ) -> tuple[Floats, Floats, Floats]:
     """Chances with what is not known of the model: the chance of each row and the ends of its interval.
 
-    The interval is of the chance, made on the scale of the link (delta method); whether a row leaves is chance beside it.
+    The interval is of the chance, made on the scale of the link (delta method); whether a row leaves is chance beside
+    it.
     """
     rows = np.column_stack([np.eye(len(effects.baseline))[span], x - effects.middle])
     error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, effects.joint, rows), 0.0))

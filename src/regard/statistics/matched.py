@@ -16,9 +16,9 @@ def odds_ratio(
     """How much more often something held for cases than for others of the same stratum.
 
     References: Mantel and Haenszel (1959), JNCI 22, 719-748; variance of the logarithm by Robins, Breslow and Greenland
-    (1986), Biometrics 42, 311-323: good for few large strata and for many small ones. Assumes that the ratio is the same
-    in every stratum. Thin evidence: fewer than `least` cases that were exposed, or that were not, refused. The interval
-    is made on the logarithm; `error` is that of the logarithm, `p` is against a ratio of one.
+    (1986), Biometrics 42, 311-323: good for few large strata and for many small ones. Assumes the same ratio in every
+    stratum. Thin evidence: fewer than `least` cases that were exposed, or that were not, refused. The interval is made
+    on the logarithm; `error` is that of the logarithm, `p` is against a ratio of one.
 
     Args:
         case: Whether it happened, shape (n,).

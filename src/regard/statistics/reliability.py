@@ -70,7 +70,8 @@ def reliability(
     spread = float(np.sqrt((chance * (1 - chance)).sum()))
     z = float((came - chance).sum()) / spread if spread > 0 else 0.0
     return Reliability(
-        group=group, told=told, came=tuple(wilson(float(k), float(n), level=level) for k, n in zip(happened, size, strict=True)),
+        group=group, told=told,
+        came=tuple(wilson(float(k), float(n), level=level) for k, n in zip(happened, size, strict=True)),
         rows=size, brier=float(np.mean((chance - came) ** 2)), plain=float(np.mean((plain - came) ** 2)),
         expected=float(chance.sum()), happened=int(came.sum()), z=z,
     )  # fmt: skip
