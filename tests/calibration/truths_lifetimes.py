@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regard.statistics import contracts, hazards, lifetimes, renewing, spend, stakes, survival, worth
+from regard.statistics import contracts, hazards, lifetimes, matched, renewing, spend, stakes, survival, worth
 from regard.statistics.lifetimes import Histories
+from regard.statistics.reliability import reliability, total_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -230,6 +231,38 @@ def immortal(rng: Generator, n: int, *, by_day: bool) -> float:
     return float(found.refused != "" or bool(low[0] <= 0 <= high[0]))
 
 
+def told_and_came(rng: Generator, *, changed: float = 1.0):
+    """Chances fitted to 3,000 customer months with three facts, told to 1,500 later ones, and what came of those."""
+    n, late = 4500, np.arange(4500) >= 3000
+    x = (rng.random((n, 3)) < (0.1, 0.15, 0.2)).astype(float)
+    group = rng.integers(0, 2, n)
+    odds = np.exp(-4.0 + 1.5 * group + x @ (1.0, 0.6, 0.0)) * np.where(late, changed, 1.0)
+    came = (rng.random(n) < odds / (1 + odds)).astype(float)
+    model = hazards.discrete(came[~late], group[~late], x[~late], link="logit", each=0, penalty=2.0)
+    return hazards.told_chances(model, group[late], x[late], link="logit"), model.joint, came[late]
+
+
+def renewals_told(rng: Generator) -> float:
+    (chance, _, _, slopes), joint, came = told_and_came(rng)
+    _, least, most = total_of(chance, np.ones(len(chance)), slopes, joint)
+    return float(least <= came.sum() <= most)
+
+
+def off_target(rng: Generator, changed: float) -> float:
+    (chance, *_), _, came = told_and_came(rng, changed=changed)
+    return float(abs(reliability(chance, came, np.full(len(came), came.mean())).z) > 2.5)
+
+
+def seen_before(rng: Generator, ratio: float, *, blind: bool = False) -> float:
+    """A fact that old customers, who leave more, meet more often; within an age it has this odds ratio."""
+    age = rng.integers(0, 6, 1500)
+    met = rng.random(1500) < 0.05 + 0.1 * age
+    odds = np.exp(-3.2 + 0.4 * age) * np.where(met, ratio, 1.0)
+    left = rng.random(1500) < odds / (1 + odds)
+    found = matched.odds_ratio(left, met, np.zeros(1500, np.int64) if blind else age)
+    return 1.0 if found.refused else float(found.low <= ratio <= found.high)
+
+
 def register(case: Callable[..., object], named: Callable[[str], None]) -> None:
     """Put these truths on the list."""
 
@@ -241,25 +274,25 @@ def register(case: Callable[..., object], named: Callable[[str], None]) -> None:
     buying = "r .8, alpha 6 weeks"
     for n, level in ((300, 0.95), (1000, 0.95), (1000, 0.8)):
         add(f"purchases_ahead_{n}_{level:g}", "try/value", "BG/NBD, total ahead by drawn futures",
-            f"{buying}, a 1, b 4; {n} customers, 26 weeks ahead", nominal=level, runs=400,
+            f"{buying}, a 1, b 4; {n} customers, 26 weeks ahead", nominal=level, runs=200,
             once=lambda rng, n=n, level=level: total_ahead(rng, n, "bg/nbd", level))  # fmt: skip
     add("purchases_ahead_pareto", "try/value", "Pareto/NBD, total ahead by drawn futures",
-        f"{buying}, s .6, beta 12; 800 customers, 26 weeks ahead", runs=200,
+        f"{buying}, s .6, beta 12; 800 customers, 26 weeks ahead", runs=100,
         once=lambda rng: total_ahead(rng, 800, "pareto/nbd", 0.95))  # fmt: skip
     for level in (0.95, 0.8):
         add(f"purchases_of_a_new_customer_{level:g}", "try/value", "BG/NBD, drawn parameters",
             f"{buying}: purchases of a new customer in a year, from 800", nominal=level, runs=400,
             once=lambda rng, level=level: expected_of_new(rng, 800, level))  # fmt: skip
     add("money_ahead", "try/value", "BG/NBD and Gamma-Gamma, total ahead",
-        f"{buying}, p 6, q 4, v 15; 800 customers", runs=300, once=lambda rng: money_ahead(rng, 800, 0.0))  # fmt: skip
+        f"{buying}, p 6, q 4, v 15; 800 customers", runs=200, once=lambda rng: money_ahead(rng, 800, 0.0))  # fmt: skip
     add("money_that_goes_with_frequency", "try/value", "BG/NBD and Gamma-Gamma, its refusal switched off",
-        "the same, who buys twice as often spends less than half a time", kind="breaks", runs=200,
+        "the same, who buys twice as often spends less than half a time", kind="breaks", runs=100,
         once=lambda rng: money_ahead(rng, 800, -1.2))  # fmt: skip
     add("buying_speeds_up", "try/value", "BG/NBD without a look at time held out",
-        "everybody begins to buy 2.5 times as fast in the last quarter of the data", kind="breaks", runs=300,
+        "everybody begins to buy 2.5 times as fast in the last quarter of the data", kind="breaks", runs=100,
         once=lambda rng: faster(rng, widen=False))  # fmt: skip
     add("buying_speeds_up_and_is_held_out", "try/value", "BG/NBD, widened by what the time held out missed",
-        "the same: 2.5 times as fast, seen in the time held out", runs=300,
+        "the same: 2.5 times as fast, seen in the time held out", runs=100,
         once=lambda rng: faster(rng, widen=True))  # fmt: skip
     for n, level in ((150, 0.95), (1000, 0.95), (1000, 0.8)):
         add(f"contracts_survive_{n}_{level:g}", "try/value", "sBG, share that survives five renewals",
@@ -296,7 +329,21 @@ def register(case: Callable[..., object], named: Callable[[str], None]) -> None:
     add("cut_off_before_leaving", "try/churn", "Kaplan-Meier", "half are cut off shortly before they would leave", kind="breaks",
         runs=500, once=lambda rng: of_curve(rng, 300, 0.95, "share", informative=True))  # fmt: skip
     add("immortal_time", "try/churn", "Cox with what happened later as if it had always been",
-        "comes to some at month 9, does nothing: ratio of 1", kind="breaks", runs=300,
+        "comes to some at month 9, does nothing: ratio of 1", kind="breaks", runs=100,
         once=lambda rng: immortal(rng, 400, by_day=False))  # fmt: skip
     add("part_by_its_day", "try/churn", "Cox, counted from its day", "comes to some at month 9, does nothing, told by its day",
-        runs=500, once=lambda rng: immortal(rng, 400, by_day=True))  # fmt: skip
+        runs=300, once=lambda rng: immortal(rng, 400, by_day=True))  # fmt: skip
+    add("renewals_told", "customers/renewals", "discrete hazard (logit, ridge), range of all who leave",
+        "two kinds of contract, three facts, 3,000 customer months known and 1,500 told", runs=500, once=renewals_told)  # fmt: skip
+    add("off_target_though_nothing_changed", "customers/renewals", "caution that leaving has changed",
+        "the same, nothing changed", kind="alarms", nominal=0.05, runs=500, once=lambda rng: off_target(rng, 1.0))  # fmt: skip
+    add("off_target_when_leaving_doubles", "customers/renewals", "caution that leaving has changed",
+        "the same, the odds of leaving double after the fit", kind="finds", nominal=0.8, runs=300,
+        once=lambda rng: off_target(rng, 2.0))  # fmt: skip
+    for ratio in (1.0, 2.5):
+        add(f"seen_before_{ratio:g}", "customers/reasons", "Mantel-Haenszel within like ones",
+            f"old customers meet it and leave more often; odds ratio {ratio:g} within an age", runs=1000,
+            once=lambda rng, ratio=ratio: seen_before(rng, ratio))  # fmt: skip
+    add("seen_before_not_matched", "customers/reasons", "odds ratio without like ones (what is not done)",
+        "old customers meet it and leave more often, and it does nothing", kind="breaks", runs=300,
+        once=lambda rng: seen_before(rng, 1.0, blind=True))  # fmt: skip

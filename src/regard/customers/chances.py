@@ -41,7 +41,8 @@ class Chances:
         left: Chance of each row of the present to leave.
         low: Lower end of its interval.
         high: Upper end.
-        error: Its standard error.
+        slopes: Slopes of the chances in the parameters of the model, for sums.
+        covariance: Of those parameters.
         plain: The plain rate of its group.
         effects: The fitted model over all moments; refused where plain rates are told.
         names: Names of its coefficients.
@@ -53,7 +54,8 @@ class Chances:
     left: Floats
     low: Floats
     high: Floats
-    error: Floats
+    slopes: Floats
+    covariance: Floats
     plain: Floats
     effects: Effects
     names: tuple[str, ...]
@@ -111,12 +113,12 @@ def chances(found: Stays, shown: Panel) -> Chances:
     used = not model.refused and tried.gain > 0
     whole, say = _fitted(made, y, past)
     rates = _rates(made.group, y, past)[made.group[now]]
-    left, low, high = say(now) if used else (rates, rates, rates)
     if not used:
-        low, high = _rate_ends(made.group, y, past, now)
         tried = reliability(plain, y[late], plain)
+    left, low, high, slopes = say(now) if used else _plainly(made.group, y, past, now)
+    covariance = _covariance(whole if used else None, made.group, y, past)
     return Chances(
-        left=left, low=low, high=high, error=(high - low) / (2 * quantile(0.95)), plain=rates, effects=whole,
+        left=left, low=low, high=high, slopes=slopes, covariance=covariance, plain=rates, effects=whole,
         names=made.names, tried=tried, moments=(last - cut, cut), used=used,
     )  # fmt: skip
 
@@ -127,17 +129,47 @@ def _fitted(made: _Design, y: Floats, rows: NDArray[np.bool_]):  # type: ignore[
     place = np.where(ends > 0, np.cumsum(ends > 0) - 1, -1)
     chosen = rows & (place[made.group] >= 0)
     model = discrete(y[chosen], place[made.group[chosen]], made.x[chosen], link="logit", each=0, penalty=PENALTY)
-    rates = _rates(made.group, y, rows)
 
-    def told(of: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+    def told(of: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, Floats]:
+        """Chances, their ends, and slopes in the model's parameters and then in each group's plain rate."""
+        left, low, high, slopes = _plainly(made.group, y, rows, of)
         spans = place[made.group[of]]
-        out = np.tile(rates[made.group[of]], (3, 1))
-        if not model.refused:
-            known = spans >= 0
-            out[:, known] = told_chances(model, spans[known], made.x[of][known], link="logit")
-        return out[0], out[1], out[2]
+        if model.refused:
+            return left, low, high, slopes
+        known, size = spans >= 0, len(model.joint)
+        out = np.concatenate([np.zeros((len(left), size)), slopes * ~known[:, None]], axis=1)
+        left[known], low[known], high[known], out[known, :size] = told_chances(
+            model, spans[known], made.x[of][known], link="logit"
+        )
+        return left, low, high, out
 
     return model, told
+
+
+def _plainly(
+    group: Whole, y: Floats, rows: NDArray[np.bool_], of: NDArray[np.bool_]
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """The plain rates of some rows' groups, their ends, and which group's rate each row is."""
+    rates = _rates(group, y, rows)
+    half = quantile(0.95) * np.sqrt(_rate_variance(group, y, rows))
+    which = np.eye(len(rates))[group[of]]
+    low, high = np.clip(rates - half, 0, 1), np.clip(rates + half, 0, 1)
+    return rates[group[of]], low[group[of]], high[group[of]], which
+
+
+def _covariance(model: Effects | None, group: Whole, y: Floats, rows: NDArray[np.bool_]) -> Floats:
+    rates = np.diag(_rate_variance(group, y, rows))
+    if model is None or model.refused:
+        return rates
+    size = len(model.joint)
+    whole = np.zeros((size + len(rates),) * 2)
+    whole[:size, :size], whole[size:, size:] = model.joint, rates
+    return whole
+
+
+def _rate_variance(group: Whole, y: Floats, rows: NDArray[np.bool_]) -> Floats:
+    rates = _rates(group, y, rows)
+    return np.asarray(rates * (1 - rates) / (np.bincount(group[rows], minlength=len(rates)) + 1.0))
 
 
 def _rates(group: Whole, y: Floats, rows: NDArray[np.bool_]) -> Floats:
@@ -145,10 +177,3 @@ def _rates(group: Whole, y: Floats, rows: NDArray[np.bool_]) -> Floats:
     groups = int(group.max()) + 1
     ends, all_ = np.bincount(group[rows], y[rows], minlength=groups), np.bincount(group[rows], minlength=groups)
     return np.asarray((ends + 0.5) / (all_ + 1.0))
-
-
-def _rate_ends(group: Whole, y: Floats, rows: NDArray[np.bool_], of: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    groups = int(group.max()) + 1
-    rates, all_ = _rates(group, y, rows), np.bincount(group[rows], minlength=groups) + 1.0
-    half = quantile(0.95) * np.sqrt(rates * (1 - rates) / all_)
-    return np.clip(rates - half, 0, 1)[group[of]], np.clip(rates + half, 0, 1)[group[of]]

@@ -109,8 +109,8 @@ def renewals(
 def _finding(ask: Ask, found: Stays, shown: Panel, told: Chances, *, ahead: int, limit: int) -> Renewals:
     now = np.nonzero(shown.moment == 0)[0]
     stay, value = shown.stay[now], np.nan_to_num(found.value[shown.stay[now]])
-    leave = total_of(told.left, np.ones(len(now)), told.error)
-    risk = total_of(told.left, value, told.error)
+    leave = total_of(told.left, np.ones(len(now)), told.slopes, told.covariance)
+    risk = total_of(told.left, value, told.slopes, told.covariance)
     rows = _rows(found, shown, told, now)
     here = len(now)
     paid = bool(np.isfinite(found.value[stay]).any())

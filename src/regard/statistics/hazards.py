@@ -366,14 +366,18 @@ def split_at(lived: Tenures, when: Floats) -> tuple[Tenures, Whole, Floats]:
 
 def told_chances(
     effects: Effects, span: Whole, x: Floats, *, link: Link = "cloglog", level: float = LEVEL
-) -> tuple[Floats, Floats, Floats]:
-    """Chances with what is not known of the model: the chance of each row and the ends of its interval.
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Chances with what is not known of the model.
 
-    The interval is of the chance, made on the scale of the link (delta method); whether a row leaves is chance beside
-    it.
+    The interval of a chance is made on the scale of the link (delta method); whether a row leaves is chance beside it.
+
+    Returns:
+        The chance of each row, the ends of its interval, and its slopes in the model's intercepts and coefficients, of
+        which `Effects.joint` is the covariance: for sums over rows. Shapes (n,), (n,), (n,), (n, k).
     """
     rows = np.column_stack([np.eye(len(effects.baseline))[span], x - effects.middle])
     error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, effects.joint, rows), 0.0))
     linear = effects.baseline[span] + x @ effects.beta
     half = quantile(level) * error
-    return tuple(_linked(linear + k * half, link)[0] for k in (0, -1, 1))  # type: ignore[return-value]
+    chance, slope = _linked(linear, link)
+    return chance, _linked(linear - half, link)[0], _linked(linear + half, link)[0], slope[:, None] * rows

@@ -77,16 +77,22 @@ def reliability(
     )  # fmt: skip
 
 
-def total_of(chance: Floats, weight: Floats, errors: Floats, *, level: float = LEVEL) -> tuple[float, float, float]:
-    """A sum over rows that each come by chance: the expectation and the range that holds what happens.
+def total_of(
+    chance: Floats, weight: Floats, slopes: Floats, covariance: Floats, *, level: float = LEVEL
+) -> tuple[float, float, float]:
+    """A sum over rows that each come by chance: the expectation, and the range that holds what happens.
+
+    The range holds the luck of each row and what is not known of the model, which moves all rows together.
 
     Args:
-        chance: Of each row.
+        chance: Of each row, shape (n,).
         weight: What each brings when it comes.
-        errors: Standard error of each chance, taken as moving together: the careful bound.
+        slopes: Of each chance in the model's parameters, shape (n, k).
+        covariance: Of the parameters, shape (k, k).
         level: Confidence.
     """
     value = float(chance @ weight)
-    spread = float(np.sqrt((weight**2 * chance * (1 - chance)).sum() + float(np.abs(weight) @ errors) ** 2))
+    pull = weight @ slopes
+    spread = float(np.sqrt((weight**2 * chance * (1 - chance)).sum() + max(float(pull @ covariance @ pull), 0.0)))
     half = quantile(level) * spread
     return value, max(value - half, 0.0), min(value + half, float(weight.sum()))
