@@ -175,7 +175,8 @@ def chance_active(model: Purchasing, lived: Histories) -> Floats:
 
 def _active(model: Model, parameters: Floats, lived: Histories) -> Floats:
     active, gone = _terms(model, parameters, lived.repeats, lived.recency, lived.age)
-    return np.exp(active - np.logaddexp(active, gone))
+    with np.errstate(invalid="ignore"):
+        return np.exp(active - np.logaddexp(active, gone))
 
 
 def expected(model: Purchasing, lived: Histories, ahead: float) -> Floats:
@@ -228,8 +229,11 @@ def futures(
     """
     x, age = lived.repeats, lived.age
     found = np.empty((len(parameters), lived.n))
-    for i, (r, alpha, c, d) in enumerate(parameters):
-        here = rng.random(lived.n) < _active(model.model, np.array([r, alpha, c, d]), lived)
+    for i, drawn in enumerate(parameters):
+        chance = _active(model.model, drawn, lived)
+        beyond = not np.isfinite(chance).all()  # drawn once in a great while: more than can be computed
+        r, alpha, c, d = model.fit.values if beyond else drawn
+        here = rng.random(lived.n) < (chance_active(model, lived) if beyond else chance)
         rate = rng.standard_gamma(r + x) / (alpha + age)
         if model.model == "pareto/nbd":
             stays = rng.standard_exponential(lived.n) * (d + age) / np.maximum(rng.standard_gamma(c, lived.n), 1e-300)
