@@ -110,7 +110,8 @@ def losses(
     else:
         raise Refusal(
             "No order of this period has been scored.",
-            hint="Import reviews or answers whose `about` is the order's key, or choose another period.",
+            hint="Import reviews or answers whose `about` is the order's key, or choose another period. "
+            "Why customers under contract leave: regard customers reasons.",
         )
     slices = [r for r in counted if r["slice"] is not None and r["period"] == "now"] if ask.scope.by else []
     rows = _rows(slices, now, rank)

@@ -125,7 +125,7 @@ def forecast(
     mean = expected(model, lived, ahead)
     rows = futures(model, lived, ahead, parameters=some, rng=rng)
     tails = ((1 - level) / 2, (1 + level) / 2)
-    low, high = np.quantile(rows, tails, axis=0)
+    low, high = np.quantile(rows, tails, axis=0, method="inverted_cdf")  # whole purchases
     worth = each = np.full(lived.n, np.nan)
     money_low = money_high = each
     total_value = refusal("no amounts were given", n=lived.n, level=level)

@@ -215,7 +215,8 @@ def _converted(marked: Marked, name: str, value: Any) -> Any:
     if typing.get_origin(hint) is Annotated:
         hint = typing.get_args(hint)[0]
     try:
-        return msgspec.convert(_plain(value, hint), hint, strict=False)
+        found = msgspec.convert(_plain(value, hint), hint, strict=False)
+        return msgspec.convert(found, marked.options[name].annotation) if hint in {int, float} else found
     except msgspec.ValidationError as error:
         choices = [str(c) for c in typing.get_args(hint)] if typing.get_origin(hint) is typing.Literal else []
         raise BadInput(
