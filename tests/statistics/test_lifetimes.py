@@ -166,6 +166,21 @@ def test_spend_that_goes_with_frequency_is_refused():
     assert "spend goes with frequency" in spend.spending(times, 10 + 5 * times + rng.normal(size=400)).refused
     assert not spend.spending(times, rng.gamma(5, 10, 400)).refused
     assert "at least 20" in spend.spending(times[:9], times[:9]).refused
+    assert "worth the same" in spend.spending(times, np.full(400, 9.9)).refused
+
+
+def test_where_the_data_leave_a_parameter_open_a_weak_prior_helps_and_is_told():
+    """Everybody buys to the end: nothing says how fast customers stop, only that they hardly do."""
+    rng = np.random.default_rng(1)
+    age, rate = rng.uniform(20, 40, 300), rng.gamma(2, 0.1, 300)
+    repeats = rng.poisson(rate * age).astype(float)
+    recency = np.where(repeats > 0, age * rng.beta(np.maximum(repeats, 1), 1), 0.0)
+    lived = Histories(repeats=repeats, recency=recency, age=age)
+    found = lifetimes.purchasing(lived, model="pareto/nbd")
+
+    assert found.fit.prior
+    assert not found.refused
+    assert lifetimes.expected(found, lived, 20.0).sum() == pytest.approx(20 * rate.sum(), rel=0.08)
 
 
 def test_expected_spend_lies_between_own_mean_and_the_mean_of_all():

@@ -119,3 +119,10 @@ def test_yearly_contracts_are_told_from_their_length():
     assert next(c for c in found.checks if c.name == "held_out").passed
     assert [a.renews for a in found.ages] == sorted(a.renews for a in found.ages)
     assert found.rows[0].renews > 0.8
+
+
+def test_an_option_beyond_its_bounds_is_named():
+    with pytest.raises(BadInput, match="--ahead"):
+        trying.value(orders(), ahead=-3)
+    with pytest.raises(BadInput, match="--discount"):
+        trying.value(orders(), discount="2")

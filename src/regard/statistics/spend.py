@@ -60,6 +60,9 @@ def spending(purchases: ArrayLike, mean: ArrayLike, *, least: int = LEAST, tied:
     if n < least:
         why = f"only {n} customers with a repeat purchase and an amount; at least {least} are needed"
         return Spending(fit=nothing, customers=n, correlation=np.nan, p=np.nan, refused=why)
+    if float(m.std()) < 1e-9 * float(m.mean()):
+        why = f"every purchase is worth the same, {float(m[0]):g}: multiply purchases by it"
+        return Spending(fit=nothing, customers=n, correlation=0.0, p=1.0, refused=why)
     together = _rank_correlation(x, m)
     chance = two_sided(together * np.sqrt((n - 2) / max(1 - together**2, 1e-12)), float(n - 2))
 
