@@ -9,7 +9,7 @@ import pytest
 
 from regard.questions import find
 from regard.signals.ask import answer
-from regard.signals.declarations import CustomerBase, Declarations, Value
+from regard.signals.declarations import CustomerBase, Declarations, Dimension, Value
 from regard.signals.scope import Given
 from regard.simulation import declarations as company_declarations
 from regard.simulation import simulate
@@ -133,3 +133,28 @@ def test_too_few_ends_are_refused_with_what_to_do(view_of):
         found = ask(path, view, given={"period": "2026-Q3"})
         assert found.refused
         assert found.next_step
+
+
+def test_reasons_by_slice_add_up(view_of):
+    labels = [
+        {"account": a, "labels": {"region": r}, "occurred_at": "2025-12-01"}
+        for a, r in (("A", "Alps"), ("B", "Alps"), ("C", "Isles"))
+    ]
+    rows = [
+        *contract("A", "2026-01-01", "2026-08-02", why="price", told="stated"),
+        *contract("B", "2026-01-01", "2026-08-03", amount=20.0),
+        *contract("C", "2026-01-01", "2026-09-04", amount=30.0, why="bugs", told="stated"),
+    ]
+    declared = Declarations(
+        currency="EUR", customer="account", value=Value(kind="recurring"), base=CustomerBase(lost="subscription ends"),
+        dimensions=(Dimension(name="region"),),
+    )  # fmt: skip
+    view = view_of(subscription=rows, profile=labels, declarations=declared)
+    found = ask("customers/reasons", view, given={"period": "2026-Q3", "by": "region"})
+    one = ask("customers/reasons", view, given={"period": "2026-Q3", "where": ("region=Alps",)})
+
+    assert [(s.slice, s.customers, s.value, s.reason) for s in found.slices] == [
+        ("Alps", 2, 360, "price"), ("Isles", 1, 360, "bugs"),
+    ]  # fmt: skip
+    assert found.slices[0].unknown_share == pytest.approx(2 / 3)
+    assert one.lost_value == 360

@@ -131,7 +131,7 @@ def _finding(
         lifetime_interval=Interval(*bring.life[1:]), at_risk=risk.total.value,
         at_risk_interval=Interval(risk.total.low, risk.total.high), stay=stay, stay_interval=Interval(low, high),
         top_share=top, currency=currency, rows=rows, reasons=_reasons(found, lived, gone, risk),
-        cohorts=_cohorts(found),
+        cohorts=_cohorts(found, cut=bool(ask.scope.by)),
         tenths=tenths, curve=tuple(_curve(curve, gone)), facts=_facts(found, stay, (low, high), curve),
         cautions=tuple(_cautions(found, bring)), next_step="Who may leave next, and why: regard customers renewals.",
         evidence=ask.evidence(
@@ -182,13 +182,14 @@ def _reasons(found: Stays, lived: Tenures, gone: list[Curve], risk: Stakes) -> t
     return tuple(rows)
 
 
-def _cohorts(found: Stays) -> tuple[Cohort, ...]:
-    """By year of the start, the latest first; a share only where some were under observation that long."""
+def _cohorts(found: Stays, *, cut: bool) -> tuple[Cohort, ...]:
+    """By year of the start, the latest first, or by slice; a share only where some were under observation that long."""
     years = np.floor(found.since).astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970
+    labels = np.array([s or "unknown" for s in found.slice]) if cut else years.astype(str)
     kept = found.observed()
     rows = []
-    for year in np.unique(years)[::-1]:
-        mine = np.nonzero(years == year)[0]
+    for label in np.unique(labels) if cut else np.unique(labels)[::-1]:
+        mine = np.nonzero(labels == label)[0]
         seen = mine[kept[mine]]
         lived = survival.tenures(
             (np.where(found.here[seen], found.until, found.left[seen]) - found.since[seen]) / MONTH,
@@ -198,7 +199,7 @@ def _cohorts(found: Stays) -> tuple[Cohort, ...]:
         curve = survival.kaplan_meier(lived)
         one, two = (_stay(curve, lived, months) for months in (12.0, 24.0))
         rows.append(Cohort(
-            cohort=str(year), customers=len(mine), left=int((~found.here[mine]).sum()),
+            cohort=str(label), customers=len(mine), left=int((~found.here[mine]).sum()),
             value=float(np.nansum(found.value[mine][found.here[mine]])), stay=one[0], interval=one[1], stay_two=two[0],
             interval_two=two[1],
         ))  # fmt: skip

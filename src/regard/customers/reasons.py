@@ -61,6 +61,16 @@ class SeenBefore(msgspec.Struct, frozen=True, kw_only=True):
     unknown: Annotated[int, Meta(description="Customers who left for an unknown reason and for whom it held.")] = 0
 
 
+class LeavingSlice(msgspec.Struct, frozen=True, kw_only=True):
+    """Who left of one slice."""
+
+    slice: Annotated[str, Meta(description="The slice: region, plan.")]
+    customers: Annotated[int, Meta(description="Customers who left.")]
+    value: Annotated[float, Meta(description="What they paid a year.")]
+    reason: Annotated[str, Meta(description="The dearest reason on record; empty where there is none.")]
+    unknown_share: Annotated[float | None, Meta(description="Share of that value without any reason on record.")]
+
+
 class Reasons(Finding, frozen=True, kw_only=True):
     """Why customers leave."""
 
@@ -76,6 +86,7 @@ class Reasons(Finding, frozen=True, kw_only=True):
     ] = None
     currency: Annotated[str, Meta(description="Currency of every value.")] = ""
     rows: Annotated[tuple[LeavingReason, ...], Meta(description="Reasons, dearest first.")] = ()
+    slices: Annotated[tuple[LeavingSlice, ...], Meta(description="By slice, when cut, dearest first.")] = ()
     seen: Annotated[tuple[SeenBefore, ...], Meta(description="What was seen before they left: an association.")] = ()
 
 
@@ -157,7 +168,9 @@ def _finding(ask: Ask, found: Stays, left: Whole, cases: Whole, seen: list[_Seen
     return Reasons(
         answer=_sentence(ask, left, whole, rows, share(unknown)), lost=len(left), lost_value=whole,
         stated_share=share(source == "stated"), unknown_share=share(unknown), silent_share=share(unknown & ~before),
-        currency=currency, rows=tuple(rows), seen=tuple(_told(s, value, unknown) for s in seen),
+        currency=currency, rows=tuple(rows), 
+        slices=_slices(found, left, names, value) if ask.scope.by else (),
+        seen=tuple(_told(s, value, unknown) for s in seen),
         facts=_facts(clear, unknown, before, share(unknown & ~before)), cautions=tuple(_cautions(cases, seen)),
         next_step="Who may leave next: regard customers renewals.",
         evidence=ask.evidence(
@@ -185,6 +198,23 @@ def _rows(
             seen_before=int((mine & before).sum()),
         ))  # fmt: skip
     yield from sorted(made, key=lambda r: (r.reason == UNKNOWN, -(r.value or 0.0), -r.customers, r.reason))
+
+
+def _slices(
+    found: Stays, left: Whole, names: NDArray[np.object_], value: NDArray[np.float64]
+) -> tuple[LeavingSlice, ...]:
+    labels = np.array([found.slice[i] or "unknown" for i in left])
+    rows = []
+    for label in np.unique(labels):
+        mine = labels == label
+        whole = float(value[mine].sum())
+        sums = {str(n): float(value[mine & (names == n)].sum()) for n in names[mine] if n != UNKNOWN}
+        rows.append(LeavingSlice(
+            slice=str(label), customers=int(mine.sum()), value=whole,
+            reason=max(sums, key=lambda n: (sums[n], n), default=""),
+            unknown_share=float(value[mine & (names == UNKNOWN)].sum()) / whole if whole > 0 else None,
+        ))  # fmt: skip
+    return tuple(sorted(rows, key=lambda r: (-r.value, r.slice)))
 
 
 def _told(s: _Seen, value: NDArray[np.float64], unknown: NDArray[np.bool_]) -> SeenBefore:

@@ -19,7 +19,7 @@ from regard.figures import Figure, GroupBar, group_bars
 from regard.findings import Caution, Finding, Interval
 from regard.questions import question
 from regard.signals.ask import Ask
-from regard.statistics.estimates import Whole
+from regard.statistics.estimates import Floats, Whole
 from regard.statistics.reliability import total_of
 
 MOST_MOMENTS = 24
@@ -42,6 +42,16 @@ class Renewal(msgspec.Struct, frozen=True, kw_only=True):
     every: Annotated[str, Meta(description="How often they renew: month, quarter, year.")]
     months: Annotated[float, Meta(description="Months they have been there.")]
     talk: Annotated[bool, Meta(description="Whether they are among those to talk to this month.")]
+
+
+class AheadSlice(msgspec.Struct, frozen=True, kw_only=True):
+    """Renewals ahead of one slice."""
+
+    slice: Annotated[str, Meta(description="The slice: region, plan.")]
+    customers: Annotated[int, Meta(description="Customers under contract.")]
+    leave: Annotated[float, Meta(description="Customers expected to leave in the days ahead.")]
+    leave_interval: Annotated[Interval, Meta(description="Range their number will lie in.")]
+    at_risk: Annotated[float, Meta(description="Value expected to leave, a year.")]
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +89,7 @@ class Renewals(Finding, frozen=True, kw_only=True):
     brier: Annotated[float | None, Meta(description="Mean squared error of the chances, on times never seen.")] = None
     brier_plain: Annotated[float | None, Meta(description="That of the plain rate of each kind of contract.")] = None
     gain: Annotated[float | None, Meta(description="Share of the plain rates' error that the chances save.")] = None
+    slices: Annotated[tuple[AheadSlice, ...], Meta(description="By slice, when cut, most at risk first.")] = ()
     rows: Annotated[tuple[Renewal, ...], Meta(description="Customers, those most at risk by value first.")] = ()
     reliability: Annotated[tuple[Told, ...], Meta(description="Chances told against what came.")] = ()
     effects: Annotated[tuple[Goes, ...], Meta(description="What goes with leaving.")] = ()
@@ -110,6 +121,7 @@ def _finding(ask: Ask, found: Stays, shown: Panel, told: Chances, *, ahead: int,
     now = np.nonzero(shown.moment == 0)[0]
     stay, value = shown.stay[now], np.nan_to_num(found.value[shown.stay[now]])
     leave = total_of(told.left, np.ones(len(now)), told.slopes, told.covariance)
+    slices = _slices(found, told, stay, value) if ask.scope.by else ()
     risk = total_of(told.left, value, told.slopes, told.covariance)
     rows = _rows(found, shown, told, now)
     here = len(now)
@@ -122,7 +134,8 @@ def _finding(ask: Ask, found: Stays, shown: Panel, told: Chances, *, ahead: int,
         at_risk=risk[0] if paid else None, at_risk_interval=Interval(risk[1], risk[2]) if paid else None,
         currency=currency,
         brier=told.tried.brier, brier_plain=told.tried.plain, gain=told.tried.gain, rows=tuple(rows[:limit]),
-        reliability=_reliability(told), effects=tuple(_effects(shown, told, now)), facts=_facts(told, shown, now),
+        slices=slices, reliability=_reliability(told), effects=tuple(_effects(shown, told, now)),
+        facts=_facts(told, shown, now),
         cautions=tuple(_cautions(found, told, rows, limit)), next_step=_next(rows),
         evidence=ask.evidence(
             n=len(shown.stay), customers=here, kind="estimated",
@@ -161,6 +174,19 @@ def _rows(found: Stays, shown: Panel, told: Chances, now: Whole) -> list[Renewal
         )  # fmt: skip
 
     return [one(int(i)) for i in order]
+
+
+def _slices(found: Stays, told: Chances, stay: Whole, value: Floats) -> tuple[AheadSlice, ...]:
+    labels = np.array([found.slice[i] or "unknown" for i in stay])
+    rows = []
+    for label in np.unique(labels):
+        mine = labels == label
+        leave = total_of(told.left[mine], np.ones(int(mine.sum())), told.slopes[mine], told.covariance)
+        rows.append(AheadSlice(
+            slice=str(label), customers=int(mine.sum()), leave=leave[0], leave_interval=Interval(leave[1], leave[2]),
+            at_risk=float(told.left[mine] @ value[mine]),
+        ))  # fmt: skip
+    return tuple(sorted(rows, key=lambda r: (-r.at_risk, r.slice)))
 
 
 def _day(days: float) -> date:

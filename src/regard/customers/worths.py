@@ -45,9 +45,9 @@ class ReasonStake(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cohort(msgspec.Struct, frozen=True, kw_only=True):
-    """Customers who began in the same year."""
+    """Customers who began in the same year, or stand under the same label."""
 
-    cohort: Annotated[str, Meta(description="The year they began in.")]
+    cohort: Annotated[str, Meta(description="The year they began in; the slice, when cut.")]
     customers: Annotated[int, Meta(description="Customers.")]
     left: Annotated[int, Meta(description="Of them, those who left.")]
     value: Annotated[float | None, Meta(description="What those still there pay a year.")] = None
@@ -101,6 +101,8 @@ class Value(Finding, frozen=True, kw_only=True):
     currency: Annotated[str, Meta(description="Currency of every value.")] = ""
     rows: Annotated[tuple[CustomerWorth, ...], Meta(description="Customers, the most valuable first.")] = ()
     reasons: Annotated[tuple[ReasonStake, ...], Meta(description="What is at risk by reason: an association.")] = ()
-    cohorts: Annotated[tuple[Cohort, ...], Meta(description="Customers by the year they began in.")] = ()
+    cohorts: Annotated[
+        tuple[Cohort, ...], Meta(description="Customers by the year they began in, or by slice when cut.")
+    ] = ()
     tenths: Annotated[tuple[WorthTenth, ...], Meta(description="Tenths of the customers by value.")] = ()
     curve: Annotated[tuple[CurvePoint, ...], Meta(description="The curve of those who stay.")] = ()
