@@ -168,7 +168,7 @@ def _finding(ask: Ask, found: Stays, left: Whole, cases: Whole, seen: list[_Seen
     return Reasons(
         answer=_sentence(ask, left, whole, rows, share(unknown)), lost=len(left), lost_value=whole,
         stated_share=share(source == "stated"), unknown_share=share(unknown), silent_share=share(unknown & ~before),
-        currency=currency, rows=tuple(rows), 
+        currency=currency, rows=tuple(rows),
         slices=_slices(found, left, names, value) if ask.scope.by else (),
         seen=tuple(_told(s, value, unknown) for s in seen),
         facts=_facts(clear, unknown, before, share(unknown & ~before)), cautions=tuple(_cautions(cases, seen)),
