@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import asking, drivers, floor, ids, importing, intake, proofs, segments
+from benchmarks import asking, drivers, floor, ids, importing, intake, lifetimes, proofs, segments
 from benchmarks.measuring import write
 
 HERE = Path(__file__).parent
@@ -15,7 +15,9 @@ def main() -> None:
     """Measure what is asked for; import, asking and intake by default, the longer tables by name."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument(
-        "what", nargs="?", choices=["import", "ask", "large", "ids", "floor", "intake", "segments", "drivers", "proof"]
+        "what",
+        nargs="?",
+        choices=["import", "ask", "large", "ids", "floor", "intake", "segments", "drivers", "proof", "lifetimes"],
     )
     parser.add_argument("--signals", type=int, default=None)
     given = parser.parse_args()
@@ -31,6 +33,8 @@ def main() -> None:
         rows += segments.measure(work, seals=given.signals or segments.SEALS)
     if given.what == "proof":
         rows += proofs.measure()
+    if given.what == "lifetimes":
+        rows += lifetimes.measure()
     if given.what == "floor":
         rows += floor.measure(work, known=given.signals or ids.KNOWN)
     if given.what in {None, "drivers"}:
