@@ -46,7 +46,9 @@ def pytest_runtest_makereport(item, call):
 def pytest_sessionfinish(session):
     kept = session.config.stash[KEPT]
     if kept and RESULTS.name != Path(os.devnull).name:
-        told = {"date": dt.datetime.now(dt.UTC).date().isoformat(), "full": FULL, "promises": kept}
+        sampled = bool(os.environ.get("REGARD_TRUST_POINTS"))
+        date = dt.datetime.now(dt.UTC).date().isoformat()
+        told = {"date": date, "full": FULL, "sampled": sampled, "promises": kept}
         RESULTS.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
