@@ -37,7 +37,6 @@ REASONS: dict[str, tuple[str, str]] = {
     "disk_full": ("no space left on the disk", "Free some space where the workspace lies; clients then send it again."),
     "cannot_keep": ("a disk that could not keep it", "See what `regard serve` says on its terminal, and the disk."),
     "no_such_address": ("an address nothing is at", "Give the client the address alone, without a path behind it."),
-    "wrong_method": ("a method that sends nothing", "Send items with POST."),
     "too_many_connections": ("more connections than allowed", "Keep connections open and use them again."),
     "headers_too_large": ("headers larger than allowed", "Send fewer headers and cookies; or let the proxy drop them."),
     "headers_too_slow": ("headers that never came whole", "Nothing, unless it is a client of yours."),
