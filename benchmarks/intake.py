@@ -23,7 +23,7 @@ from urllib.request import urlopen
 
 from benchmarks.floor import EVENTS, bodies, known_ids
 from benchmarks.floor import measure as measure_floor
-from benchmarks.measuring import REGARD, Row, tree_mb
+from benchmarks.measuring import REGARD, Row, cpu_seconds, tree_mb
 from regard.settings import Settings
 from regard.signals.workspace import Workspace
 
@@ -169,8 +169,9 @@ def measure(work: Path, *, known: int, seconds: float = SECONDS) -> list[Row]:
     waited: list[float] = []
     with served(home) as (address, process):
         Load(address, key, ready).run(2.0)
-        full = Load(address, key, ready)
+        full, before = Load(address, key, ready), cpu_seconds(process, "regard.intake")
         rate = full.run(seconds)
+        cpu = (cpu_seconds(process, "regard.intake") - before) / max(1, len(full.taken) * EVENTS)
         half = Load(address, key, ready, rate=rate / 2)
         watching = threading.Thread(target=lambda: waited.append(fresh(home, address, key)))
         watching.start()
@@ -179,12 +180,26 @@ def measure(work: Path, *, known: int, seconds: float = SECONDS) -> list[Row]:
         memory = tree_mb(process)
     floors.append(_floor(work, known))
     shutil.rmtree(home, ignore_errors=True)
-    return _rows(full, half, known=known, rate=rate, floor=sum(floors) / 2, waited=waited[0], memory=memory)
+    rows = _rows(
+        full, half, known=known, rate=rate, floor=sum(f[0] for f in floors) / 2, waited=waited[0], memory=memory
+    )
+    return [*rows, _cpu_row(cpu, 2 / sum(f[1] for f in floors))]
 
 
-def _floor(work: Path, known: int) -> float:
+def _floor(work: Path, known: int) -> tuple[float, float]:
+    """Events a second of the floor, and per CPU second."""
     figure = measure_floor(work, known=known, count=500)[0].figure
-    return float(figure.partition(" events a second")[0].replace(",", ""))
+    wall, cpu = re.findall(r"([\d,]+) (?:events a second|per CPU second)", figure)[:2]
+    return float(wall.replace(",", "")), float(cpu.replace(",", ""))
+
+
+def _cpu_row(cpu: float, floor: float) -> Row:
+    """What the process that takes signals in costs, which a busy machine changes less than how fast it is."""
+    return Row(
+        name="CPU of the process that takes signals in, an event, at full load",
+        figure=f"{cpu * 1e6:.1f} µs; the floor {floor * 1e6:.1f} µs, {floor / cpu:.2f} of it",
+        target="said", met=None, command="python -m benchmarks intake",
+    )  # fmt: skip
 
 
 def _rows(full: Load, half: Load, *, known: int, rate: float, floor: float, waited: float, memory: float) -> list[Row]:
