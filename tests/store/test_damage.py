@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sqlite3
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from regard.errors import Damaged
+from regard.errors import Damaged, RegardError
 from regard.settings import Settings
 from regard.signals.workspace import Workspace
 from regard.store.lake import LakeFile
@@ -161,3 +163,18 @@ def test_a_file_of_the_lake_that_the_disk_does_not_give_is_named(tmp_path, monke
         workspace.lake.read(file)
 
     assert (told.value.errno, told.value.filename) == (errno.EIO, str(workspace.lake.path(file)))
+
+
+def test_a_disk_that_fails_while_the_log_of_state_is_emptied_is_told_as_such(tmp_path, monkeypatch):
+    """An erasure ends with it: what failed is said in words, with where and what next."""
+
+    def failing(*_, **__):
+        raise OperationalError("PRAGMA", None, sqlite3.OperationalError("disk I/O error"))
+
+    with Workspace.open(tmp_path / "workspace", given=GIVEN) as workspace:
+        monkeypatch.setattr("sqlalchemy.engine.Connection.exec_driver_sql", failing)
+        with pytest.raises(RegardError, match="disk I/O error") as told:
+            workspace.state.truncate_log()
+        monkeypatch.undo()
+
+    assert (told.value.where, bool(told.value.hint)) == (str(workspace.state.path), True)

@@ -234,8 +234,12 @@ class State:
             connection.exec_driver_sql("VACUUM INTO ?", (str(path),))
 
     def truncate_log(self) -> None:
-        """Fold the write-ahead log into the database and empty it, so that what was overwritten is gone."""
-        with self._engine.connect() as connection:
+        """Fold the write-ahead log into the database and empty it, so that what was overwritten is gone.
+
+        Raises:
+            RegardError: The disk fails; see `_told`.
+        """
+        with self.reading() as connection:
             connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
