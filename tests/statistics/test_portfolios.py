@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from regard.statistics import learning, portfolios, ranges
+from regard.statistics import appraisal, learning, portfolios, ranges
 from regard.statistics.portfolios import Rules, Worth
 
 TENTH = [0.1, 0.5, 0.9]
@@ -251,6 +251,16 @@ def test_hindsight_of_many_options_is_that_of_few_repeated():
         one = Worth(value=worth.value[[at]], cost=worth.cost[[at]])
         one = portfolios._program(one, rules, 0.0, worth.cost.mean(axis=0))
         assert one.objective == pytest.approx(small.net[at])
+
+
+def test_ranks_that_noise_makes_are_wide_and_those_of_the_sure_are_not():
+    rng = np.random.default_rng(4)
+    value = np.column_stack([np.full(2000, 100.0), rng.normal(10, 1, 2000), rng.normal(10, 1, 2000)])
+    worth = Worth(value=value, cost=np.ones_like(value))
+
+    found = appraisal.appraise(worth, worth, Rules(), lists={}, inputs={})
+
+    assert found.ranks.tolist() == [[1, 1], [2, 3], [2, 3]]
 
 
 def test_perfect_information_of_a_normal_choice_is_its_closed_form():

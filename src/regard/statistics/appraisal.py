@@ -172,6 +172,7 @@ class Appraisal:
         alone: Net value of each option as the only one, luck included.
         credit: Each option's part in the set's mean net value; of others what they would add.
         included: Share of draws in which each belongs to the best set.
+        ranks: Between which ranks by net value each lies in 95 % of the draws, shape (options, 2).
         regret: Mean of what the oracle, who knows all but luck, would have had more.
         regret_high: What it exceeds in one draw of twenty.
         right: Share of draws in which the chosen set is the oracle's.
@@ -186,6 +187,7 @@ class Appraisal:
     alone: tuple[Outcome, ...]
     credit: Floats
     included: Floats
+    ranks: Floats
     regret: float
     regret_high: float
     right: float
@@ -243,10 +245,16 @@ def appraise(
         portfolio=found, net=outcome(luck.net(chosen)),
         spent=(float(spent.mean()), float(np.quantile(spent, 0.025)), float(np.quantile(spent, 0.975))),
         within=float((spent <= rules.budget).mean()), alone=tuple(outcome(net) for net in luck.alone().T),
-        credit=credit(worth, chosen), included=oracle.included, regret=float(gap.mean()),
+        credit=credit(worth, chosen), included=oracle.included, ranks=_ranks(worth), regret=float(gap.mean()),
         regret_high=float(np.quantile(gap, 0.95)), right=float((oracle.chosen == chosen).all(axis=1).mean()),
         rankings=tuple(rankings), inputs=_inputs(every, wanted.net(chosen), inputs),
     )  # fmt: skip
+
+
+def _ranks(worth: Worth) -> Floats:
+    """Ranks by what each would bring alone, in draws: one that half of them contradict is no rank."""
+    place = np.argsort(np.argsort(-worth.alone(), axis=1), axis=1) + 1
+    return np.asarray(np.quantile(place, (0.025, 0.975), axis=0, method="nearest").T, np.float64)
 
 
 def _weighted(worth: Worth, weights: Floats) -> Worth:

@@ -47,6 +47,8 @@ class PriorityRow(msgspec.Struct, frozen=True, kw_only=True):
     why: Annotated[str, Meta(description="Why it ranks there.")] = ""
     chance: Annotated[float, Meta(description="Mean chance, as a share, that it works.")] = 0.0
     kept: Annotated[float, Meta(description="How much of its own estimate shrinkage left, as a share.")] = 1.0
+    rank_low: Annotated[int, Meta(description="Best place by net value it takes in 95 % of the draws.")] = 0
+    rank_high: Annotated[int, Meta(description="Worst place it takes.")] = 0
     rice: Annotated[int | None, Meta(description="Its place by RICE; empty where its own points tell it to lose.")] = (
         None
     )
@@ -210,7 +212,8 @@ def _rows(read: Read, made: Drawn, found: Appraisal) -> tuple[PriorityRow, ...]:
             rank=rank, option=read.options[n].name, chosen=bool(chosen[n]), net=float(net[n]), low=own.low,
             high=own.high, positive=own.positive, included=float(found.included[n]),
             cost=float(made.cost[:, n].mean()), why=_why(read, found, net, n), chance=float(made.chance[:, n].mean()),
-            kept=made.shrinkage.weights[n], rice=places["RICE"].get(n), wsjf=places["WSJF"].get(n),
+            kept=made.shrinkage.weights[n], rank_low=int(found.ranks[n, 0]),
+            rank_high=int(found.ranks[n, 1]), rice=places["RICE"].get(n), wsjf=places["WSJF"].get(n),
             needs=listed([read.options[j].name for j in read.needs(n)]),
         ))  # fmt: skip
     return tuple(rows)
