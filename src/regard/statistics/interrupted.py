@@ -114,6 +114,7 @@ def interrupted(
     *,
     controls: ArrayLike | None = None,
     period: int = 0,
+    placebos: bool = True,
     level: float = LEVEL,
 ) -> Interrupted:
     """The effect of what began at step `start`.
@@ -130,6 +131,7 @@ def interrupted(
         start: First step of the event.
         controls: Other series by step, shape (steps, controls), not touched by the event.
         period: Steps of a season; 0 for none. Left out where the past holds fewer than two of them.
+        placebos: Whether earlier dates are tried too, which takes twelve times as long.
         level: Confidence.
     """
     y = np.asarray(values, float)
@@ -156,6 +158,7 @@ def interrupted(
     front = np.full(skipped, np.nan)
     return replace(
         told,
+        placebo=_placebo(y[:start], columns[:start], len(y) - start, told.average) if placebos else None,
         expected=np.r_[front, told.expected],
         low=np.r_[front, told.low],
         high=np.r_[front, told.high],
@@ -220,7 +223,7 @@ def _told(found: Forecast, series: tuple[Floats, Floats, int], extra: tuple[Floa
         high=np.r_[pad, y[start:] - low],
         running=np.vstack([found.totals.mean, *ends]),
         segmented=segmented(y, start, columns, level=level),
-        placebo=_placebo(y[:start], columns[:start], len(y) - start, average),
+        placebo=None,
         break_at=-1,
         break_p=math.nan,
         carry_p=ljung_box(found.white, 2 * season or 10),
