@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, around, codes, refusal, too_few
 from regard.statistics.experiments import freedom_of
@@ -23,10 +24,12 @@ from regard.statistics.overlap import (
     Balance,
     Covariate,
     Design,
+    Fitted,
     balance,
     chance_of,
     chances,
     common_support,
+    curvature,
     design,
     effective,
     entropy_weights,
@@ -148,7 +151,8 @@ def effect_on_treated(
     kept = rows.of(support, given)
     times = repeats or (1 if len(kept.y) > 50_000 else 3)
     rng = np.random.default_rng(seed)
-    splits = [_split(kept, rng) for _ in range(times)]
+    whole = first if kept is rows else chances(kept.made.columns, kept.d)
+    splits = [_split(kept, whole, rng) for _ in range(times)]
     return _judged((rows, kept, support), splits, [c.name for c in given], level)
 
 
@@ -178,23 +182,23 @@ class _Split:
     converged: bool
 
 
-def _split(rows: _Rows, rng: np.random.Generator) -> _Split:
-    """One cross-fitted estimate."""
+def _split(rows: _Rows, whole: Fitted, rng: np.random.Generator) -> _Split:
+    """One cross-fitted estimate. What a fold leaves out is taken off the sums of all rows, not summed anew."""
     fold = _folds(rows, rng)
     x, y, d = rows.made.columns, rows.y, rows.d
-    whole = chances(x, d)
-    chance, expected, fine = np.empty(len(y)), np.empty(len(y)), whole.converged
     ones = np.column_stack([np.ones(len(x)), x])
-    sums = [_cross(ones[(fold == k) & (d == 0)], y[(fold == k) & (d == 0)]) for k in range(FOLDS)]
-    total = (sum(s[0] for s in sums), sum(s[1] for s in sums))
+    near = special.expit(ones @ whole.beta)
+    chance, expected, fine = np.empty(len(y)), np.empty(len(y)), whole.converged
+    parts = [_sums(ones[fold == k], y[fold == k], d[fold == k], near[fold == k]) for k in range(FOLDS)]
+    total = [np.sum([p[i] for p in parts], axis=0) for i in range(3)]
     for k in range(FOLDS):
         out = fold == k
-        fit = chances(x[~out], d[~out], start=whole.beta)
+        gram, cross, bent = (t - p for t, p in zip(total, parts[k], strict=True))
+        fit = chances(x[~out], d[~out], start=whole.beta, curve=bent)
         fine &= fit.converged
-        chance[out] = chance_of(x[out], fit.beta)
-        gram = total[0] - sums[k][0]
+        chance[out] = special.expit(ones[out] @ fit.beta)
         gram[np.diag_indices(len(gram))] += np.r_[0.0, np.full(len(gram) - 1, 1e-6 * max(float(gram[0, 0]), 1.0))]
-        expected[out] = ones[out] @ np.linalg.solve(gram, total[1] - sums[k][1])
+        expected[out] = ones[out] @ np.linalg.solve(gram, cross)
     # A chance fitted without the row may come out near one; odds are held to those of the bound used for overlap.
     w = odds(np.minimum(chance, 0.99), d)
     left = y - expected
@@ -216,8 +220,10 @@ def _folds(rows: _Rows, rng: np.random.Generator) -> Whole:
     return fold
 
 
-def _cross(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    return x.T @ x, x.T @ y
+def _sums(x: Floats, y: Floats, d: Floats, near: Floats) -> tuple[Floats, Floats, Floats]:
+    """Of a fold: cross products of its controls, those with the outcome, and the curvature of the model of chance."""
+    c = x[d == 0]
+    return c.T @ c, c.T @ y[d == 0], curvature(x, near)
 
 
 def _judged(

@@ -166,7 +166,7 @@ def _labelled(one: Covariate, most: int) -> tuple[list[Floats], list[Floats], li
     return own, [], called
 
 
-def chances(columns: Floats, treated: Floats, *, start: Floats | None = None) -> Fitted:
+def chances(columns: Floats, treated: Floats, *, start: Floats | None = None, curve: Floats | None = None) -> Fitted:
     """Logistic regression of being treated, with a trace of ridge so that it exists under separation.
 
     Newton's method with halved steps; converged when no slope per row is above 1e-8.
@@ -175,6 +175,7 @@ def chances(columns: Floats, treated: Floats, *, start: Floats | None = None) ->
         columns: Shape (rows, columns), scaled, without a column of ones.
         treated: 0 or 1 per row.
         start: Coefficients to begin with.
+        curve: Second derivatives near the maximum, when known: steps then need no new ones.
     """
     a = np.column_stack([np.ones(len(columns)), columns])
     n, k = a.shape
@@ -186,14 +187,13 @@ def chances(columns: Floats, treated: Floats, *, start: Floats | None = None) ->
     ridge[0] = 0.0
     loss, line = _loss(a @ beta, treated, beta, ridge), a @ beta
     slope = np.zeros(k)
-    for _ in range(60):
+    for turn in range(60):
         p = special.expit(line)
         slope = a.T @ (treated - p) - ridge * beta
         if np.abs(slope).max() <= 1e-8 * n:
             break
-        curve = (a * (p * (1 - p))[:, None]).T @ a
-        curve[np.diag_indices(k)] += ridge + 1e-9 * n
-        step = np.linalg.solve(curve, slope)
+        bent = curve if curve is not None and turn < 20 else curvature(a, p, ridge)
+        step = np.linalg.solve(bent, slope)
         moved, size = a @ step, 1.0
         while size > 1e-6 and _loss(line + size * moved, treated, beta + size * step, ridge) > loss:
             size /= 2
@@ -201,6 +201,13 @@ def chances(columns: Floats, treated: Floats, *, start: Floats | None = None) ->
         loss = _loss(line, treated, beta, ridge)
     worst = float(np.abs(slope).max()) / n
     return Fitted(beta=beta, gradient=worst, converged=worst <= 1e-6)
+
+
+def curvature(a: Floats, p: Floats, ridge: Floats | float = RIDGE) -> Floats:
+    """Second derivatives of the negative log-likelihood, for columns with the ones among them."""
+    bent: Floats = (a * (p * (1 - p))[:, None]).T @ a
+    bent[np.diag_indices(len(bent))] += ridge + 1e-9 * len(a)
+    return bent
 
 
 def _loss(line: Floats, treated: Floats, beta: Floats, ridge: Floats) -> float:

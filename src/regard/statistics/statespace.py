@@ -91,13 +91,16 @@ class Mixture:
         return found
 
     def quantile(self, share: float) -> Floats:
-        """The value below which a share lies, per point, by halving."""
+        """The value below which a share lies, per point, by halving; the smallest weights are left out."""
+        heavy = self.weights > 1e-5 * self.weights.max()
+        weights = self.weights[heavy] / self.weights[heavy].sum()
+        part = Mixture(self.place[:, heavy], self.spread[:, heavy], weights, self.freedom)
         reach = float(special.stdtrit(self.freedom, max(share, 1 - share))) + 1.0
-        low = (self.place - reach * self.spread).min(axis=1)
-        high = (self.place + reach * self.spread).max(axis=1)
-        for _ in range(60):
+        low = (part.place - reach * part.spread).min(axis=1)
+        high = (part.place + reach * part.spread).max(axis=1)
+        for _ in range(44):
             middle = (low + high) / 2
-            above = self.below(middle) > share
+            above = part.below(middle) > share
             low, high = np.where(above, low, middle), np.where(above, middle, high)
         found: Floats = (low + high) / 2
         return found
@@ -188,13 +191,14 @@ def solve(y: Floats, x: Floats, logdet: Floats) -> Solved:
         x: Shape (grid, steps, columns).
         logdet: Shape (grid,).
     """
-    cross = np.einsum("gti,gtj->gij", x, x)
+    turned = x.transpose(0, 2, 1)
+    cross = turned @ x
     cross += 1e-10 * np.einsum("gii->gi", cross).max(axis=1)[:, None, None] * np.eye(x.shape[2])
     inverse = np.linalg.inv(cross)
-    beta = np.einsum("gij,gtj,gt->gi", inverse, x, y)
-    left = y - np.einsum("gtj,gj->gt", x, beta)
+    beta = (inverse @ (turned @ y[:, :, None]))[:, :, 0]
+    left = y - (x @ beta[:, :, None])[:, :, 0]
     freedom = y.shape[1] - x.shape[2]
-    total = np.maximum((left**2).sum(axis=1), 1e-300)
+    total: Floats = np.maximum((left**2).sum(axis=1), 1e-300)
     _, size = np.linalg.slogdet(cross)
     score = -0.5 * (logdet + size + freedom * np.log(total))
     return Solved(beta, inverse, total / freedom, score, freedom)
@@ -247,7 +251,7 @@ def forecast(y: Floats, x: Floats, later_y: Floats, later_x: Floats, *, grid: Gr
     left = ways.keeps[:, None] ** np.arange(len(later_y))[None, :]
     away_y = np.where(known, later_y, 0.0)[None, :] - run.ahead[:, :1] * left
     away_x = later_x[None, :, :] - run.ahead[:, None, 1:] * left[:, :, None]
-    gap = away_y - np.einsum("ghj,gj->gh", away_x, fit.beta)
+    gap = away_y - (away_x @ fit.beta[:, :, None])[:, :, 0]
     single, summed = _spreads(run.variance, ways, known)
     total_x = np.cumsum(away_x * known[None, :, None], axis=1)
     scale = fit.scale[:, None]
@@ -271,7 +275,7 @@ def forecast(y: Floats, x: Floats, later_y: Floats, later_x: Floats, *, grid: Gr
 
 def _pull(x: Floats, inverse: Floats) -> Floats:
     """Variance from the coefficients: x' V x for every step and point of the grid."""
-    found: Floats = np.einsum("ghj,ghj->gh", np.einsum("ghi,gij->ghj", x, inverse), x)
+    found: Floats = ((x @ inverse) * x).sum(axis=2)
     return found
 
 
