@@ -198,7 +198,7 @@ def solve(y: Floats, x: Floats, logdet: Floats) -> Solved:
     beta = (inverse @ (turned @ y[:, :, None]))[:, :, 0]
     left = y - (x @ beta[:, :, None])[:, :, 0]
     freedom = y.shape[1] - x.shape[2]
-    total: Floats = np.maximum((left**2).sum(axis=1), 1e-300)
+    total = np.maximum((left**2).sum(axis=1), 1e-300).astype(float)
     _, size = np.linalg.slogdet(cross)
     score = -0.5 * (logdet + size + freedom * np.log(total))
     return Solved(beta, inverse, total / freedom, score, freedom)

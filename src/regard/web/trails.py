@@ -151,6 +151,7 @@ LEADING = {
         "changes",
         "why",
     ),
+    "leadership/policies": ("policy", "uses", "customers", "judged"),
     "leadership/progress": ("measure", "now", "usual", "low", "high", "verdict", "told"),
     "listening/drivers": ("title", "penalty", "reward", "share", "customers", "value", "contrast"),
     "listening/contacts": ("area", "issue", "n", "customers", "rate", "before", "ratio", "direction"),
