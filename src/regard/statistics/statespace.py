@@ -194,7 +194,7 @@ def solve(y: Floats, x: Floats, logdet: Floats) -> Solved:
     turned = x.transpose(0, 2, 1)
     cross = turned @ x
     cross += 1e-10 * np.einsum("gii->gi", cross).max(axis=1)[:, None, None] * np.eye(x.shape[2])
-    inverse: Floats = np.linalg.inv(cross)
+    inverse = np.linalg.inv(cross).astype(float)
     beta = (inverse @ (turned @ y[:, :, None]))[:, :, 0]
     left = y - (x @ beta[:, :, None])[:, :, 0]
     freedom = y.shape[1] - x.shape[2]
