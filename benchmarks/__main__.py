@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import asking, drivers, floor, ids, importing, intake, lifetimes, proofs, segments
+from benchmarks import asking, drivers, effects, floor, ids, importing, intake, lifetimes, proofs, segments
 from benchmarks.measuring import write
 
 HERE = Path(__file__).parent
@@ -17,7 +17,19 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["import", "ask", "large", "ids", "floor", "intake", "segments", "drivers", "proof", "lifetimes"],
+        choices=[
+            "import",
+            "ask",
+            "large",
+            "ids",
+            "floor",
+            "intake",
+            "segments",
+            "drivers",
+            "proof",
+            "lifetimes",
+            "effects",
+        ],
     )
     parser.add_argument("--signals", type=int, default=None)
     given = parser.parse_args()
@@ -35,6 +47,8 @@ def main() -> None:
         rows += proofs.measure()
     if given.what == "lifetimes":
         rows += lifetimes.measure()
+    if given.what == "effects":
+        rows += effects.measure(work, rows=given.signals or effects.ROWS)
     if given.what == "floor":
         rows += floor.measure(work, known=given.signals or ids.KNOWN)
     if given.what in {None, "drivers"}:
