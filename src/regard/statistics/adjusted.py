@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 FEWEST = 20
 EFFECTIVE = 15
 FOLDS = 5
+FEW_LEFT_OUT = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +93,13 @@ class _Rows:
     who: Whole | None
 
     def of(self, keep: NDArray[np.bool_], covariates: Sequence[Covariate]) -> _Rows:
-        """Those rows alone, their columns made anew: scales and rare labels are those of who is compared."""
+        """Those rows alone. Where many are left out, columns are made anew, scaled by who is compared."""
         if keep.all():
             return self
-        left = [Covariate(name=c.name, values=np.asarray(c.values)[keep], is_label=c.is_label) for c in covariates]
         who = None if self.who is None else codes(self.who[keep])[0]
+        if keep.mean() > FEW_LEFT_OUT:
+            return _Rows(self.y[keep], self.d[keep], self.made.of(np.flatnonzero(keep)), who)
+        left = [Covariate(name=c.name, values=np.asarray(c.values)[keep], is_label=c.is_label) for c in covariates]
         return _Rows(self.y[keep], self.d[keep], design(left, most=_room(self.d[keep])), who)
 
 
@@ -151,9 +154,10 @@ def effect_on_treated(
     kept = rows.of(support, given)
     times = repeats or (1 if len(kept.y) > 50_000 else 3)
     rng = np.random.default_rng(seed)
-    whole = first if kept is rows else chances(kept.made.columns, kept.d)
+    near = first.beta if kept.made.columns.shape[1] + 1 == len(first.beta) else None
+    whole = first if kept is rows else chances(kept.made.columns, kept.d, start=near)
     splits = [_split(kept, whole, rng) for _ in range(times)]
-    return _judged((rows, kept, support), splits, [c.name for c in given], level)
+    return _judged((rows, kept, support), splits, ([c.name for c in given], whole.beta), level)
 
 
 def _order(rows: _Rows) -> Whole:
@@ -227,9 +231,12 @@ def _sums(x: Floats, y: Floats, d: Floats, near: Floats) -> tuple[Floats, Floats
 
 
 def _judged(
-    compared: tuple[_Rows, _Rows, NDArray[np.bool_]], splits: Sequence[_Split], names: Sequence[str], level: float
+    compared: tuple[_Rows, _Rows, NDArray[np.bool_]],
+    splits: Sequence[_Split],
+    known: tuple[Sequence[str], Floats],
+    level: float,
 ) -> Adjusted:
-    rows, kept, support = compared
+    (rows, kept, support), (names, beta) = compared, known
     weights = np.mean([s.weights / s.weights.sum() for s in splits], axis=0)
     spread = np.zeros(len(rows.y))
     spread[support] = weights
@@ -250,7 +257,7 @@ def _judged(
     return Adjusted(
         effect=effect,
         naive=_naive(rows, level),
-        second=_balanced(kept, level),
+        second=_balanced(kept, beta, level),
         treated=int(rows.d.sum()),
         controls=int((1 - rows.d).sum()),
         kept_treated=int(kept.d.sum()),
@@ -296,17 +303,16 @@ def _freedom(pulls: Floats, rows: _Rows) -> float:
     return sum(variances) ** 2 / slack if slack > 0 else math.inf
 
 
-def _balanced(rows: _Rows, level: float) -> Estimate:
+def _balanced(rows: _Rows, beta: Floats, level: float) -> Estimate:
     """Entropy balancing; its error from the residuals of the weighted regression that it equals."""
     method = "entropy balancing"
-    w, met = entropy_weights(rows.made.columns, rows.d)
+    w, met = entropy_weights(rows.made.columns, rows.d, start=beta[1:])
     if not met:
         why = "no weights of the controls meet the means of the treated"
         return refusal(why, n=len(rows.y), method=method, level=level)
     x = np.column_stack([np.ones(len(rows.y)), rows.made.columns])
     pull = x * w[:, None]
-    beta = np.linalg.pinv(pull.T @ x, hermitian=True) @ (pull.T @ rows.y)
-    left = rows.y - x @ beta
+    left = rows.y - x @ (np.linalg.pinv(pull.T @ x, hermitian=True) @ (pull.T @ rows.y))
     on = float(left[rows.d > 0].mean())
     value = on - float(w @ left)
     pulls = rows.d * (left - on) / rows.d.sum() - w * (left - float(w @ left))

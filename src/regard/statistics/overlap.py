@@ -150,8 +150,7 @@ def _products(covariates: Sequence[Covariate], room: int) -> list[Floats]:
 
 
 def _labelled(one: Covariate, most: int) -> tuple[list[Floats], list[Floats], list[str]]:
-    text = np.asarray(["" if v is None or v != v else str(v) for v in np.asarray(one.values, object)])  # noqa: PLR0124 - NaN
-    names, numbered, sizes = np.unique(text, return_inverse=True, return_counts=True)
+    names, numbered, sizes = _counted(np.asarray(one.values))
     ranked = np.argsort(-sizes, kind="stable")
     alone = [int(i) for i in ranked[:most] if sizes[i] >= 10]
     rest = ~np.isin(numbered, alone)
@@ -164,6 +163,16 @@ def _labelled(one: Covariate, most: int) -> tuple[list[Floats], list[Floats], li
     if len(own) == 2:
         own, called = own[:1], called[:1]
     return own, [], called
+
+
+def _counted(values: NDArray[np.generic]) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64]]:
+    """Labels in sorted order, the number of each row's, and how many rows each has; missing ones are empty."""
+    seen: dict[object, int] = {}
+    raw = np.fromiter((seen.setdefault(v, len(seen)) for v in values.tolist()), np.int64, len(values))
+    text = np.array(["" if v is None or v != v else str(v) for v in seen])  # noqa: PLR0124 - NaN
+    names, place = np.unique(text, return_inverse=True)
+    numbered = place.reshape(-1)[raw]
+    return names, numbered, np.bincount(numbered, minlength=len(names))
 
 
 def chances(columns: Floats, treated: Floats, *, start: Floats | None = None, curve: Floats | None = None) -> Fitted:
@@ -279,17 +288,18 @@ def balance(
     return tuple(sorted(rows, key=lambda row: -abs(row.before)))
 
 
-def entropy_weights(columns: Floats, treated: Floats) -> tuple[Floats, bool]:
+def entropy_weights(columns: Floats, treated: Floats, *, start: Floats | None = None) -> tuple[Floats, bool]:
     """Weights of the controls whose means equal those of the treated in every column, as even as such weights can be.
 
-    Reference: Hainmueller (2012), Political Analysis 20, 25-46. Newton's method on the dual.
+    Reference: Hainmueller (2012), Political Analysis 20, 25-46. Newton's method on the dual, which is near the slopes
+    of the logistic model of chance: `start` may give them.
 
     Returns:
         Weights per row that sum to 1 (0 for the treated), and whether the means were met to 1e-6 standard deviations.
     """
     aim = columns[treated > 0].mean(axis=0)
     gap = columns[treated == 0] - aim
-    beta = np.zeros(gap.shape[1])
+    beta = np.zeros(gap.shape[1]) if start is None else start.copy()
     value, w = _tilted(gap, beta)
     for _ in range(200):
         slope = gap.T @ w
