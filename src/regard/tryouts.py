@@ -72,6 +72,12 @@ def try_group() -> None:
 def _command(marked: Marked) -> click.Command:
     options = [option_of(marked, name, p) for name, p in marked.options.items()]
     doors = [
+        click.Option(
+            ["--read"],
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="How FILE is read, where that is told wrong: sheet, encoding, delimiter, skip, header, format.",
+        ),
         click.Option(["--json", "as_json"], is_flag=True, help="The whole answer as one JSON object."),
         click.Option(["--csv", "as_csv"], is_flag=True, help="Its table as CSV."),
         click.Option(["--table"], default="", metavar="NAME", help="Which table, with --csv; default the first."),
@@ -123,12 +129,14 @@ def _metavar(hint: Any, description: str) -> str:
 
 
 def _asker(marked: Marked) -> Callable[..., None]:
-    def run(*, file: str, as_json: bool, as_csv: bool, table: str, figure: str | None, **options: Any) -> None:
+    def run(
+        *, file: str, read: tuple[str, ...], as_json: bool, as_csv: bool, table: str, figure: str | None, **options: Any
+    ) -> None:
         import msgspec
 
         from regard.sheets import csv_of
 
-        found = marked.ask(file, **{k: v for k, v in options.items() if v is not None})
+        found = marked.ask(_columns(file, read), **{k: v for k, v in options.items() if v is not None})
         if figure:
             _write_figure(marked, found, Path(figure), quiet=as_json or as_csv)
         if as_json:
@@ -141,6 +149,22 @@ def _asker(marked: Marked) -> Callable[..., None]:
             sys.exit(3)
 
     return run
+
+
+def _columns(file: str, read: tuple[str, ...]) -> Any:
+    """The file, read as it is found to be, but for what a person insists on."""
+    from regard.sources.reading import OVERRIDES
+    from regard.trying.columns import columns_of
+
+    told: dict[str, Any] = {}
+    for text in read:
+        name, mark, value = text.partition("=")
+        if not mark:
+            raise BadInput(f"{text!r} is not NAME=VALUE.", where="--read", hint="Write it like encoding=cp1252.")
+        if name.strip() not in OVERRIDES:
+            raise UnknownName("way of reading", name.strip(), OVERRIDES, where="--read")
+        told[name.strip()] = int(value) if name.strip() in {"skip", "header"} and value.isdigit() else value
+    return columns_of(file, reading=told)
 
 
 def _write_figure(marked: Marked, found: Trial, file: Path, *, quiet: bool) -> None:

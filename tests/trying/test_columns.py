@@ -1,14 +1,17 @@
 """Columns of any table: what is read, what is guessed, what is left out and said."""
 
 import gzip
+import json
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from pyarrow import parquet
 
 from regard import trying
+from regard.cli import regard
 from regard.errors import BadInput, UnknownName
 from regard.trying.columns import columns_of
 
@@ -148,3 +151,27 @@ def test_columns_of_unequal_length_are_bad_input():
 def test_an_unknown_option_names_the_nearest():
     with pytest.raises(UnknownName, match="scor"):
         trying.scores({"nps": [1]}, scor="nps")
+
+
+def test_how_a_file_is_read_can_be_insisted_on(tmp_path):
+    path = written(tmp_path, "exported on Monday\nby Ann\nnps;plan\n9;Team\n10;Free\n" + "8;Free\n" * 20)
+    command = ["try", "scores", str(path), "--score", "nps", "--read", "skip=2", "--read", "delimiter=;", "--json"]
+
+    told = CliRunner().invoke(regard, command)
+
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["n"] == 22
+
+
+def test_an_unknown_way_of_reading_names_the_nearest(tmp_path):
+    path = written(tmp_path, "nps\n9\n")
+
+    told = CliRunner().invoke(regard, ["try", "scores", str(path), "--read", "encodin=utf-8"])
+
+    assert isinstance(told.exception, UnknownName)
+    assert "encoding" in told.exception.hint
+
+
+def test_a_column_of_many_values_does_not_cut_a_score():
+    with pytest.raises(BadInput, match="500 groups"):
+        trying.scores({"nps": [9, 3] * 250, "who": [f"P{i}" for i in range(500)]}, by="who")

@@ -16,6 +16,7 @@ from regard.trying.columns import Columns
 
 WORDS = ("nps", "csat", "ces", "score", "rating", "stars", "satisfaction", "recommend", "overall", "grade", "answer")
 CUSTOMER = ("customer", "customer id", "respondent", "respondent id", "person", "user id", "account id", "client id")
+MOST_GROUPS = 200
 EPOCH = np.datetime64("1970-01-01", "D")
 
 
@@ -122,6 +123,12 @@ def _slices(data: Columns, by: str) -> NDArray[np.str_]:
     if not by:
         return np.full(len(data), "all")
     found, labels = data.codes(by)
+    if len(labels) > MOST_GROUPS:
+        raise BadInput(
+            f"{by} cuts the score into {len(labels):,} groups; at most {MOST_GROUPS} are told.",
+            where="--by",
+            hint="Name a column of few values, such as a plan or a region.",
+        )
     return np.asarray([*labels.astype(str), "not said"], dtype=str)[found]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -31,13 +32,17 @@ HOLDS: dict[Kind, tuple[Holds, ...]] = {
 }
 
 
-def columns_of(data: Any) -> Columns:
+def columns_of(data: Any, *, reading: Mapping[str, Any] | None = None) -> Columns:
     """The columns of a path, a data frame, an Arrow table or a mapping of arrays; columns are handed on.
+
+    Args:
+        data: The table.
+        reading: Of a path, what its detection is told: encoding, delimiter, skip, sheet and the like.
 
     Raises:
         BadInput: It is no table that can be read.
     """
-    return data if isinstance(data, Columns) else Columns(table_of(data))
+    return data if isinstance(data, Columns) else Columns(table_of(data, reading=reading))
 
 
 class Columns:

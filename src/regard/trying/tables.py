@@ -43,14 +43,18 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def table_of(data: Any) -> Table:
+def table_of(data: Any, *, reading: Mapping[str, Any] | None = None) -> Table:
     """A person's table.
+
+    Args:
+        data: A path, a pandas or polars data frame, an Arrow table, or a mapping of column names to arrays.
+        reading: Of a path, what its detection is told: fields of `regard.sources.reading.OVERRIDES`.
 
     Raises:
         BadInput: It is not one that can be read.
     """
     if isinstance(data, str | PathLike):
-        return _file(Path(data))
+        return _file(Path(data), reading or {})
     rows = _arrow(data)
     names = [str(name) for name in rows.column_names]
     twice = sorted({n for n in names if names.count(n) > 1})
@@ -61,8 +65,8 @@ def table_of(data: Any) -> Table:
     return Table(rows=rows, shapes=shapes, source="the table", line=lambda place: place + 1, bad=[])
 
 
-def _file(path: Path) -> Table:
-    found = detect(path)
+def _file(path: Path, reading: Mapping[str, Any]) -> Table:
+    found = detect(path, overrides=reading)
     chunks = list(Reading(found))
     rows = (
         pa.concat_tables([c.table for c in chunks])
