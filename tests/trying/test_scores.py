@@ -69,6 +69,17 @@ def test_a_change_is_split_into_who_answered_and_what_they_answered():
     assert {r.slice for r in found.rows} == {"all", "A", "B"}
 
 
+def test_the_same_customers_who_changed_their_mind_are_told():
+    """Thirty customers answer twice and move from passive to promoter or stay: the mean move is by hand 100 · 20/30."""
+    who = [f"C{i}" for i in range(30)]
+    scores = [8] * 30 + [9] * 20 + [8] * 10
+    found = trying.scores(table(scores, customer=who * 2, date=["2026-01-10"] * 30 + ["2026-06-10"] * 30), time="date")
+
+    assert found.twice == 30
+    assert found.same_change == pytest.approx(100 * 20 / 30)
+    assert any("changed their mind" in fact for fact in found.facts)
+
+
 def test_what_counts_as_now_can_be_given():
     day = np.repeat(["2026-01-10", "2026-02-10", "2026-03-10"], 40)
     found = trying.scores(table([9] * 40 + [8] * 40 + [2] * 40, date=day), time="date", from_="2026-03-01")

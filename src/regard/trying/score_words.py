@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 def worded(told: ScoresTrial, *, by: str) -> ScoresTrial:
     """The trial with its sentences."""
     rule = rule_of(told.metric)
-    facts = [t for t in (_change(told, rule), _parts(told, rule, by), _silent(told, rule), _plain(told, rule)) if t]
+    facts = [
+        t
+        for t in (
+            _change(told, rule),
+            _parts(told, rule, by),
+            _silent(told, rule),
+            _plain(told, rule),
+            _same(told, rule),
+        )
+        if t
+    ]
     return msgspec.structs.replace(
         told, answer=_sentence(told, rule), facts=tuple(facts[:3]), next_step=_next(told, by)
     )
@@ -63,6 +73,18 @@ def _parts(told: ScoresTrial, rule: Rule, by: str) -> str:
         return ""
     write = rule.write_change if rule.kind != "net" else lambda v: wording.signed(v, 1)
     return f"Of it {write(told.rate)} from what they answered, {write(told.mix)} from who answered (by {by})"
+
+
+def _same(told: ScoresTrial, rule: Rule) -> str:
+    if told.same_change is None or told.same_interval is None:
+        return ""
+    write = rule.write_change if rule.kind != "net" else lambda v: wording.signed(v, 1)
+    ends = between(told.same_interval.low, told.same_interval.high, write)
+    clear = told.same_interval.low > 0 or told.same_interval.high < 0
+    who = f"{count(told.twice, 'customer')} answered both times"
+    if clear:
+        return f"The same customers changed their mind: {who} and moved by {write(told.same_change)}, {ends}"
+    return f"{who}; whether they changed their mind cannot be told ({write(told.same_change)}, {ends})"
 
 
 def _silent(told: ScoresTrial, rule: Rule) -> str:

@@ -29,6 +29,7 @@ from regard.listening.tabled import (
     value_of,
 )
 from regard.statistics.estimates import refusal
+from regard.statistics.proportions import same_customers
 from regard.statistics.weighting import tipping
 from regard.trying import score_words
 from regard.trying.answered import Read, read
@@ -74,6 +75,9 @@ class ScoresTrial(Trial, frozen=True, kw_only=True):
     mix_interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
     rate: Annotated[float | None, Meta(description="Part of the change that comes from what they answered.")] = None
     rate_interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
+    twice: Annotated[int, Meta(description="Customers who answered in both.")] = 0
+    same_change: Annotated[float | None, Meta(description="How far they moved on average.")] = None
+    same_interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
     grain: Annotated[str, Meta(description="day, week, month or quarter: the trend's buckets.")] = ""
     answered: Annotated[float | None, Meta(description="Share of the base that answered, where it is counted.")] = None
     tips_at: Annotated[
@@ -187,12 +191,15 @@ def _changed(told: ScoresTrial, found: Read, by: str) -> ScoresTrial:
         return msgspec.structs.replace(told, verdict="nothing to compare")
     rule, change = found.answers.rule, change_of(now, before)
     parts = compared.decomposed(found.answers) if by else None
+    same = same_customers(now.value, now.customer, before.value, before.customer, least=10).times(rule.factor)
     mix = None if parts is None else parts.mix.times(rule.factor)
     rate = None if parts is None else parts.rate.times(rule.factor)
     return msgspec.structs.replace(
         told, before=value_of(score_of(before)), change=value_of(change), change_interval=interval_of(change),
         verdict=verdicts.verdict(change, rule, found.answers.scale), mix=value_of(mix), mix_interval=interval_of(mix),
         rate=value_of(rate), rate_interval=interval_of(rate), groups=group_rows(parts, rule),
+        twice=len(np.intersect1d(now.customer[now.known], before.customer[before.known])),
+        same_change=value_of(same), same_interval=interval_of(same),
     )  # fmt: skip
 
 
