@@ -143,7 +143,34 @@ def stay(n: int, label: str = "Reason") -> f.Figure:
     return f.staying(steps, title=label, reasons=[label, "unknown"], unit="months")
 
 
-FORMS = [waterfall, line, drivers, groups, journey, heat, stacked, lanes, spark, stay]
+def behave(n: int, label: str = "Score") -> f.Figure:
+    values = [None if i == 3 else 40.0 + i % 7 for i in range(12)]
+    stretches = [
+        f.Stretch(start=0, stop=7, centre=42, low=35, high=49),
+        f.Stretch(start=7, stop=12, centre=45, low=38, high=52),
+    ]
+    rows = [
+        f.BehaviourRow(
+            label=label, values=values, stretches=stretches, marked=[7], last="+41", verdict=label, tips=[label] * 12,
+            tone=("", "good", "bad")[i % 3],
+        )
+        for i in range(n)
+    ]  # fmt: skip
+    return f.behaviour_rows(rows, title=label, ends=("Jan 2025", "Dec 2025"))
+
+
+def choice(n: int, label: str = "Option") -> f.Figure:
+    bars = [
+        f.ChoiceBar(
+            label=label, value=20.0 - i, low=-30.0 - i, high=60.0 - i, chosen=i < n // 2, note="costs 4", more="pays in 60 %",
+            link="/x", tip=label,
+        )
+        for i in range(n)
+    ]  # fmt: skip
+    return f.choice_bars(bars, title=label, line="budget 40")
+
+
+FORMS = [waterfall, line, drivers, groups, journey, heat, stacked, lanes, spark, stay, behave, choice]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)

@@ -6,6 +6,8 @@ file. Every mark may link to its customers and has its words for pointer and scr
 
 from regard.figures.balance import Gap, balance_plot
 from regard.figures.bars import DriverBar, GroupBar, Side, group_bars, interval_bars
+from regard.figures.behaviour import BehaviourRow, Stretch, behaviour_rows
+from regard.figures.choice import ChoiceBar, choice_bars
 from regard.figures.figure import Figure, standalone, stylesheet
 from regard.figures.heat import Cell, heat_table
 from regard.figures.interruption import Passed, interruption
@@ -18,7 +20,9 @@ from regard.figures.timeline import TimelineMark, timeline
 from regard.figures.waterfall import Panel, Step, waterfall
 
 __all__ = [
+    "BehaviourRow",
     "Cell",
+    "ChoiceBar",
     "Distribution",
     "DriverBar",
     "Figure",
@@ -32,9 +36,12 @@ __all__ = [
     "StageMark",
     "Staying",
     "Step",
+    "Stretch",
     "TimelineMark",
     "balance_plot",
     "banded_line",
+    "behaviour_rows",
+    "choice_bars",
     "group_bars",
     "heat_table",
     "interruption",

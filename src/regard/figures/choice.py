@@ -96,14 +96,12 @@ def _bar(sheet: Sheet, bar: ChoiceBar, x: Scale, top: float, write: Callable[[fl
     words = f"{bar.label}: {write(bar.value)}, {write(bar.low)} to {write(bar.high)}"
     sheet.open_mark(bar.link, f"{words}; {bar.tip}" if bar.tip else words, key=bar.label)
     sheet.hit(0, top, sheet.width, 40)
-    mark = "✓ " if bar.chosen else "– "
-    room = sheet.width - text_width(bar.note, 12) - 16 if narrow else x.start - 16
-    sheet.text(
-        0,
-        top + (14 if narrow else 25),
-        fitted(f"{mark}{bar.label}", room, 13.5, strong=bar.chosen),
-        "row strong" if bar.chosen else "row",
-    )
+    room = sheet.width - text_width(bar.note, 12) - 34 if narrow else x.start - 34
+    at = top + (14 if narrow else 25)
+    if bar.chosen:  # a drawn tick: few fonts have one
+        sheet.polyline([(1, at - 4.5), (4.5, at - 1), (11, at - 9)], "line")
+    label = fitted(bar.label, room, 13.5, strong=bar.chosen)
+    sheet.text(18, at, label, "row strong" if bar.chosen else "row")
     if narrow:
         sheet.text(sheet.width, top + 14, bar.note, "soft label", anchor="end")
     else:
