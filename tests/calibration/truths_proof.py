@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from regard.leadership.proof_checks import checks_of
+from regard.signals.declarations import Change
 from regard.statistics import placebos
+from regard.statistics.grades import Design, graded
 from regard.statistics.placebos import Block
 from regard.statistics.staggered import regression, staggered
 
@@ -93,6 +96,7 @@ def register(case: Callable, named: Callable) -> None:
     _one_treated(case, named)
     _nothing_happened(case)
     _found(case)
+    _graded(case)
     _broken(case)
     _staggered(case)
 
@@ -207,6 +211,25 @@ def _found(case: Callable) -> None:
     )  # fmt: skip
     def coverage_on_the_own_data(rng: Generator) -> float:
         return placebos.own_coverage(low_rank(rng, donors=30, treated=1, before=24, after=6)).held
+
+
+def _graded(case: Callable) -> None:
+    change = Change(name="it", on="2026-01-01", by="region", reached=("r0",), declared="2025-12-01")
+    names, steps = tuple(f"r{i}" for i in range(12)), [str(i) for i in range(22)]
+
+    @case(
+        room="leadership/proof", method="graded proven, likely or harmed", kind="alarms", nominal=0.05, runs=1000,
+        truth="nothing happened; promises kept in 12 regions over 22 months, 40 a month, months alike by .5",
+    )  # fmt: skip
+    def nothing_to_grade(rng: Generator) -> float:
+        lean = 0.7 + 0.05 * errors(rng, 12, 22, 0.5)
+        y = 100 * rng.binomial(40, np.clip(lean, 0, 1)) / 40
+        block = Block(outcomes=y, before=12, treated=np.arange(12) == 0)
+        found = placebos.judge(block)
+        if found.effect.refused:
+            return 0.0
+        failed = sum(c.passed is False and c.counts for c in checks_of(block, found, names, change, steps))
+        return float(graded(found.effect, Design(beforehand=True), failed=failed) != "cannot tell")
 
 
 def _broken(case: Callable) -> None:

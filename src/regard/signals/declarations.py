@@ -113,6 +113,30 @@ class Improvement(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1.0
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was changed, or will be, for some customers and not for others: graded by leadership/proof."""
+
+    name: Annotated[str, Meta(description="What people call it: More vans in Iberia.")]
+    on: Annotated[str, Meta(description="The day it took hold, YYYY-MM-DD.")]
+    by: Annotated[str, Meta(description="Dimension whose values it reached or did not: region.")]
+    reached: Annotated[tuple[str, ...], Meta(description="The values it reached: Iberia.")]
+    compared: Annotated[
+        tuple[str, ...], Meta(description="The values to compare with; empty: all it did not reach.")
+    ] = ()
+    measure: Annotated[
+        Literal["score", "promises"], Meta(description="What it should move: the declared score, or promises kept.")
+    ] = "score"
+    promise: Annotated[str, Meta(description="Which promise, where it is about one: delivery.")] = ""
+    margin: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="A change no larger than this, in points, counts as none."),
+    ] = None
+    declared: Annotated[
+        str, Meta(description="The day this was declared; only what was declared beforehand can be proven.")
+    ] = ""
+    randomised: Annotated[bool, Meta(description="Whether lots decided whom it reached.")] = False
+
+
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
     """A dated exchange rate."""
 
@@ -140,6 +164,9 @@ class Declarations(msgspec.Struct, frozen=True, kw_only=True):
     stages: Annotated[tuple[Stage, ...], Meta(description="The journey.")] = ()
     improvements: Annotated[
         tuple[Improvement, ...], Meta(description="What could be done, for leadership/priorities.")
+    ] = ()
+    changes: Annotated[
+        tuple[Change, ...], Meta(description="What was or will be changed for some customers, for leadership/proof.")
     ] = ()
 
     def dimension(self, name: str) -> Dimension | None:

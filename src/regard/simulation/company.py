@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regard.signals.declarations import CustomerBase, Declarations, Dimension, Improvement, Moment, Rate, Stage, Value
+from regard.signals.declarations import (
+    Change,
+    CustomerBase,
+    Declarations,
+    Dimension,
+    Improvement,
+    Moment,
+    Rate,
+    Stage,
+    Value,
+)
 
 NAME = "Proof & Crumb"
 DAYS = 670
@@ -248,6 +258,27 @@ IMPROVEMENTS = (
 """What Proof & Crumb could do next, and what it thinks that would take. The vans truly move most."""
 
 
+CHANGES = (
+    Change(
+        name="A second oven's worth of vans in Iberia", on="2026-03-20", by="region", reached=("Iberia",),
+        measure="promises", promise="delivery", margin=1.0, declared="2026-02-27",
+    ),
+    Change(
+        name="Answers before the bread is cold", on="2025-11-10", by="region", reached=("Alps",),
+        measure="promises", promise="first answer", margin=1.0, declared="2025-10-20",
+    ),
+    Change(
+        name="Answers before the bread is cold, by the sea", on="2026-05-09", by="region", reached=("North Sea",),
+        measure="promises", promise="first answer", margin=1.0, declared="2026-04-24",
+    ),
+    Change(
+        name="The bell above the oven", on="2026-01-12", by="region", reached=("Hexagon",), margin=5.0,
+        declared="2026-01-05",
+    ),
+)  # fmt: skip
+"""What it changed, as it declared it; the bell changed nothing."""
+
+
 def declarations() -> Declarations:
     """What Proof & Crumb declares: bakeries are its customers, worth a year's fees, lost when the contract ends."""
     return Declarations(
@@ -272,4 +303,5 @@ def declarations() -> Declarations:
         ),
         stages=STAGES,
         improvements=IMPROVEMENTS,
+        changes=CHANGES,
     )

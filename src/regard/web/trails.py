@@ -152,6 +152,7 @@ LEADING = {
         "why",
     ),
     "leadership/policies": ("policy", "uses", "customers", "judged"),
+    "leadership/proof": ("change", "grade", "effect", "low", "high", "least", "on", "told"),
     "leadership/progress": ("measure", "now", "usual", "low", "high", "verdict", "told"),
     "listening/drivers": ("title", "penalty", "reward", "share", "customers", "value", "contrast"),
     "listening/contacts": ("area", "issue", "n", "customers", "rate", "before", "ratio", "direction"),
