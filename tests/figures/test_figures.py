@@ -170,7 +170,26 @@ def choice(n: int, label: str = "Option") -> f.Figure:
     return f.choice_bars(bars, title=label, line="budget 40")
 
 
-FORMS = [waterfall, line, drivers, groups, journey, heat, stacked, lanes, spark, stay, behave, choice]
+def gaps(n: int, label: str = "Covariate") -> f.Figure:
+    made = [f.Gap(label=label, before=(-1) ** i * (i % 5) / 2, after=i / 100) for i in range(n)]
+    return f.balance_plot(made, title=label, estimates=[(label, f.Side(value=2, low=-1, high=5))])
+
+
+def passing(n: int, label: str = "Mar 2026") -> f.Figure:
+    steps = [
+        f.Passed(
+            label=label,
+            value=None if i == 3 else 30.0 + i % 7,
+            expected=31.0 if i else None,
+            low=28.0 if i > n // 2 else None,
+            high=34.0 if i > n // 2 else None,
+        )
+        for i in range(n)
+    ]
+    return f.interruption(steps, n // 2 + 1, title=label, event=label)
+
+
+FORMS = [waterfall, line, drivers, groups, journey, heat, stacked, lanes, spark, stay, behave, choice, gaps, passing]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)

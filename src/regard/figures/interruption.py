@@ -53,16 +53,16 @@ def interruption(
             nothing(sheet, "Nothing was seen.")
             return
         narrow = is_narrow(sheet)
-        upper, lower = (26.0, 190.0 if narrow else 230.0), (0.0, 96.0)
-        lower = (upper[1] + 42, upper[1] + 42 + lower[1])
+        upper = (26.0, 190.0 if narrow else 230.0)
+        lower = (upper[1] + 42, upper[1] + 138)
         edges = [v for s in shown for v in (s.value, s.expected, s.low, s.high) if v is not None]
-        gaps = [(s.value - s.expected) for s in shown if s.value is not None and s.expected is not None]
-        ends = [e for s in shown if s.value is not None for e in _ends(s)]
+        gaps = [s.value - s.expected for s in shown if s.value is not None and s.expected is not None]
+        gaps += [0.0, *(end for s in shown for end in _ends(s))]
         left = max(text_width(number(t), 12) for t in ticks(min(edges), max(edges), 4)) + 14
-        left = max(left, *(text_width(signed(t, None), 12) + 14 for t in ticks(min(gaps + ends), max(gaps + ends), 3)))
+        left = max(left, *(text_width(signed(t, None), 12) + 14 for t in ticks(min(gaps), max(gaps), 3)))
         x = Scale(0, max(len(shown) - 1, 1), left, sheet.width - 8)
         _upper(sheet, shown, x, _scale(edges, upper), at)
-        _lower(sheet, shown, x, _scale([*gaps, *ends, 0.0], lower), at)
+        _lower(sheet, shown, x, _scale(gaps, lower), at)
         where = x(at - 0.5)
         sheet.line(where, 14, where, lower[1], "event")
         anchor = "end" if where > sheet.width * 0.6 else "start"
