@@ -181,8 +181,8 @@ def _sentence(told: _Told, found: Adjusted) -> str:
     ends = f"{between(e.low, e.high, lambda v: signed(100 * v, 1))} points"
     if not e.clear:
         return (
-            f"Whether {told.policy} keeps customers cannot be told: after {count(found.kept_treated, 'trouble')} in which "
-            f"it was used, the share that {told.verb} differs by {_points(e.value)} ({ends})."
+            f"Whether {told.policy} keeps customers cannot be told: after {count(found.kept_treated, 'trouble')} in "
+            f"which it was used, the share that {told.verb} differs by {_points(e.value)} ({ends})."
         )
     way = "more" if e.value > 0 else "fewer"
     size = f"{number(abs(100 * e.value), 1)} points {way} customers"
