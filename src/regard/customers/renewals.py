@@ -51,7 +51,7 @@ class AheadSlice(msgspec.Struct, frozen=True, kw_only=True):
     customers: Annotated[int, Meta(description="Customers under contract.")]
     leave: Annotated[float, Meta(description="Customers expected to leave in the days ahead.")]
     leave_interval: Annotated[Interval, Meta(description="Range their number will lie in.")]
-    at_risk: Annotated[float, Meta(description="Value expected to leave, a year.")]
+    at_risk: Annotated[float, Meta(description="Money a year expected to leave.")]
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,8 +83,8 @@ class Renewals(Finding, frozen=True, kw_only=True):
     due: Annotated[int | None, Meta(description="Of them, those with a renewal within the days ahead.")] = None
     stay: Annotated[float | None, Meta(description="Customers expected to be still there afterwards.")] = None
     stay_interval: Annotated[Interval | None, Meta(description="Range their number will lie in.")] = None
-    at_risk: Annotated[float | None, Meta(description="Value expected to leave, a year.")] = None
-    at_risk_interval: Annotated[Interval | None, Meta(description="Range it will lie in.")] = None
+    at_risk: Annotated[float | None, Meta(description="Money a year expected to leave.")] = None
+    at_risk_interval: Annotated[Interval | None, Meta(description="Range that money will lie in.")] = None
     currency: Annotated[str, Meta(description="Currency of every value.")] = ""
     brier: Annotated[float | None, Meta(description="Mean squared error of the chances, on times never seen.")] = None
     brier_plain: Annotated[float | None, Meta(description="That of the plain rate of each kind of contract.")] = None

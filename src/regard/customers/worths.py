@@ -20,7 +20,7 @@ class CustomerWorth(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(description="Chance to be there still after the days ahead, or to buy still, as a share.")
     ]
     ahead: Annotated[float | None, Meta(description="Amount expected in the days ahead, discounted, in money.")] = None
-    ahead_interval: Annotated[Interval | None, Meta(description="Range it will lie in.")] = None
+    ahead_interval: Annotated[Interval | None, Meta(description="Range that money will lie in.")] = None
     lifetime: Annotated[float | None, Meta(description="Amount expected within ten years, discounted, in money.")] = (
         None
     )
@@ -38,9 +38,9 @@ class ReasonStake(msgspec.Struct, frozen=True, kw_only=True):
     gone: Annotated[float, Meta(description="Share of customers gone by it within a year of their start.")]
     interval: Annotated[Interval, Meta(description="Interval of that share.")]
     at_risk: Annotated[
-        float | None, Meta(description="Value a year expected to be lost with it in the days ahead.")
+        float | None, Meta(description="Money a year expected to be lost with it in the days ahead.")
     ] = None
-    at_risk_interval: Annotated[Interval | None, Meta(description="Interval of that value.")] = None
+    at_risk_interval: Annotated[Interval | None, Meta(description="Interval of that money.")] = None
     at_risk_share: Annotated[float | None, Meta(description="Its share of all that is at risk.")] = None
 
 
@@ -85,19 +85,17 @@ class Value(Finding, frozen=True, kw_only=True):
     value_ahead: Annotated[
         float | None, Meta(description="Amount expected in the days ahead, discounted, in money.")
     ] = None
-    value_interval: Annotated[Interval | None, Meta(description="Range it will lie in.")] = None
+    value_interval: Annotated[Interval | None, Meta(description="Range that money will lie in.")] = None
     lifetime_value: Annotated[
         float | None,
         Meta(description="Amount expected within ten years of those under contract, discounted, in money."),
     ] = None
-    lifetime_interval: Annotated[Interval | None, Meta(description="Interval of that amount.")] = None
-    at_risk: Annotated[float | None, Meta(description="Value a year expected to be lost in the days ahead.")] = None
-    at_risk_interval: Annotated[Interval | None, Meta(description="Interval of that value.")] = None
+    lifetime_interval: Annotated[Interval | None, Meta(description="Interval of that money.")] = None
+    at_risk: Annotated[float | None, Meta(description="Money a year expected to be lost in the days ahead.")] = None
+    at_risk_interval: Annotated[Interval | None, Meta(description="Interval of that money.")] = None
     stay: Annotated[float | None, Meta(description="Share of customers that stays a year or longer.")] = None
     stay_interval: Annotated[Interval | None, Meta(description="Interval of that share.")] = None
-    top_share: Annotated[float | None, Meta(description="Share of the value ahead that lies with the top tenth.")] = (
-        None
-    )
+    top_share: Annotated[float | None, Meta(description="Share of the sum ahead that lies with the top tenth.")] = None
     currency: Annotated[str, Meta(description="Currency of every value.")] = ""
     rows: Annotated[tuple[CustomerWorth, ...], Meta(description="Customers, the most valuable first.")] = ()
     reasons: Annotated[tuple[ReasonStake, ...], Meta(description="What is at risk by reason: an association.")] = ()
