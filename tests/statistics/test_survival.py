@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight, survdiff
 
@@ -113,6 +115,39 @@ def test_customers_first_seen_late_count_from_then_on_only():
 
     assert honest.value([10.0])[0] == pytest.approx(np.exp(-1), abs=0.03)
     assert careless.value([10.0])[0] > 0.5
+
+
+def test_a_lone_early_customer_who_leaves_does_not_end_the_curve():
+    """One customer is seen from the start and leaves at 2; a hundred enter at 3. Nobody can tell the first three."""
+    entry = np.r_[0.0, np.full(100, 3.0)]
+    out = np.r_[2.0, 3 + np.linspace(1, 20, 100)]
+    curve = survival.kaplan_meier(survival.tenures(out, np.r_[1, np.tile([1, 0], 50)], entry=entry))
+
+    assert curve.at[0] > 3
+    assert 0.3 < curve.value([13.0])[0] < 0.9
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 40), st.integers(0, 3)), min_size=1, max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_reasons_always_add_up_and_intervals_are_in_order(rows):
+    """Whatever the tenures: those who stay and those gone by each reason are all; parts at risk are what is at risk."""
+    start, length, reason = (np.array(v, float) for v in zip(*rows, strict=True))
+    lived = survival.tenures(start / 4 + length, reason > 0, entry=start / 4, reason=reason.astype(int))
+    curve = survival.kaplan_meier(lived)
+    gone = survival.aalen_johansen(lived, reasons=3)
+
+    if len(curve.at):
+        assert curve.share + sum(c.share for c in gone) == pytest.approx(np.ones(len(curve.at)))
+        assert (curve.low <= curve.share + 1e-12).all()
+        assert (curve.share <= curve.high + 1e-12).all()
+        assert (np.diff(curve.share) <= 1e-12).all()
+        for c in gone:
+            assert (c.low <= c.share + 1e-9).all()
+            assert (c.share <= c.high + 1e-9).all()
+    found = stakes.stakes(lived, lived.exit, np.ones(lived.n), 5.0, reasons=3, draws=20, least=1)
+    if not found.total.refused:
+        assert sum(r.value for r in found.reasons) == pytest.approx(found.total.value)
+        assert found.total.value <= lived.n
 
 
 def test_hazards_by_tenure_have_exact_intervals():

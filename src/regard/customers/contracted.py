@@ -54,6 +54,8 @@ def told(ask: Ask, *, ahead: int, discount: float) -> Value:
             f"they last.",
             hint="Import subscriptions with their ends, or a longer history.",
         )
+    if not len(survival.counted(lived)[0]):
+        raise Refusal("At no time were enough customers under observation.", hint="Import a longer history.")
     here = np.nonzero(found.here)[0]
     worth = np.nan_to_num(found.value[here])
     tenure = (found.until - found.since[here]) / MONTH

@@ -15,7 +15,7 @@ from scipy import special
 from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, around, quantile, refusal, too_few, two_sided
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 LEAST = 5
 
@@ -103,12 +103,27 @@ def tenures(
 
 
 def counted(lived: Tenures) -> tuple[Floats, Floats, Floats]:
-    """Times of ends, how many were under observation just before each, and how many ended there."""
+    """Times of ends, how many were under observation just before each, and how many ended there.
+
+    Where customers enter late the first few under observation may all end before others have entered, and any product
+    over times would be nothing from there on. Such times are left out, as Lai and Ying (1991), Annals of Statistics 19,
+    417-442, do with risk sets too small to tell from.
+    """
     at = np.unique(lived.exit[lived.ended > 0])
     entry, out = np.sort(lived.entry), np.sort(lived.exit)
     risk = np.searchsorted(entry, at, side="left") - np.searchsorted(out, at, side="left")
     ends = np.bincount(np.searchsorted(at, lived.exit[lived.ended > 0]), minlength=len(at))
-    return at, risk.astype(float), ends.astype(float)
+    told = (ends < risk) | (at >= lived.exit.max(initial=0.0))
+    return at[told], risk[told].astype(float), ends[told].astype(float)
+
+
+def _own(lived: Tenures, which: NDArray[np.bool_], at: Floats) -> Floats:
+    """How many of some customers ended at each time."""
+    if not len(at):
+        return np.zeros(0)
+    place = np.minimum(np.searchsorted(at, lived.exit[which]), len(at) - 1)
+    there = at[place] == lived.exit[which]
+    return np.bincount(place[there], minlength=len(at)).astype(float)
 
 
 def kaplan_meier(lived: Tenures, *, level: float = LEVEL) -> Curve:
@@ -140,6 +155,10 @@ def quantile_time(curve: Curve, share: float = 0.5, *, least: int = LEAST) -> Es
     """
     if curve.ended < least:
         return too_few(curve.ended, least, of="end", method=curve.method, level=curve.level)
+    if not len(curve.at):
+        return refusal(
+            "no time of an end had enough under observation", n=curve.n, method=curve.method, level=curve.level
+        )
     target = 1 - share
     reached = curve.share <= target + 1e-12
     if not reached.any():
@@ -233,7 +252,7 @@ def aalen_johansen(lived: Tenures, *, reasons: int, level: float = LEVEL) -> lis
     curves = []
     for reason in range(1, reasons + 1):
         some = lived.reason == reason
-        own = np.bincount(np.searchsorted(at, lived.exit[some]), minlength=len(at)).astype(float)
+        own = _own(lived, some, at)
         share = np.cumsum(before * own / risk)
         variance = _incidence_variance(before, share, own, ends, risk)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -277,7 +296,7 @@ def log_rank(lived: Tenures, group: Whole) -> tuple[float, float]:
             np.sort(lived.exit[mine]), at, side="left"
         )
         gone = mine & (lived.ended > 0)
-        own[g] = np.bincount(np.searchsorted(at, lived.exit[gone]), minlength=len(at))
+        own[g] = _own(lived, gone, at)
     expected = under * ends / risk
     factor = np.where(risk > 1, ends * (risk - ends) / np.maximum(risk - 1, 1), 0.0)
     share = under / risk

@@ -189,6 +189,8 @@ def told(found: Read, *, ahead: int) -> ChurnTrial:
             hint="Bring a longer history, or say the day the data end with --until.",
         )
     curve = survival.kaplan_meier(lived)
+    if not len(curve.at):
+        raise Refusal("At no time were enough customers under observation.", hint="Bring a longer history.")
     months = _horizon(lived, ahead / MONTH)
     gone = survival.aalen_johansen(lived, reasons=len(found.reasons))
     here = np.nonzero(lived.ended == 0)[0]
