@@ -180,7 +180,8 @@ def _sentence(ask: Ask, found: Silence) -> str:
     if found.response is None:
         return f"{wording.sentence(quiet)}; too few were asked to tell how many answer."
     ends = between(found.interval.low, found.interval.high, percent) if found.interval else ""
-    return f"{percent(found.response)} {found.measured} answer, {ends}; {quiet}."
+    of = found.measured if found.asked else f"of all {words.several}"
+    return f"{percent(found.response)} {of} answer, {ends}; {quiet}."
 
 
 def _facts(ask: Ask, found: Silence) -> tuple[str, ...]:

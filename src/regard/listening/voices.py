@@ -44,11 +44,11 @@ def largest(rows: tuple[ContactRow, ...], count: Count) -> tuple[ContactRow, ...
 
 
 def lead(rows: tuple[ContactRow, ...], count: Count, words: Words, currency: str) -> str:
-    """How much the largest row is of the whole, in words: 40 % of it, 12 % of the customers who asked."""
+    """How much the largest row weighs, in words: 40 % of it, 12 customers, by customers worth €19 k."""
     top = max(rows, key=lambda r: amount(r, count))
     whole = max(sum(amount(r, count) for r in rows), 1e-9)
     if count == "voices":
         return f"{percent(top.n / whole)} of it"
     if count == "customers":
-        return f"{words.count(top.customers)} of them"
+        return f"{words.count(top.customers)}"
     return f"by {words.some(2)} worth {money(top.value or 0.0, currency)}"
