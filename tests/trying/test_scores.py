@@ -172,3 +172,12 @@ def test_silence_that_depends_on_the_plan_is_cured_and_not_flagged(tmp_path):
     ]
 
     assert sum(flagged) <= 4  # 1 in 20 by chance; 5 or more of 20 have a chance of .003
+
+
+def test_an_impossible_date_does_not_move_the_halves():
+    day = ["1970-01-01"] + ["2026-01-10"] * 60 + ["2026-02-10"] * 70
+    found = trying.scores(table([9] * 61 + [2] * 70, date=day), time="date")
+
+    assert str(found.since) == "2026-02-10"
+    assert found.before == pytest.approx(100)
+    assert found.estimate == pytest.approx(-100)

@@ -17,7 +17,8 @@ from regard.trying.columns import Columns
 WORDS = ("nps", "csat", "ces", "score", "rating", "stars", "satisfaction", "recommend", "overall", "grade", "answer")
 CUSTOMER = ("customer", "customer id", "respondent", "respondent id", "person", "user id", "account id", "client id")
 MOST_GROUPS = 200
-EPOCH = np.datetime64("1970-01-01", "D")
+EPOCH, EPOCH_DAY = np.datetime64("1970-01-01", "D"), date(1970, 1, 1)
+NO_DAY = int(np.iinfo(np.int64).min)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ def read(data: Columns, *, score: str, kind: str, customer: str, time: str, by: 
         customer: Column of who answered; guessed by its heading when empty.
         time: Column of when; empty takes all answers together.
         by: Column that cuts the score; empty for none.
-        from_: First day of what counts as now; empty takes the second half of the days.
+        from_: First day of what counts as now; empty takes the later half of the answers.
 
     Raises:
         UnknownName: A column that is not there.
@@ -72,11 +73,12 @@ def read(data: Columns, *, score: str, kind: str, customer: str, time: str, by: 
     group = classes(rule, given, np.full(len(given), scale[0]), np.full(len(given), scale[1]))
     who, known = _who(data, customer)
     day = _days(data, time)
-    shown, split = _periods(day, from_)
+    shown, split = _periods(day, np.isfinite(group), from_)
     days, weeks, months = _calendar(day, len(given))
     whole = Answers(
         rule=rule, score=given, value=values(rule, given, group), group=group, weight=np.ones(len(given)),
-        customer=who, known=known, period=_period(len(data), day, shown, split), slice=_slices(data, by),
+        customer=who, known=known, slice=_slices(data, by),
+        period=_period(len(data), day, shown, split, even=bool(from_)),
         slices=np.zeros((len(given), 0), dtype=str), survey=np.full(len(given), ""), scale=scale,
         day=days, week=weeks, month=months,
     )  # fmt: skip
@@ -141,27 +143,38 @@ def _days(data: Columns, time: str) -> NDArray[np.int64] | None:
     return (instants.astype("datetime64[D]") - EPOCH).astype(np.int64)
 
 
-def _periods(day: NDArray[np.int64] | None, from_: str) -> tuple[Period | None, date | None]:
-    """The days of the table, and the first of them that counts as now: the one given, else the middle one."""
+def _periods(
+    day: NDArray[np.int64] | None, counted: NDArray[np.bool_], from_: str
+) -> tuple[Period | None, date | None]:
+    """The days of the table, and the first of them that counts as now: the one given, else the later half's."""
     if day is None:
         if from_:
             raise BadInput("--from needs a column of times.", where="--from", hint="Name it with --time COLUMN.")
         return None, None
-    known = day[day > np.iinfo(np.int64).min]
-    first, last = (date(1970, 1, 1) + timedelta(days=int(d)) for d in (known.min(), known.max()))
-    split = parse_day(from_, where="--from") if from_ else first + timedelta(days=((last - first).days + 1) // 2)
-    if not first <= split <= last:
-        raise BadInput(f"{split} lies outside the answers, which run from {first} to {last}.", where="--from")
-    return Period(first, last), split
+    known = np.sort(day[(day > NO_DAY) & counted])
+    if not len(known):
+        raise Refusal("No score has a time.", hint="Name another column with --time, or leave it out.")
+    first, last, middle = (EPOCH_DAY + timedelta(days=int(d)) for d in (known[0], known[-1], known[len(known) // 2]))
+    if from_:
+        split = parse_day(from_, where="--from")
+        if not first <= split <= last:
+            raise BadInput(f"{split} lies outside the answers, which run from {first} to {last}.", where="--from")
+        return Period(first, last), split
+    later = known[known > known[0]]
+    if middle == first and len(later):  # more than half came on the first day
+        middle = EPOCH_DAY + timedelta(days=int(later[0]))
+    return Period(first, last), middle
 
 
-def _period(rows: int, day: NDArray[np.int64] | None, shown: Period | None, split: date | None) -> NDArray[np.str_]:
+def _period(
+    rows: int, day: NDArray[np.int64] | None, shown: Period | None, split: date | None, *, even: bool
+) -> NDArray[np.str_]:
+    """now, before and earlier: before is as long as now where a day was given, else all that came before."""
     if day is None or shown is None or split is None:
         return np.full(rows, "now")
-    cut = (split - date(1970, 1, 1)).days
-    length = (shown.last - split).days + 1
-    none = day == np.iinfo(np.int64).min
-    names = np.select([none, day >= cut, day >= cut - length], ["no time", "now", "before"], "earlier")
+    cut = (split - EPOCH_DAY).days
+    length = (shown.last - split).days + 1 if even else cut - NO_DAY - 1
+    names = np.select([day == NO_DAY, day >= cut, day >= cut - length], ["no time", "now", "before"], "earlier")
     return names.astype(str)
 
 

@@ -65,7 +65,7 @@ def _change(told: ScoresTrial, rule: Rule) -> str:
         return ""
     write = rule.write_change if rule.kind != "net" else lambda v: wording.signed(v, 1)
     ends = between(told.change_interval.low, told.change_interval.high, write)
-    return f"Change against as many days before: {write(told.change)}, {ends}"
+    return f"Change against {told.against}: {write(told.change)}, {ends}"
 
 
 def _parts(told: ScoresTrial, rule: Rule, by: str) -> str:

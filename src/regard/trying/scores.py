@@ -67,7 +67,10 @@ class ScoresTrial(Trial, frozen=True, kw_only=True):
     unweighted_interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
     design_effect: Annotated[float | None, Meta(description="Kish's design effect of the weights.")] = None
     since: Annotated[date | None, Meta(description="First day of what counts as now.")] = None
-    before: Annotated[float | None, Meta(description="The score before that day, over as many days.")] = None
+    against: Annotated[
+        str, Meta(description="What now is compared with: the earlier half, or as many days before.")
+    ] = ""
+    before: Annotated[float | None, Meta(description="The score of that.")] = None
     change: Annotated[float | None, Meta(description="Score now less score before.")] = None
     change_interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
     verdict: Annotated[str, Meta(description="better, worse, about the same, cannot tell, or nothing to compare.")] = ""
@@ -107,7 +110,7 @@ def scores(
     from_: Annotated[
         str,
         Meta(
-            description="First day of what counts as now; the second half of the days when left out.",
+            description="First day of what counts as now; the later half of the answers when left out.",
             extra={"option": "from", "metavar": "DAY"},
         ),
     ] = "",
@@ -132,6 +135,7 @@ def scores(
     reading = made.read if made else found
     told = _tipped(_told(reading, made), reading.answers.of("now"), made)
     told = _changed(told, reading, by)
+    told = msgspec.structs.replace(told, against="as many days before" if from_ else "the earlier half")
     check = silent_check(reading)
     told = msgspec.structs.replace(
         told, checks=(check,) if check else (), cautions=_cautions(reading, made, customer=customer, data=data)
