@@ -207,3 +207,17 @@ def test_migrations_make_the_tables_the_code_knows(tmp_path):
         assert made.execute(revision).fetchall() == migrated.execute(revision).fetchall()
     state.close()
     engine.dispose()
+
+
+def test_a_file_that_cannot_be_copied_into_a_backup_is_named(workspace, tmp_path, monkeypatch):
+    (workspace.root / "rejects" / "import-1.csv").write_text("file,line\n")
+
+    def failing(source, target):
+        raise OSError(5, "Input/output error", str(target))
+
+    monkeypatch.setattr("regard.store.backup.shutil.copy2", failing)
+    with pytest.raises(OSError, match="Input/output") as told:
+        workspace.backup(tmp_path / "b.tar")
+
+    assert told.value.filename.endswith("rejects/import-1.csv")
+    assert not (tmp_path / "b.tar").exists()

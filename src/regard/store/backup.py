@@ -68,12 +68,23 @@ def _staged(inbox: Inbox, root: Path) -> Iterator[Path]:
                 os.link(inbox.directory / segment.file, staging / "inbox" / segment.file)
         for name in KEPT:
             if (root / name).is_dir():
-                shutil.copytree(root / name, staging / name)
+                _copy(root / name, staging / name)
         if (root / "company.toml").exists():
             shutil.copy2(root / "company.toml", staging / "company.toml")
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a directory; of a file that cannot be copied the error names it, and nothing else."""
+    target.mkdir()
+    for path in sorted(source.iterdir()):
+        if path.is_dir():
+            _copy(path, target / path.name)
+        else:
+            with disk.named(target / path.name):
+                shutil.copy2(path, target / path.name)
 
 
 def tell(state: State) -> None:
