@@ -80,7 +80,7 @@ def _command(marked: Marked) -> click.Command:
         ),
         click.Option(["--json", "as_json"], is_flag=True, help="The whole answer as one JSON object."),
         click.Option(["--csv", "as_csv"], is_flag=True, help="Its table as CSV."),
-        click.Option(["--table"], default="", metavar="NAME", help="Which table, with --csv; default the first."),
+        click.Option(["--table"], default="", metavar="NAME", help="Which table, with --csv; default rows."),
         click.Option(["--figure"], default=None, metavar="FILE.svg|png", help="Write its figure."),
     ]
     epilog = f"Example: {marked.example}" if marked.example else None
@@ -142,7 +142,7 @@ def _asker(marked: Marked) -> Callable[..., None]:
         if as_json:
             click.echo(msgspec.json.encode(found).decode())
         elif as_csv:
-            click.echo(csv_of(found, table), nl=False)
+            click.echo(csv_of(found, table or "rows"), nl=False)
         else:
             tell_trial(found)
         if found.refused:

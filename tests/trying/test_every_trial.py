@@ -208,3 +208,14 @@ def test_its_figure_is_written(name, files, tmp_path):
 
     assert result.exit_code == 0, result.output
     assert (tmp_path / "f.svg").read_text("utf-8").startswith("<svg")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_csv_gives_its_rows_unless_another_table_is_named(name, files):
+    example = EXAMPLES[name]
+
+    result = CliRunner().invoke(regard, [*words(example, files / example.file, example.options), "--csv"])
+
+    first = tables(trying.find(name).trial)["rows"].__struct_fields__[0]
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0].split(",")[0].startswith(first)

@@ -126,3 +126,25 @@ def test_an_option_beyond_its_bounds_is_named():
         trying.value(orders(), ahead=-3)
     with pytest.raises(BadInput, match="--discount"):
         trying.value(orders(), discount="2")
+
+
+def test_contracts_have_ranges_that_hold_what_they_expect():
+    rng = np.random.default_rng(8)
+    n = 400
+    start = np.datetime64("2023-01-01") + rng.integers(0, 700, n).astype("timedelta64[D]")
+    months = rng.geometric(rng.beta(1, 9, n))
+    end = start + np.round(months * 30.4375).astype("timedelta64[D]")
+    over = end < np.datetime64("2025-06-01")
+    table = pa.table(
+        {
+            "id": np.arange(n),
+            "start": start.astype(str),
+            "end": np.where(over, end.astype(str), ""),
+            "fee": np.full(n, 10.0),
+        }
+    )
+    found = trying.value(table, customer="id", start="start", end="end", amount="fee", until="2025-06-01")
+
+    assert all(r.range.low <= r.payments <= r.range.high for r in found.rows)
+    assert all(r.value_range.low <= r.value <= r.value_range.high for r in found.rows)
+    assert sum(r.value for r in found.rows) == pytest.approx(found.total_value)

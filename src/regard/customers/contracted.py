@@ -33,6 +33,8 @@ class _Ahead:
 
     stay: Floats
     ahead: Floats
+    low: Floats
+    high: Floats
     lifetime: Floats
     total: tuple[float, float, float]
     life: tuple[float, float, float]
@@ -69,7 +71,7 @@ def told(ask: Ask, *, ahead: int, discount: float) -> Value:
 def _ahead(found: Stays, here: Whole, ahead: int, discount: float) -> _Ahead:
     """Renewals and money ahead by billing group, each with a model of its own."""
     n = len(here)
-    stay, soon, life = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    stay, soon, life, low, high = np.full((5, n), np.nan)
     sums = np.zeros((2, 3))
     spread = np.zeros(2)
     untold = 0
@@ -90,6 +92,7 @@ def _ahead(found: Stays, here: Whole, ahead: int, discount: float) -> _Ahead:
         stay[mine] = np.exp(
             np.log(sbg.survival(model.fit.values, renewed + steps)) - np.log(sbg.survival(model.fit.values, renewed))
         )
+        low[mine], high[mine] = bring.paid[bring.low] * each, bring.paid[bring.high] * each
         soon[mine], life[mine] = bring.each * each, sbg.remaining(model.fit.values, renewed, rate, ahead=far) * each
         drawn = _drawn(model, renewed, each, rate, far)
         sums[0, 0] += bring.value.value
@@ -97,7 +100,9 @@ def _ahead(found: Stays, here: Whole, ahead: int, discount: float) -> _Ahead:
         spread += np.array([bring.value.error, float(drawn.std(ddof=1))]) ** 2
     half = 1.959964 * np.sqrt(spread)
     totals = [(float(s[0]), max(float(s[0] - h), 0.0), float(s[0] + h)) for s, h in zip(sums, half, strict=True)]
-    return _Ahead(stay=stay, ahead=soon, lifetime=life, total=totals[0], life=totals[1], untold=untold)
+    return _Ahead(
+        stay=stay, ahead=soon, low=low, high=high, lifetime=life, total=totals[0], life=totals[1], untold=untold
+    )
 
 
 def _model(found: Stays, rows: Whole, length: float) -> sbg.Contracts:
@@ -163,7 +168,9 @@ def _rows(found: Stays, here: Whole, bring: _Ahead) -> tuple[CustomerWorth, ...]
         stay, known = here[i], bool(np.isfinite(bring.ahead[i]))
         return CustomerWorth(
             id=found.id[stay], name=found.name[stay] or found.id[stay], stay=float(bring.stay[i]) if known else 1.0,
-            ahead=float(bring.ahead[i]) if known else None, lifetime=float(bring.lifetime[i]) if known else None,
+            ahead=float(bring.ahead[i]) if known else None,
+            ahead_interval=Interval(float(bring.low[i]), float(bring.high[i])) if known else None,
+            lifetime=float(bring.lifetime[i]) if known else None,
             value=float(found.value[stay]) if np.isfinite(found.value[stay]) else None,
             months=float((found.until - found.since[stay]) / MONTH),
         )  # fmt: skip

@@ -42,6 +42,9 @@ class Ahead:
         renews: Chance of each to renew at the next renewal: shape (n,).
         counts: Renewals expected of each within the steps ahead.
         each: The same, discounted.
+        low: Lower end of the range their renewals will lie in.
+        high: Upper end.
+        paid: What so many renewals count, discounted: shape (steps + 1,).
         payments: Renewals of all, with the range that holds what happens.
         value: Amounts of all, discounted, with that range; refused without amounts.
     """
@@ -50,6 +53,9 @@ class Ahead:
     renews: Floats
     counts: Floats
     each: Floats
+    low: Whole
+    high: Whole
+    paid: Floats
     payments: Estimate
     value: Estimate
 
@@ -126,12 +132,16 @@ def ahead(
     drawn = _futures(model, renewed, steps, seed)
     method = "sBG, futures drawn under drawn parameters"
     value = refusal("no amounts were given", n=len(renewed), level=level)
+    counted = np.concatenate([[0.0], np.cumsum(weights)])
+    tails = ((1 - level) / 2, (1 + level) / 2)
+    low, high = np.quantile(drawn, tails, axis=0, method="inverted_cdf") if len(renewed) else (drawn[:0], drawn[:0])
     if amount is not None:
         paid = np.nan_to_num(amount)
-        money = np.concatenate([[0.0], np.cumsum(weights)])[drawn] @ paid
+        money = counted[drawn] @ paid
         value = _told(float(each @ paid), money, len(renewed), level, method)
     return Ahead(
         customers=len(renewed), renews=renewal_rate(model.fit.values, renewed), counts=counts, each=each, value=value,
+        low=low.astype(np.int64), high=high.astype(np.int64), paid=counted,
         payments=_told(float(counts.sum()), drawn.sum(axis=1).astype(float), len(renewed), level, method),
     )  # fmt: skip
 

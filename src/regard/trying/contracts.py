@@ -144,9 +144,11 @@ def _rows(
 
     def one(i: int) -> CustomerAhead:
         paid = None if each is None or not np.isfinite(each[i]) else float(each[i])
+        ends = [float(told_.paid[k[i]]) for k in (told_.low, told_.high)]
         return CustomerAhead(
             customer=read.labels[now.rows[here[i]]], renewals=int(now.renewed[here[i]]), renews=float(told_.renews[i]),
-            payments=float(told_.counts[i]), spend=paid,
+            payments=float(told_.counts[i]), spend=paid, range=Interval(float(told_.low[i]), float(told_.high[i])),
+            value_range=None if paid is None else Interval(paid * ends[0], paid * ends[1]),
             value=None if paid is None else float(worth[i]),
         )  # fmt: skip
 

@@ -26,7 +26,7 @@ class CustomerAhead(msgspec.Struct, frozen=True, kw_only=True):
     last: Annotated[date | None, Meta(description="Day of the last one.")] = None
     active: Annotated[float | None, Meta(description="Chance that they still buy.")] = None
     expected: Annotated[float | None, Meta(description="Purchases expected in the time ahead.")] = None
-    range: Annotated[Interval | None, Meta(description="Range their purchases will lie in.")] = None
+    range: Annotated[Interval | None, Meta(description="Range their purchases, or renewals, will lie in.")] = None
     renewals: Annotated[int | None, Meta(description="Renewals survived so far.")] = None
     renews: Annotated[float | None, Meta(description="Chance to renew at the next renewal.")] = None
     payments: Annotated[float | None, Meta(description="Renewals expected within the time ahead.")] = None
