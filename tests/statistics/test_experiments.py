@@ -160,3 +160,14 @@ def test_an_arm_of_four_is_refused():
 def test_the_least_detectable_difference_is_2_8_errors():
     """z(.975) + z(.8) = 1.960 + .842."""
     assert experiments.least_detectable(1.0) == pytest.approx(2.8016, abs=1e-3)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e150])
+def test_giants_and_dwarfs_are_compared_like_anything_else(size):
+    rng = np.random.default_rng(7)
+    y, arm = rng.normal(size=200), np.repeat(["a", "b"], 100)
+    plain = experiments.compare(y, arm, "a").arms[1].difference
+    sized = experiments.compare(y * size, arm, "a", before=y * 1e120).arms[1].plain
+
+    assert sized.value / size == pytest.approx(plain.value)
+    assert sized.high / size == pytest.approx(plain.high)

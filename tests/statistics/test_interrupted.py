@@ -178,3 +178,12 @@ def test_uncorrelated_errors_pass_and_correlated_ones_fail_the_portmanteau():
         float(diagnostic.acorr_ljungbox(e, lags=[10])["lb_pvalue"].iloc[0])
     )
     assert interrupted.ljung_box(np.cumsum(e), 10) < 1e-6
+
+
+def test_a_past_that_never_moved_is_refused_and_units_do_not_matter():
+    y = walk(np.random.default_rng(13), 80, moves=0.1, effect=5.0, start=60)
+    still = interrupted.interrupted(np.where(np.arange(80) < 60, 3.0, y), 60)
+    giant = interrupted.interrupted(y * 1e150, 60)
+
+    assert still.average.refused == "nothing ever changed before the date"
+    assert giant.average.value / 1e150 == pytest.approx(interrupted.interrupted(y, 60).average.value)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
-from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, around, codes, refusal, too_few
+from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, around, codes, refusal, size_of, too_few
 from regard.statistics.experiments import freedom_of
 from regard.statistics.overlap import (
     COMPARABLE,
@@ -137,7 +137,28 @@ def effect_on_treated(
     keep = np.isfinite(y) & np.isfinite(d)
     given = [Covariate(name=c.name, values=np.asarray(c.values)[keep], is_label=c.is_label) for c in covariates]
     who = None if clusters is None else codes(np.asarray(clusters)[keep])[0]
-    rows = _Rows(y[keep], d[keep], design(given, most=_room(d[keep])), who)
+    size = size_of(y[keep])
+    rows = _Rows(y[keep] / size, d[keep], design(given, most=_room(d[keep])), who)
+    return _sized(_estimated(rows, given, (highest, repeats, seed), level), size)
+
+
+def _sized(found: Adjusted, size: float) -> Adjusted:
+    """Back in the outcome's own units."""
+    hidden = found.sensitivity
+    return replace(
+        found,
+        effect=found.effect.times(size),
+        naive=found.naive.times(size),
+        second=found.second.times(size),
+        counterfactual=found.counterfactual * size,
+        spread=found.spread * size,
+        sensitivity=hidden and replace(hidden, estimate=hidden.estimate * size, error=hidden.error * size),
+    )
+
+
+def _estimated(rows: _Rows, given: list[Covariate], how: tuple[float, int | None, int], level: float) -> Adjusted:
+    highest, repeats, seed = how
+    who = rows.who
     order = _order(rows)
     rows = _Rows(rows.y[order], rows.d[order], rows.made.of(order), None if who is None else who[order])
     given = [Covariate(name=c.name, values=np.asarray(c.values)[order], is_label=c.is_label) for c in given]

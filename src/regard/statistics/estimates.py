@@ -132,6 +132,12 @@ def around(
     )
 
 
+def size_of(values: Floats) -> float:
+    """The largest absolute value, to divide by before squares are taken, so that giants and dwarfs stay in range."""
+    largest = float(np.abs(values).max(initial=0.0))
+    return largest if largest > 0 and math.isfinite(largest) else 1.0
+
+
 def codes(labels: object) -> tuple[Whole, NDArray[np.generic]]:
     """Labels of any kind as numbers from 0, with the labels in sorted order."""
     names, numbered = np.unique(np.asarray(labels), return_inverse=True)

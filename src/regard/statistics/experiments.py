@@ -24,6 +24,7 @@ from regard.statistics.estimates import (
     codes,
     quantile,
     refusal,
+    size_of,
     too_few,
     two_sided,
 )
@@ -113,12 +114,15 @@ def compare(
     """
     y, labels = np.asarray(outcome, float), np.asarray(arm).astype(str)
     keep = np.isfinite(y)
-    y, labels = y[keep], labels[keep]
+    size = size_of(y[keep])
+    y, labels = y[keep] / size, labels[keep]
     who = None if clusters is None else codes(np.asarray(clusters)[keep])[0]
     numbered, names = codes(labels)
     order = [str(n) for n in names if n == control] + [str(n) for n in names if n != control]
     at = {str(name): i for i, name in enumerate(names)}
     past = None if before is None else _filled(np.asarray(before, float)[keep])
+    past_size = 1.0 if past is None else size_of(past)
+    past = None if past is None else past / past_size
     theta, saved = (0.0, 0.0) if past is None else _coefficient(y, past, numbered)
     adjusted = y if past is None or theta == 0 else y - theta * (past - past.mean())
     shared = 1 - (1 - level) / max(len(order) - 1, 1)
@@ -130,12 +134,25 @@ def compare(
     ]
     corrected = holm([a.difference.p for a in found])
     return Experiment(
-        arms=tuple(replace(a, p=float(p)) for a, p in zip(found, corrected, strict=True)),
-        is_share=is_share, theta=theta, saved=saved,
+        arms=tuple(_sized(replace(a, p=float(p)), size) for a, p in zip(found, corrected, strict=True)),
+        is_share=is_share, theta=theta * size / past_size, saved=saved,
         loudest=max((_loudest(s.adjusted) for s in sides.values()), default=math.nan),
         before=math.nan if past is None else _apart(past, numbered, who),
         skewness=max((abs(_skewness(sides[n], sides[control])) for n in order[1:]), default=math.nan),
     )  # fmt: skip
+
+
+def _sized(arm: Arm, size: float) -> Arm:
+    """An arm back in the outcome's own units."""
+    if size == 1.0:
+        return arm
+    return replace(
+        arm,
+        mean=arm.mean * size,
+        difference=arm.difference.times(size),
+        plain=arm.plain.times(size),
+        trimmed=arm.trimmed.times(size),
+    )
 
 
 @dataclass(frozen=True)
@@ -322,7 +339,8 @@ def _apart(x: Floats, arm: Whole, who: Whole | None) -> float:
         for a in range(1, int(arm.max()) + 1)
         if (arm == a).sum() > 1 and first.sum() > 1
     ]  # fmt: skip
-    return float(np.nanmin(holm(tests))) if tests else math.nan
+    told = holm(tests)
+    return float(np.nanmin(told)) if np.isfinite(told).any() else math.nan
 
 
 def _loudest(y: Floats) -> float:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from regard.statistics.estimates import LEVEL, Estimate, Floats, refusal
+from regard.statistics.estimates import LEVEL, Estimate, Floats, refusal, size_of
 from regard.statistics.statespace import Forecast, Grid, Mixture, Solved, filtered, forecast, solve, weighed
 from regard.wording import count
 
@@ -137,6 +137,27 @@ def interrupted(
     y = np.asarray(values, float)
     x = np.zeros((len(y), 0)) if controls is None else np.asarray(controls, float).reshape(len(y), -1)
     y = np.where(np.isfinite(x).all(axis=1), y, np.nan)
+    size = size_of(y[:start][np.isfinite(y[:start])])
+    return _sized(_looked_at(y / size, x, start, period, placebos=placebos, level=level), size)
+
+
+def _sized(found: Interrupted, size: float) -> Interrupted:
+    """Back in the outcome's own units."""
+    lines = found.segmented
+    return replace(
+        found,
+        average=found.average.times(size),
+        total=found.total.times(size),
+        expected=found.expected * size,
+        low=found.low * size,
+        high=found.high * size,
+        running=found.running * size,
+        segmented=lines
+        and replace(lines, jump=lines.jump.times(size), bend=lines.bend.times(size), average=lines.average.times(size)),
+    )
+
+
+def _looked_at(y: Floats, x: Floats, start: int, period: int, *, placebos: bool, level: float) -> Interrupted:
     skipped = max(0, start - LONGEST)
     y, x, start = y[skipped:], np.where(np.isfinite(x[skipped:]), x[skipped:], 0.0), start - skipped
     seen = np.isfinite(y)
@@ -148,6 +169,9 @@ def interrupted(
         few = f"only {count(before, 'step')} before the date; at least {need} are needed"
         said = few if before < need else "nothing was seen from the date on"
         why = refusal(said, n=before, method=METHOD, level=level)
+        return _without(why, (before, after, season), len(y), -1, math.nan)
+    if np.ptp(y[:start][seen[:start]]) == 0:
+        why = refusal("nothing ever changed before the date", n=before + after, method=METHOD, level=level)
         return _without(why, (before, after, season), len(y), -1, math.nan)
     at, chance = broken(y[:start], columns[:start])
     if chance < BREAK:
@@ -177,11 +201,11 @@ def _columns(steps: int, start: int, controls: Floats, period: int, seen: NDArra
     if seen[:start].sum() >= TRENDS:
         parts.append((t - start) / max(start, 1))
     parts += _season(t, period)
-    past = controls[:start][seen[:start]]
-    for j in range(controls.shape[1]):
-        spread = past[:, j].std()
-        if spread > 0:
-            parts.append((controls[:, j] - past[:, j].mean()) / spread)
+    for column in controls.T:
+        own = column / size_of(column)
+        past = own[:start][seen[:start]]
+        if len(past) and past.std() > 1e-12:
+            parts.append((own - past.mean()) / past.std())
     made = np.column_stack(parts)
     told = np.abs(made[:start][seen[:start]]).max(axis=0, initial=0.0) > 0
     return made[:, told]

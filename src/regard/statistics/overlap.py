@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from regard.statistics.estimates import Floats
+from regard.statistics.estimates import Floats, size_of
 from regard.statistics.proportions import kish
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def design(covariates: Sequence[Covariate], *, most: int, labels: int = 30) -> D
     n = len(np.asarray(covariates[0].values)) if covariates else 0
     wide = np.column_stack(columns + _products(covariates, most - len(columns))) if columns else np.zeros((n, 0))
     owner += [SHARED] * (wide.shape[1] - len(owner))
+    wide = wide / np.array([size_of(column) for column in wide.T]) if wide.size else wide
     spread = wide.std(axis=0)
     keep = spread > 1e-12
     scaled = (wide[:, keep] - wide[:, keep].mean(axis=0)) / spread[keep]
@@ -127,17 +128,25 @@ def _amounts(one: Covariate) -> tuple[list[Floats], list[Floats], list[str]]:
     x = np.asarray(one.values, float)
     missing = ~np.isfinite(x)
     known = x[~missing]
-    x = np.where(missing, known.mean() if len(known) else 0.0, x)
+    size = size_of(known)
+    x = np.where(missing, (known / size).mean() * size if len(known) else 0.0, x)
     own, called = [x], [one.name]
     if missing.any():
         own.append(missing.astype(float))
         called.append(f"{one.name} missing")
     if len(np.unique(known[:5000])) <= 2:
         return own, [], called
-    extra = [np.clip((x - x.mean()) / (x.std() or 1.0), -4, 4) ** 2]
+    extra = [_clipped(x) ** 2]
     if 0.05 <= float((known == 0).mean()) <= 0.95:
         extra.append((x == 0).astype(float))
     return own, extra, called
+
+
+def _clipped(x: Floats) -> Floats:
+    """Standard deviations from the mean, four at most."""
+    x = x / size_of(x)
+    found: Floats = np.clip((x - x.mean()) / (x.std() or 1.0), -4, 4)
+    return found
 
 
 def _products(covariates: Sequence[Covariate], room: int) -> list[Floats]:
@@ -145,7 +154,7 @@ def _products(covariates: Sequence[Covariate], room: int) -> list[Floats]:
     amounts = [_amounts(c)[0][0] for c in covariates if not c.is_label]
     if not 0 < len(amounts) * (len(amounts) - 1) // 2 <= room:
         return []
-    scaled = [np.clip((x - x.mean()) / (x.std() or 1.0), -4, 4) for x in amounts]
+    scaled = [_clipped(x) for x in amounts]
     return [scaled[i] * scaled[j] for i in range(len(scaled)) for j in range(i)]
 
 
@@ -267,6 +276,8 @@ def balance(
         weights: Per row; those of controls count.
         kept: Rows compared.
     """
+    size = np.array([size_of(column) for column in plain.T])
+    plain = plain / size
     t, c = plain[treated > 0], plain[treated == 0]
     w = np.where(kept, weights, 0.0)[treated == 0]
     spread = t.std(axis=0, ddof=1)
@@ -277,9 +288,9 @@ def balance(
     rows = [
         Balance(
             name=name,
-            treated=float(mean_k[j]),
-            controls=float(mean_c[j]),
-            weighted=float(mean_w[j]),
+            treated=float(mean_k[j] * size[j]),
+            controls=float(mean_c[j] * size[j]),
+            weighted=float(mean_w[j] * size[j]),
             before=float((mean_t[j] - mean_c[j]) / spread[j]),
             after=float((mean_k[j] - mean_w[j]) / spread[j]),
         )

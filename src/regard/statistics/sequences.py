@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, quantile, refusal
+from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, quantile, refusal, size_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -140,7 +140,8 @@ def looks(
     """
     y, d = np.asarray(values, float), np.asarray(treated, bool)
     keep = np.isfinite(y)
-    y, d = y[keep], d[keep]
+    size = size_of(y[keep])
+    y, d = y[keep] / size, d[keep]
     ends = np.unique(np.linspace(0, len(y), count + 1).round().astype(int)[1:])
     sizes, means, variances = _running(y, d, ends)
     once = quantile(level)
@@ -149,8 +150,9 @@ def looks(
         n1, n0 = sizes[:, i]
         variance = float(variances[0, i] / n1 + variances[1, i] / n0)
         spread = math.sqrt(float(variances[:, i] @ sizes[:, i]) / float(n1 + n0))
-        half = reach(variance, tuned(spread, planned, level) if expected is None else expected, level)
-        value, narrow = float(means[0, i] - means[1, i]), once * math.sqrt(variance)
+        half = reach(variance, tuned(spread, planned, level) if expected is None else expected / size, level)
+        value, narrow = size * float(means[0, i] - means[1, i]), size * once * math.sqrt(variance)
+        half *= size
         found.append(
             Look(
                 n=int(n1 + n0),

@@ -14,7 +14,7 @@ from regard.errors import BadInput, Refusal
 from regard.figures.bars import GroupBar, group_bars
 from regard.findings import Caution, Interval
 from regard.statistics import sequences
-from regard.statistics.estimates import Estimate
+from regard.statistics.estimates import Estimate, size_of
 from regard.statistics.experiments import Arm, Experiment, compare, least_detectable, sample_ratio
 from regard.trying.columns import Columns
 from regard.trying.trials import Check, Trial, trial
@@ -133,7 +133,8 @@ def experiment(
             "Let it run on, or name an outcome of yes and no.",
         )
     best = min(others, key=lambda a: (a.p, -abs(a.difference.value), a.name))
-    spread = float(np.nanstd(read.y)) * math.sqrt(1 - found.saved)
+    size = size_of(read.y[np.isfinite(read.y)])
+    spread = size * float(np.nanstd(read.y / size)) * math.sqrt(max(1 - found.saved, 0.0))
     always = sequences.anytime(best.difference, sequences.tuned(spread, planned or None, best.difference.level))
     seen = _looked(data, read, found, best, (looks, planned, time)) if looks and not unit else ()
     judged = always if looks and not always.refused else best.difference
@@ -186,9 +187,15 @@ def _read(data: Columns, *, arm: str, outcome: str, before: str, control: str, u
         )
     if control and control not in names:
         raise BadInput(f"No arm is called {control!r}.", where="--control", hint=f"Arms: {listed(names)}.")
-    if not np.isfinite(y[keep]).any():
+    seen = {str(v) for v in labels[keep & np.isfinite(y)]}
+    if not seen:
         raise Refusal(f"{outcome} is empty in every row.", hint="Name another outcome.")
     told = control or next((n for n in names if n.lower() in CONTROLS or "control" in n.lower()), names[0])
+    if told not in seen or len(seen) < 2:
+        raise Refusal(
+            f"{outcome} is known in {listed(sorted(seen))} only, so nothing can be compared with {told}.",
+            hint="Bring the outcomes of both arms.",
+        )
     past = data.numbers(before)[keep] if before else None
     return _Read(
         labels[keep], y[keep], past, None if who is None else who[keep], told, outcome, torn, np.flatnonzero(keep)

@@ -353,6 +353,8 @@ def _refused(read: _Read, found: Interrupted) -> SeriesTrial:
     if math.isfinite(found.break_p) and found.break_p < BREAK:
         why = f"{why} (at {read.label(found.break_at)}, p {_p(found.break_p)})"
         step = "Find what happened there; give only the rows after it, or name a control that broke with it."
+    elif "ever changed" in why:
+        step = "Name another outcome: one that never moved cannot be held against its past."
     elif not found.after:
         step = "Wait until something is seen after the date."
     return SeriesTrial(
