@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from regard.statistics.exposure import rate_by
+from regard.statistics.exposure import rate_by, reliability
 
 
 def test_two_groups_give_the_log_of_their_rate_ratio():
@@ -33,3 +33,17 @@ def test_a_known_slope_is_covered():
 def test_nine_events_are_refused():
     assert "at least 10" in rate_by([1] * 9 + [0] * 50, np.ones(59), np.arange(59), np.arange(59)).refused
     assert rate_by([1] * 20, np.ones(20), np.ones(20), np.arange(20)).refused
+
+
+def test_a_slope_on_a_noisy_number_is_made_good_by_its_reliability():
+    """Rosner, Willett and Spiegelman (1989): slope on the noisy number = slope on the true one times reliability."""
+    rng = np.random.default_rng(5)
+    true = rng.normal(0, 1, 20_000)
+    seen, again = (true + rng.normal(0, 1.5, 20_000) for _ in range(2))
+    waits = rng.exponential(1 / (0.4 * np.exp(-0.5 * true)))
+    found = rate_by(waits < 0.25, np.minimum(waits, 0.25), seen, np.arange(20_000))
+    alike = reliability(seen[:500], again[:500], mean=float(seen.mean()), variance=float(seen.var()))
+
+    assert alike.value == pytest.approx(1 / (1 + 1.5**2), abs=3 * alike.error)
+    assert found.slope.value / alike.value == pytest.approx(-0.5, abs=0.15)
+    assert reliability([1.0] * 5, [1.0] * 5, mean=0, variance=1).refused

@@ -1,10 +1,10 @@
 """What each driver of the score holds at stake: value a year that better experience would keep, customers counted once.
 
 Three estimates make it, each drawn with its doubt: what a driver costs in points of the score (drivers, shrunk, since
-the largest of several noisy ones was partly lucky); how much sooner customers who score a point lower are lost (rate by
-score in the log); and how much of the base's value stands on its bad side (the customers who answered, one voice each,
-redrawn). What a customer on the bad side
-of several drivers would take along is split among them, never counted twice.
+the largest of several noisy ones was partly lucky); how much sooner customers a point less satisfied are lost (rate by
+score in the log, corrected for how little one score says, by answers of the same customer soon after each other); and
+how much of the base's value stands on its bad side (the customers who answered, one voice each, redrawn). What a
+customer on the bad side of several drivers would take along is split among them, never counted twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from regard.errors import Refusal
 from regard.listening.counted import metric_of
 from regard.listening.drivers import lived_through
 from regard.periods import Period, midnight, zone_of
-from regard.statistics.exposure import RateModel, rate_by
+from regard.statistics.exposure import RateModel, rate_by, reliability
 from regard.statistics.ranges import normal, shrunk, uniforms
 from regard.wording import count
 
@@ -33,13 +33,18 @@ if TYPE_CHECKING:
     from regard.listening.weighing import Weighed
     from regard.signals.ask import Ask
     from regard.signals.scope import Scope
+    from regard.statistics.estimates import Estimate
 
     Floats = NDArray[np.float64]
 
 DRAWS = 1000
 YEAR = 365.25
 FOLLOWED = 365
-"""Days after an answer for which a loss is held against it."""
+"""Days of answers that are weighed."""
+NEAR = 45
+"""Days within which two answers of one customer speak of the same satisfaction."""
+SOME = 0.1
+"""The least of a score's variance that is taken for satisfaction: a correction by more would be a guess."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +75,7 @@ class Stakes:
         read: The answers.
         stakes: The drivers that could be weighed.
         losing: Rate of loss a year by score.
+        alike: Correlation of two answers of one customer soon after each other: how much of a score is satisfaction.
         lost: Value expected to be lost a year as things are, in draws.
         voices: Customers of the base who answered, one row each: their share of the base's value, in draws.
         base: Value of the base, and how many customers it has.
@@ -80,6 +86,7 @@ class Stakes:
     read: Read
     stakes: tuple[Stake, ...]
     losing: RateModel
+    alike: Estimate
     lost: Floats
     voices: Floats
     base: tuple[float, int]
@@ -129,13 +136,13 @@ def stakes(ask: Ask, *, metric: str, days: int) -> Stakes:
             hint="Import more answers, and what customers lived through before them.",
         )
     base = movements(replace(ask, package="regard.customers", scope=_ever(ask)))
-    losing = _losing(ask, name, base)
+    losing, alike = _losing(ask, name, base, days)
     if losing.refused:
         raise Refusal(
             f"How losses go with the score cannot be told: {losing.refused}.",
             hint="Import older answers and the ends of contracts, or take a filter away.",
         )
-    return _drawn(ask, name, read, drivers, losing=losing, base=base)
+    return _drawn(ask, name, read, drivers, losing=losing, alike=alike, base=base)
 
 
 def _year(ask: Ask) -> Scope:
@@ -160,19 +167,22 @@ def _ever(ask: Ask) -> Scope:
     )  # fmt: skip
 
 
-def _losing(ask: Ask, metric: str, base: Movements) -> RateModel:
-    """Loss a year by score: each answer is followed to the next, to a loss, for a year, or to the end of the log."""
+def _losing(ask: Ask, metric: str, base: Movements, days: int) -> tuple[RateModel, Estimate]:
+    """Loss a year by score, and how much two answers soon after each other agree.
+
+    Each answer is followed for as long as facts count, to the next answer, to a loss, or to the end of the log.
+    """
     table = ask.table("priorities_answers.sql", metric=metric)
     who = table.column("customer").to_numpy()
     at = table.column("at").to_numpy().astype("datetime64[us]")
     score = np.asarray(table.column("score").to_numpy(), np.float64)
     if not len(who):
-        return rate_by([], [], [], [])
+        return rate_by([], [], [], []), reliability([], [], mean=0.0, variance=0.0)
     left = dict(zip(base.column("customer").tolist(), base.column("left_at").astype("datetime64[us]"), strict=True))
     nat = np.datetime64("NaT", "us")
     gone = np.array([left.get(int(c), nat) for c in who])
     end = np.datetime64(ask.scope.until, "us")
-    until = np.minimum(at + np.timedelta64(FOLLOWED, "D"), end)
+    until = np.minimum(at + np.timedelta64(days, "D"), end)
     same = np.append(who[1:] == who[:-1], False)
     following = np.append(at[1:], end)
     until = np.where(same, np.minimum(until, following), until)
@@ -180,11 +190,20 @@ def _losing(ask: Ask, metric: str, base: Movements) -> RateModel:
     member = np.isin(who, base.column("customer")) & (np.isnat(gone) | (gone >= at))
     stop = np.where(lost, gone, until)
     years = (stop - at) / np.timedelta64(1, "D") / YEAR
-    return rate_by(lost[member], np.maximum(years[member], 1 / YEAR), score[member], who[member])
+    soon = (who[1:] == who[:-1]) & (at[1:] - at[:-1] <= np.timedelta64(NEAR, "D"))
+    alike = reliability(score[:-1][soon], score[1:][soon], mean=float(score.mean()), variance=float(score.var()))
+    return rate_by(lost[member], np.maximum(years[member], 1 / YEAR), score[member], who[member]), alike
 
 
 def _drawn(
-    ask: Ask, metric: str, read: Read, drivers: tuple[Weighed, ...], *, losing: RateModel, base: Movements
+    ask: Ask,
+    metric: str,
+    read: Read,
+    drivers: tuple[Weighed, ...],
+    *,
+    losing: RateModel,
+    alike: Estimate,
+    base: Movements,
 ) -> Stakes:
     rng = np.random.default_rng(ask.seed)
     level, slope = losing.draws(DRAWS, rng)
@@ -196,16 +215,17 @@ def _drawn(
     rate = np.exp(np.clip(level[:, None] + slope[:, None] * (score - losing.centre), -20, 3))
     voices = total * held / held.sum(axis=1, keepdims=True) * -np.expm1(-rate)
     p = uniforms(DRAWS, len(drivers), together=0.0, rng=rng)
+    cleared = slope if alike.refused else slope / np.clip(rng.normal(alike.value, alike.error, DRAWS), SOME, 1.0)
     gains = shrunk(tuple(normal(*_gain(w)) for w in drivers), p, rng=rng)
     found = []
     for i, w in enumerate(drivers):
         gain = gains.values[:, i]
-        part = -np.expm1(np.clip(slope * gain, -20, 3))
+        part = -np.expm1(np.clip(cleared * gain, -20, 3))
         bad = w.fact.bad[voice]
         found.append(Stake(weighed=w, gain=gain, part=part, value=part * voices[:, bad].sum(axis=1), bad=bad))
     return Stakes(
-        metric=metric, read=read, stakes=tuple(found), losing=losing, lost=voices.sum(axis=1), voices=voices,
-        base=(total, int(base.column("at_closing").sum())), doubt=slope,
+        metric=metric, read=read, stakes=tuple(found), losing=losing, alike=alike, voices=voices,
+        lost=voices.sum(axis=1), base=(total, int(base.column("at_closing").sum())), doubt=cleared,
     )  # fmt: skip
 
 

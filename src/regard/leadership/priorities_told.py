@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regard.findings import Caution
+from regard.leadership.at_stake import NEAR
 from regard.wording import between, count, listed, money, number, percent, signed_money
 
 if TYPE_CHECKING:
@@ -80,7 +81,12 @@ def cautions(
     told = {
         "association": "What drives the score, and how losses go with it, are associations: try the first on some "
         f"{people} before all.",
-        "noisy_scores": "One score is a noisy sign of how satisfied somebody is: what is at stake is understated.",
+        "noisy_scores": bool(held.alike.refused)
+        and "One score is a noisy sign of how satisfied somebody is, and too few answered twice to correct for it: what"
+        " is at stake is understated.",
+        "corrected": not held.alike.refused
+        and f"Two answers of one {ask.declarations.called} within {NEAR} days agree by r = "
+        f"{number(held.alike.value, 2)}: what a point means for losses is corrected for that, yet rather understated.",
         "losses_unclear": not (held.losing.slope.high < 0)
         and f"Whether losses go with the score cannot be told yet ({losses} after an answer): all values are in doubt "
         "together.",

@@ -95,6 +95,29 @@ def rate_by(events: ArrayLike, exposure: ArrayLike, x: ArrayLike, clusters: Arra
     return RateModel(level=float(beta[0]), slope=slope, centre=centre, covariance=covariance, events=total)
 
 
+def reliability(first: ArrayLike, second: ArrayLike, *, mean: float, variance: float, least: int = 30) -> Estimate:
+    """How much of a number's variance is what it stands for: the correlation of two measurements of the same thing.
+
+    A slope on a noisy number divided by this is the slope on what it stands for (regression calibration: Rosner,
+    Willett & Spiegelman 1989, Statistics in Medicine 8, 1051-1069). Assumes
+    errors apart from each other and a thing that has not changed in between. Thin evidence: fewer than `least` pairs, refused.
+
+    Args:
+        first: The first of each pair.
+        second: The second.
+        mean: Of all measurements.
+        variance: Of all measurements.
+        least: The fewest pairs.
+    """
+    x, y = np.asarray(first, np.float64) - mean, np.asarray(second, np.float64) - mean
+    n = len(x)
+    if n < least or variance <= 0:
+        return refusal(f"only {count(n, 'pair')} of measurements; at least {least} are needed", n=n)
+    products = x * y / variance
+    value, error = float(products.mean()), float(products.std(ddof=1)) / math.sqrt(n)
+    return around(value, error, n=n, method="correlation of repeated measurements", within=(-1.0, 1.0))
+
+
 def _none(events: int, why: str) -> RateModel:
     return RateModel(
         level=math.nan, slope=refusal(why, n=events), centre=math.nan, covariance=np.full((2, 2), math.nan),
