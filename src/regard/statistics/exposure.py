@@ -99,8 +99,8 @@ def reliability(first: ArrayLike, second: ArrayLike, *, mean: float, variance: f
     """How much of a number's variance is what it stands for: the correlation of two measurements of the same thing.
 
     A slope on a noisy number divided by this is the slope on what it stands for (regression calibration: Rosner,
-    Willett & Spiegelman 1989, Statistics in Medicine 8, 1051-1069). Assumes
-    errors apart from each other and a thing that has not changed in between. Thin evidence: fewer than `least` pairs, refused.
+    Willett & Spiegelman 1989, Statistics in Medicine 8, 1051-1069). Assumes errors apart from each other and a thing
+    that has not changed in between. Thin evidence: fewer than `least` pairs, refused.
 
     Args:
         first: The first of each pair.
