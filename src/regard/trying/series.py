@@ -209,7 +209,7 @@ def _answer(read: _Read, found: Interrupted, grade: str) -> str:
         "moderate": "its controls and its past agree, which is moderate evidence",
     }[grade]
     return (
-        f"From {since} on, {read.outcome} was {number(abs(a.value))} {a_step} {way} what its past leads to expect "
+        f"From {since} on, {read.outcome} stood {number(abs(a.value))} {a_step} {way} what its past leads to expect "
         f"({ends}{share}); {worth}."
     )
 
