@@ -189,6 +189,16 @@ def passing(n: int, label: str = "Mar 2026") -> f.Figure:
     return f.interruption(steps, n // 2 + 1, title=label, event=label)
 
 
+def lived(n: int, label: str = "Shop") -> f.Figure:
+    times = [
+        f.Lived(
+            label=label, outcome=40.0 + i, without=41.0, effect=i - 1.0, low=i - 4.0, high=i + 2.0, after=i > n // 2
+        )
+        for i in range(n)
+    ]
+    return f.counterfactual(times, title=label, who=label, placebos=[[float(i % 3) for i in range(n)]] * 3)
+
+
 FORMS = [waterfall, line, drivers, groups, journey, heat, stacked, lanes, spark, stay, behave, choice, gaps, passing]
 
 

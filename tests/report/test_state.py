@@ -63,6 +63,7 @@ def test_chapters_stand_in_the_order_of_the_talk(told):
         "heard",
         "promises",
         "progress",
+        "proof",
         "priorities",
     ]
     assert [c.number for c in told.chapters] == list(range(1, 13))

@@ -169,6 +169,29 @@ def test_an_unknown_unit_names_the_nearest_and_a_start_outside_is_told():
     assert "nothing is left" in trying.proof(shops(), **ASKED, treated=["Lakeside"], from_="2027-01").refused
 
 
+def test_without_a_past_a_clear_effect_is_not_called_likely():
+    random = np.random.default_rng(5)
+    y = random.normal(0, 0.1, (20, 4))
+    y[0, 2:] += 5
+    table = {
+        "unit": np.repeat([f"U{i:02d}" for i in range(20)], 4), "time": np.tile(np.arange(4), 20), "y": y.ravel(),
+    }  # fmt: skip
+    found = trying.proof(table, unit="unit", time="time", outcome="y", treated=["U00"], from_="2")
+
+    assert found.interval.low > 0
+    assert found.verdict == "cannot tell"
+    assert "too little past" in found.answer
+
+
+def test_a_treated_unit_that_never_varies_is_answered():
+    y = np.vstack([np.ones((1, 20)), np.random.default_rng(6).normal(size=(15, 20))])
+    table = {
+        "unit": np.repeat([f"U{i:02d}" for i in range(16)], 20), "time": np.tile(np.arange(20), 16), "y": y.ravel(),
+    }  # fmt: skip
+    found = trying.proof(table, unit="unit", time="time", outcome="y", treated=["U00"], from_="14")
+    assert not found.refused
+
+
 def test_four_donors_are_too_few():
     table = shops()
     keep = [i for i, s in enumerate(table["shop"]) if s in {"Lakeside", "Shop 01", "Shop 02", "Shop 03", "Shop 04"}]

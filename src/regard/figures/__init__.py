@@ -8,6 +8,7 @@ from regard.figures.balance import Gap, balance_plot
 from regard.figures.bars import DriverBar, GroupBar, Side, group_bars, interval_bars
 from regard.figures.behaviour import BehaviourRow, Stretch, behaviour_rows
 from regard.figures.choice import ChoiceBar, choice_bars
+from regard.figures.counterfactual import Lived, counterfactual
 from regard.figures.figure import Figure, standalone, stylesheet
 from regard.figures.heat import Cell, heat_table
 from regard.figures.interruption import Passed, interruption
@@ -28,6 +29,7 @@ __all__ = [
     "Figure",
     "Gap",
     "GroupBar",
+    "Lived",
     "Notch",
     "Panel",
     "Passed",
@@ -42,6 +44,7 @@ __all__ = [
     "banded_line",
     "behaviour_rows",
     "choice_bars",
+    "counterfactual",
     "group_bars",
     "heat_table",
     "interruption",

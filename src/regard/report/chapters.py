@@ -51,6 +51,7 @@ PLANS = (
         door="Every measure",
         table="points",
     ),
+    Plan(name="proof", heading="What worked", path="leadership/proof", door="Every check"),
     Plan(name="priorities", heading="What to do first", path="leadership/priorities", door="The whole list"),
 )
 

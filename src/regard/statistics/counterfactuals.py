@@ -40,7 +40,8 @@ class Weights:
 
     Attributes:
         weights: Shape (problems, members); rows sum to 1.
-        gap: Frank-Wolfe duality gap of each problem, as a share of the variation of its target.
+        gap: Frank-Wolfe duality gap of each problem, as a share of the variation of its target (or a ten-thousandth
+            of the members', where the target hardly varies).
         steps: Steps of the active set in all.
     """
 
@@ -196,7 +197,7 @@ def simplex(gram: Floats, linear: Floats, ridge: Floats, allowed: NDArray[np.boo
         support[grown, least[kept & lower]] = True
         open_ = open_[~(kept & ~lower)]
     gap = _gap(gram, linear, ridge, w, allowed)
-    return Weights(weights=w, gap=gap / np.maximum(scale, 1e-12 * size), steps=steps)
+    return Weights(weights=w, gap=gap / np.maximum(scale, 1e-4 * size), steps=steps)
 
 
 def _start(gram: Floats, linear: Floats, ridge: Floats, allowed: NDArray[np.bool_]) -> Floats:

@@ -133,7 +133,8 @@ def blocked(found: Panelled, block: Block, *, margin: float | None) -> ProofTria
         )  # fmt: skip
     verdict = graded(judged.effect, checks, margin)
     return ProofTrial(
-        answer=_answer(found, shared, judged, verdict, margin), checks=tuple(checks), verdict=verdict, **shared,
+        answer=_answer(found, shared, judged) + ending(verdict, margin, checks),
+        checks=tuple(checks), verdict=verdict, **shared,
         estimate=round(judged.effect.value, 10), interval=Interval(judged.effect.low, judged.effect.high),
         least_seen=judged.least, placebo_rank=known(judged.rank), ratio_rank=known(judged.rank_ratio),
         error_before=known(float(judged.fit.before[0])), coverage=known(own.held), coverage_runs=own.runs,
@@ -154,11 +155,16 @@ def graded(effect: Estimate, checks: list[Check], margin: float | None) -> Verdi
         return "cannot tell" if _against(checks) else "no effect"
     if not effect.clear:
         return "not clear"
-    return "cannot tell" if _against(checks) else "likely"
+    return "cannot tell" if _against(checks) or unlooked(checks) else "likely"
 
 
 def _against(checks: list[Check]) -> list[Check]:
     return [c for c in checks if c.passed is False and c.name in {"past", "drift", "leave_one_out", "before"}]
+
+
+def unlooked(checks: list[Check]) -> bool:
+    """Whether there was too little past to look for an effect, or a drift, before the start."""
+    return all(c.passed is None for c in checks if c.name in {"past", "drift", "before"})
 
 
 # --------------------------------------------------------------------------------------------------------------- checks
@@ -301,17 +307,19 @@ def _lines(judged: Judged) -> tuple[tuple[float, ...], ...]:
 # ---------------------------------------------------------------------------------------------------------------- words
 
 
-def _answer(found: Panelled, shared: dict[str, Any], judged: Judged, verdict: Verdict, margin: float | None) -> str:
+def _answer(found: Panelled, shared: dict[str, Any], judged: Judged) -> str:
     effect, since, treated = judged.effect, shared["since"], shared["treated"]
     who = treated[0] if len(treated) == 1 else f"the {len(treated)} treated"
     way = "higher" if effect.value > 0 else "lower"
     said = f"From {since} on, {found.outcome} of {who} was {number(abs(effect.value))} {way} than without it, "
     said += between(effect.low, effect.high, lambda v: signed(v, _digits(effect.value)))
-    return said + ending(verdict, margin)
+    return said
 
 
-def ending(verdict: Verdict, margin: float | None) -> str:
+def ending(verdict: Verdict, margin: float | None, checks: list[Check]) -> str:
     """How the sentence ends."""
+    if verdict == "cannot tell" and not _against(checks):
+        return ", but there is too little past to check that against: cannot tell."
     return {
         "likely": ": a likely effect.",
         "no effect": f": no effect beyond {number(margin)}.",

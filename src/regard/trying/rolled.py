@@ -37,7 +37,7 @@ def staged(found: Panelled, *, margin: float | None) -> ProofTrial:
     range_ = between(effect.low, effect.high, lambda v: signed(v, None))
     return ProofTrial(
         answer=f"Since each of {count(len(treated), 'unit')} started, {found.outcome} was {number(abs(effect.value))} "
-        f"{way} than without it, {range_}{ending(verdict, margin)}",
+        f"{way} than without it, {range_}{ending(verdict, margin, checks)}",
         estimate=effect.value, interval=Interval(effect.low, effect.high), verdict=verdict, checks=tuple(checks),
         least_seen=least_of(effect), rows=_rows(told), groups=_groups(found, told), facts=_facts(told),
         next_step="See by the time since the start how the effect grows, and what else happened at each start.",
