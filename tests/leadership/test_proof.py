@@ -1,13 +1,13 @@
 """Proofs in the workspace: declared changes graded by the groups they did not reach."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from regard.errors import UnknownName
+from regard.errors import BadInput, UnknownName
 from regard.questions import find
 from regard.signals.ask import answer
 from regard.signals.declarations import Change, Declarations, Dimension
@@ -124,6 +124,35 @@ def test_with_four_groups_to_compare_with_nothing_is_said(view_of, better):
 def test_an_unknown_change_names_the_nearest(view_of, better):
     with pytest.raises(UnknownName, match="More vans"):
         told(view_of, better, VANS, change="More van")
+
+
+def test_which_of_two_ways_people_go_can_be_what_is_proven(view_of):
+    """After the form (and help before it), people send it or call; in the North more send it from January on."""
+    random, events, profiles = np.random.default_rng(6), [], []
+    for r, region in enumerate(REGIONS):
+        for i in range(30):
+            who = f"{r}-{i}"
+            profiles.append(
+                {"occurred_at": datetime(2024, 12, 1), "person": who, "labels": f'{{"region": "{region}"}}'}
+            )
+            for step in range(22):
+                year, month = divmod(2025 * 12 + step, 12)
+                at = datetime(year, month + 1, 10)
+                way = "sent" if random.random() < (0.9 if r == 0 and step >= 12 else 0.5) else "called"
+                events += [
+                    {"occurred_at": at + timedelta(hours=h), "person": who, "name": name}
+                    for h, name in enumerate(("help opened", "form opened", way))
+                ]
+    change = msgspec.structs.replace(
+        VANS, measure="path", promise="", after=("help opened", "form opened"), reaches="sent", instead="called"
+    )
+
+    found = told(view_of, {"event": events, "profile": profiles}, change)
+
+    assert found.grade == "proven", found.answer
+    assert found.rows[0].low < 40 < found.rows[0].high
+    with pytest.raises(BadInput, match="not complete"):
+        told(view_of, {"event": events, "profile": profiles}, msgspec.structs.replace(change, instead=""))
 
 
 def test_the_changes_of_the_example_company_are_those_of_its_truth():

@@ -238,6 +238,8 @@ def _cells(cut: Ask, change: Change, days: list[date]) -> dict[tuple[str, int], 
     if change.measure == "score":
         metric = metric_of(replace(cut, package="regard.listening"), "", "")
         rows = cut.rows("proof_scores.sql", metric=metric, **shared)
+    elif change.measure == "path":
+        rows = cut.rows("proof_paths.sql", **_path(change), **shared)
     else:
         rows = cut.rows("proof_promises.sql", promise=change.promise, **zone_steps(cut), **shared)
     place = {a: i for i, a in enumerate(at[:-1])}
@@ -245,6 +247,21 @@ def _cells(cut: Ask, change: Change, days: list[date]) -> dict[tuple[str, int], 
         (r["slice"], place[r["since"]]): (float(r["value"]), int(r["n"]))
         for r in rows if r["since"] in place and r["value"] is not None
     }  # fmt: skip
+
+
+def _path(change: Change) -> dict[str, str]:
+    """The events of a path.
+
+    Raises:
+        BadInput: One is not declared.
+    """
+    if not (change.after and change.reaches and change.instead) or len(change.after) > 2:
+        raise BadInput(
+            f"The path of the change {change.name!r} is not complete.", where="changes",
+            hint='Declare after = ["A", "B"] (one or two events), reaches = "C" and instead = "D".',
+        )  # fmt: skip
+    first = change.after[0] if len(change.after) == 2 else ""
+    return {"first": first, "last": change.after[-1], "reaches": change.reaches, "instead": change.instead}
 
 
 def _squared(
@@ -266,7 +283,7 @@ def _squared(
     whole = np.isfinite(y[:, keep]).all(axis=1) if len(keep) else np.zeros(len(units), dtype=bool)
     missing = [u for u, w in zip(units, whole, strict=True) if not w and u in change.reached]
     if len(keep) < 4 or missing:
-        what = "answers" if change.measure == "score" else "promises"
+        what = {"score": "answers", "promises": "promises", "path": "people on the path"}[change.measure]
         return f"too few {what} a step in {listed(missing) or 'most groups'}"
     before = int(sum(days[i] < on for i in keep))
     if before < 3:
@@ -283,6 +300,11 @@ def _first(filled: NDArray[np.bool_], fell: list[int]) -> int:
     return max(poor) + 1 if poor else 0
 
 
+def _meant(change: Change) -> tuple[object, ...]:
+    """What a change is about: changes of the same cannot be each other's comparison."""
+    return change.by, change.measure, change.promise, change.after, change.reaches
+
+
 def comparison(change: Change, others: tuple[Change, ...], groups: set[str]) -> tuple[set[str], date | None]:
     """Groups to compare with, and the day up to which: a group that another declared change of the same measure reached
     is none. Where too few are left, those reached later are taken, up to that day.
@@ -290,7 +312,7 @@ def comparison(change: Change, others: tuple[Change, ...], groups: set[str]) -> 
     wanted = (set(change.compared) or groups) - set(change.reached)
     taken: dict[str, date] = {}
     for other in others:
-        alike = (other.by, other.measure, other.promise) == (change.by, change.measure, change.promise)
+        alike = _meant(other) == _meant(change)
         for group in other.reached if alike and other.name != change.name else ():
             taken[group] = min(taken.get(group, date.max), day_of(other.on, other))
     clean = wanted - set(taken)

@@ -124,9 +124,15 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="The values to compare with; empty: all it did not reach.")
     ] = ()
     measure: Annotated[
-        Literal["score", "promises"], Meta(description="What it should move: the declared score, or promises kept.")
+        Literal["score", "promises", "path"],
+        Meta(description="What it should move: the declared score, promises kept, or which of two ways people go."),
     ] = "score"
     promise: Annotated[str, Meta(description="Which promise, where it is about one: delivery.")] = ""
+    after: Annotated[
+        tuple[str, ...], Meta(description="path: the one or two events that people come along: help opened, form sent.")
+    ] = ()
+    reaches: Annotated[str, Meta(description="path: the event they should go on to.")] = ""
+    instead: Annotated[str, Meta(description="path: the event they should not go on to.")] = ""
     margin: Annotated[
         Annotated[float, Meta(ge=0)] | None,
         Meta(description="A change no larger than this, in points, counts as none."),
