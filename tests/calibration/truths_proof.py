@@ -215,21 +215,32 @@ def _found(case: Callable) -> None:
 
 def _graded(case: Callable) -> None:
     change = Change(name="it", on="2026-01-01", by="region", reached=("r0",), declared="2025-12-01")
-    names, steps = tuple(f"r{i}" for i in range(12)), [str(i) for i in range(22)]
+    steps = [str(i) for i in range(22)]
+
+    def claims(rng: Generator, regions: int) -> float:
+        lean = 0.7 + 0.05 * errors(rng, regions, 22, 0.5)
+        y = 100 * rng.binomial(40, np.clip(lean, 0, 1)) / 40
+        block = Block(outcomes=y, before=12, treated=np.arange(regions) == 0)
+        found = placebos.judge(block)
+        if found.effect.refused:
+            return 0.0
+        checks = checks_of(block, found, tuple(f"r{i}" for i in range(regions)), change, steps)
+        failed = sum(c.passed is False and c.counts for c in checks)
+        return float(graded(found.effect, Design(beforehand=True), failed=failed) != "cannot tell")
 
     @case(
         room="leadership/proof", method="graded proven, likely or harmed", kind="alarms", nominal=0.05, runs=1000,
         truth="nothing happened; promises kept in 12 regions over 22 months, 40 a month, months alike by .5",
     )  # fmt: skip
     def nothing_to_grade(rng: Generator) -> float:
-        lean = 0.7 + 0.05 * errors(rng, 12, 22, 0.5)
-        y = 100 * rng.binomial(40, np.clip(lean, 0, 1)) / 40
-        block = Block(outcomes=y, before=12, treated=np.arange(12) == 0)
-        found = placebos.judge(block)
-        if found.effect.refused:
-            return 0.0
-        failed = sum(c.passed is False and c.counts for c in checks_of(block, found, names, change, steps))
-        return float(graded(found.effect, Design(beforehand=True), failed=failed) != "cannot tell")
+        return claims(rng, 12)
+
+    @case(
+        room="leadership/proof", method="graded proven, likely or harmed", kind="alarms", nominal=0.05, runs=1000,
+        truth="nothing happened; the same in 6 regions, the fewest that are graded",
+    )  # fmt: skip
+    def nothing_to_grade_in_six(rng: Generator) -> float:
+        return claims(rng, 6)
 
 
 def _broken(case: Callable) -> None:
