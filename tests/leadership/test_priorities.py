@@ -127,6 +127,21 @@ def test_improvements_that_need_each_other_in_a_circle_are_named(view_of, tables
         ask(view_of, tables, (a, b))
 
 
+def test_a_chance_nobody_stated_is_that_of_past_changes_by_their_grade(view_of, tables, same, monkeypatch):
+    from regard.leadership import priorities as stem
+
+    class Graded:
+        rows = tuple(type("Row", (), {"grade": g}) for g in ("proven", "likely", "no effect", "cannot tell"))
+
+    monkeypatch.setattr(stem, "proof", lambda *, ask: Graded)
+    unstated = (msgspec.structs.replace(same[0], chance=()),)
+    found = ask(view_of, tables, unstated)
+
+    assert found.rows[0].chance == pytest.approx(2.5 / 4, abs=0.02)
+    assert "2/3" in next(c.text for c in found.cautions if c.code == "chance_assumed")
+    assert ask(view_of, tables, unstated, launches="1/9").rows[0].chance == pytest.approx(1.5 / 10, abs=0.02)
+
+
 def test_a_stage_moves_the_drivers_that_stand_there(view_of, tables):
     pay = Improvement(name="better paying", moves=("Pay",), share=(0.5,), chance=(0.6,), cost=(10.0,))
     found = ask(view_of, tables, (pay,))

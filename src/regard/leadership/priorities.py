@@ -8,11 +8,13 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from regard.errors import Refusal
 from regard.figures.choice import ChoiceBar, choice_bars
 from regard.findings import Evidence, Finding, Interval
 from regard.leadership import priorities_told as told
 from regard.leadership.at_stake import Stakes, stakes
 from regard.leadership.improvements import LeftRow, Options, checked, concerned, launched, lists, options_of, rules
+from regard.leadership.proof import proof
 from regard.questions import question
 from regard.signals.ask import Ask
 from regard.statistics.appraisal import Appraisal, appraise
@@ -174,6 +176,7 @@ def priorities(
     held = stakes(ask, metric=metric, days=days)
     declared = ask.declarations.improvements
     checked(declared)
+    launches = launches or _proven(ask)
     options = options_of(ask, held, declared, years=years, unknown=launched(launches))
     if not options.improvements:
         return _only_stakes(ask, held, options.left, years)
@@ -188,6 +191,20 @@ def priorities(
     if not isinstance(found, Appraisal):
         return _refused(ask, held, f"Nothing can be chosen: {found.refused}.", "Raise the budget.")
     return _finding(ask, held, options, found, budget=budget, years=years, launches=launches)
+
+
+def _proven(ask: Ask) -> str:
+    """What past changes achieved by their grade of proof, WORKED/TRIED, where a chance is missing; else empty."""
+    declared = ask.declarations
+    if not declared.changes or all(i.chance for i in declared.improvements):
+        return ""
+    try:
+        grades = [row.grade for row in proof(ask=ask).rows]
+    except Refusal:
+        return ""
+    worked = sum(g in {"proven", "likely"} for g in grades)
+    tried = worked + sum(g in {"no effect", "harmed"} for g in grades)
+    return f"{worked}/{tried}" if tried else ""
 
 
 def _finding(
