@@ -66,7 +66,7 @@ def test_chapters_stand_in_the_order_of_the_talk(told):
         "proof",
         "priorities",
     ]
-    assert [c.number for c in told.chapters] == list(range(1, 13))
+    assert [c.number for c in told.chapters] == list(range(1, len(told.chapters) + 1))
     assert all(len(c.facts) <= 3 for c in told.chapters)
     assert "Proof & Crumb" in told.answer
 
