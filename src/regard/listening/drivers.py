@@ -13,7 +13,8 @@ from msgspec import Meta
 from regard.figures.bars import DriverBar, Side, interval_bars
 from regard.findings import Caution, Finding, Interval
 from regard.listening.counted import metric_of, texts
-from regard.listening.facts import Asked, collected, floats
+from regard.listening.facts import Asked, Fact, collected, floats
+from regard.listening.mentioned import MentionRow, mention_caution, mention_fact, parts_mentioned
 from regard.listening.rules import Rule, classes, rule_of
 from regard.listening.weighing import LEAST_CUSTOMERS, Family, Weighed, weigh
 from regard.questions import question
@@ -96,6 +97,9 @@ class Drivers(Finding, frozen=True, kw_only=True):
     loses: Annotated[str, Meta(description="The driver that loses most.")] = ""
     wins: Annotated[str, Meta(description="The driver that wins most.")] = ""
     rows: Annotated[tuple[DriverRow, ...], Meta(description="Drivers, those that stand first.")] = ()
+    mentions: Annotated[
+        tuple[MentionRow, ...], Meta(description="Parts many answers lack: being mentioned, and what is said, apart.")
+    ] = ()
     left_out: Annotated[tuple[LeftRow, ...], Meta(description="Facts that could not be weighed, and why.")] = ()
 
 
@@ -107,6 +111,8 @@ class Read:
     score: NDArray[np.float64]
     weight: NDArray[np.float64]
     customer: NDArray[np.int64]
+    survey: NDArray[np.str_]
+    at: NDArray[np.datetime64]
     asked: Asked
     total: int
     both: bool
@@ -120,6 +126,11 @@ class Read:
     def weighted(self) -> bool:
         """Whether answers stand for differently many."""
         return len(self.weight) > 0 and bool(np.ptp(self.weight) > 0)
+
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """What answers stand for; None where all stand for as many."""
+        return self.weight if self.weighted else None
 
     @property
     def known_people(self) -> int:
@@ -142,13 +153,18 @@ def drivers(
         return _refused(
             ask, read, f"only {count(read.people, ask.declarations.called)} answered; {LEAST_CUSTOMERS} are needed"
         )
-    families = _families(ask, read, ("experience", "part"))
+    facts = list(collected(ask, read.asked))
+    families = _families(ask, read, facts, ("experience", "part"))
     weighed = [w for family in families.values() for w in family.weighed]
     if not weighed:
         return _refused(ask, read, "nothing else is known of those who answered, or it does not vary")
     worth, value_is = _worth(ask, read)
     rows = sorted((_row(w, read, worth) for w in weighed), key=_order)
-    return _finding(ask, read, families, tuple(rows), value_is)
+    spoken = parts_mentioned(
+        [f for f in facts if f.family == "part"], read.score, read.customer, survey=read.survey, at=read.at,
+        weights=read.weights,
+    )  # fmt: skip
+    return _finding(ask, read, families, tuple(rows), spoken=spoken, value_is=value_is)
 
 
 def lived_through(ask: Ask, *, metric: str, days: int) -> tuple[Read, tuple[Weighed, ...]]:
@@ -165,18 +181,17 @@ def lived_through(ask: Ask, *, metric: str, days: int) -> tuple[Read, tuple[Weig
     read = _read(ask, metric, "", days)
     if read.people < LEAST_CUSTOMERS:
         return read, ()
-    return read, _families(ask, read, ("experience",))["experience"].weighed
+    return read, _families(ask, read, list(collected(ask, read.asked)), ("experience",))["experience"].weighed
 
 
-def _families(ask: Ask, read: Read, names: tuple[str, ...]) -> dict[str, Family]:
-    facts = list(collected(ask, read.asked))
+def _families(ask: Ask, read: Read, facts: list[Fact], names: tuple[str, ...]) -> dict[str, Family]:
     return {
         family: weigh(
             [f for f in facts if f.family == family],
             read.score,
             read.customer,
             seed=ask.seed,
-            weights=read.weight if read.weighted else None,
+            weights=read.weights,
         )
         for family in names
     }
@@ -207,6 +222,7 @@ def _read(ask: Ask, metric: str, survey: str, days: int) -> Read:
     return Read(
         rule=rule, score=np.where(on_scale, score, np.nan), weight=floats(table, "weight"),
         customer=np.where(known, table.column("customer").fill_null(0).to_numpy(), -ids),
+        survey=texts(table, "survey"), at=np.asarray(table.column("at").to_numpy(zero_copy_only=False)),
         asked=asked, total=total, both=both,
     )  # fmt: skip
 
@@ -267,7 +283,15 @@ def _order(row: DriverRow) -> tuple[bool, bool, float, float]:
     return (not row.key, row.family == "part", -abs(row.effect or 0.0), -row.share)
 
 
-def _finding(ask: Ask, read: Read, families: dict[str, Family], rows: tuple[DriverRow, ...], value_is: str) -> Drivers:
+def _finding(
+    ask: Ask,
+    read: Read,
+    families: dict[str, Family],
+    rows: tuple[DriverRow, ...],
+    *,
+    spoken: tuple[MentionRow, ...],
+    value_is: str,
+) -> Drivers:
     experience, parts = families["experience"].explained, families["part"].explained
     left = [LeftRow(title=t, why=why) for f in families.values() for t, why in f.left_out]
     loses, wins = _extremes(rows)
@@ -276,8 +300,8 @@ def _finding(ask: Ask, read: Read, families: dict[str, Family], rows: tuple[Driv
         days=read.asked.days, explained=_value(experience), parts_explained=_value(parts),
         explained_interval=None if experience.refused else Interval(low=experience.low, high=experience.high),
         currency=ask.declarations.currency if value_is else "", value_is=value_is,
-        loses=loses.title if loses else "", wins=wins.title if wins else "", rows=rows, left_out=tuple(left),
-        cautions=_cautions(ask, read, rows),
+        loses=loses.title if loses else "", wins=wins.title if wins else "", rows=rows, mentions=spoken,
+        left_out=tuple(left), cautions=_cautions(ask, read, rows, spoken),
         evidence=ask.evidence(
             n=int(np.isfinite(read.score).sum()), customers=read.known_people,
             kind="estimated", method=_METHOD,
@@ -338,13 +362,14 @@ def _facts(finding: Drivers, rows: tuple[DriverRow, ...], ask: Ask) -> tuple[str
         low, high = (percent(x, 0) for x in (finding.explained_interval.low, finding.explained_interval.high))
         share = f"{percent(finding.explained, 0)} ({low} to {high})"
         found.append(f"Together, what was lived through explains {share} of the differences between scores")
+    found.append(mention_fact(finding.mentions))
     weak = [r.title for r in rows if not r.key and (r.share_high >= 0.02 or len(rows) < 6)]
     if weak:
         found.append(f"Cannot be told from no effect: {listed(weak, most=3)}")
-    return tuple(found[:3])
+    return tuple([text for text in found if text][:3])
 
 
-def _cautions(ask: Ask, read: Read, rows: tuple[DriverRow, ...]) -> tuple[Caution, ...]:
+def _cautions(ask: Ask, read: Read, rows: tuple[DriverRow, ...], spoken: tuple[MentionRow, ...]) -> tuple[Caution, ...]:
     blurred = [r.title for r in rows if r.together and r.key]
     told = {
         "association": "An association, not a proof: customers who differ in one thing differ in others, too.",
@@ -360,7 +385,9 @@ def _cautions(ask: Ask, read: Read, rows: tuple[DriverRow, ...]) -> tuple[Cautio
         "no_value": not ask.declarations.value.kind
         and "What a customer is worth is not declared (value.kind): money is of the orders answers are about, if any.",
     }
-    return tuple(Caution(code=code, text=text) for code, text in told.items() if text)
+    found = [Caution(code=code, text=text) for code, text in told.items() if text]
+    of_some = mention_caution(spoken)
+    return tuple([*found, of_some] if of_some else found)
 
 
 def _refused(ask: Ask, read: Read, why: str) -> Drivers:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from regard.findings import Caution
+from regard.listening.mentioned import mention_caution, mention_fact
 from regard.wording import between, listed, number, percent, signed
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 def worded(told: DriversTrial, *, score: str, customer: str) -> DriversTrial:
     """The trial with its sentences."""
-    facts = [t for t in (_effect(told), _sides(told), _missed(told) or _together(told)) if t]
+    texts = (_effect(told), mention_fact(told.mentions), _sides(told), _missed(told) or _together(told))
+    facts = [t for t in texts if t]
     return msgspec.structs.replace(
         told, answer=_sentence(told, score), facts=tuple(facts[:3]), next_step=_next(told),
         cautions=_cautions(told, score, customer),
@@ -109,4 +111,6 @@ def _cautions(told: DriversTrial, score: str, customer: str) -> tuple[Caution, .
         "one_each": not customer
         and "Every answer is taken as a customer's only one; name --customer where some answer again.",
     }
-    return tuple(Caution(code=code, text=text) for code, text in found.items() if text)
+    cautions = [Caution(code=code, text=text) for code, text in found.items() if text]
+    of_some = mention_caution(told.mentions)
+    return tuple([*cautions, of_some] if of_some else cautions)

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from regard.errors import Refusal
 from regard.figures.bars import GroupBar, group_bars
+from regard.listening.mentioned import MentionRow, mention_rows
 from regard.listening.tabled import finite, interval_of
 from regard.listening.weighing import beyond_mood, contrast
 from regard.statistics.asymmetry import penalty_reward
@@ -17,6 +18,7 @@ from regard.statistics.challenger import challenge
 from regard.statistics.collinear import condition_index, correlations
 from regard.statistics.comparisons import holm
 from regard.statistics.importance import Importance, key_drivers
+from regard.statistics.mentions import mentions
 from regard.statistics.proportions import difference, mean
 from regard.trying import driver_words
 from regard.trying.answered import CUSTOMER, WORDS
@@ -124,6 +126,9 @@ class DriversTrial(Trial, frozen=True, kw_only=True):
     missed: Annotated[tuple[MissedRow, ...], Meta(description="What the linear view misses; empty where nothing.")] = ()
     groups: Annotated[tuple[TogetherRow, ...], Meta(description="Parts that move together.")] = ()
     nothing: Annotated[tuple[NothingRow, ...], Meta(description="Kinds of nothing, by part.")] = ()
+    mentions: Annotated[
+        tuple[MentionRow, ...], Meta(description="Parts many answers lack: being mentioned, and what is said, apart.")
+    ] = ()
     left_out: Annotated[tuple[LeftOutRow, ...], Meta(description="Parts that could not be weighed, and why.")] = ()
 
 
@@ -165,7 +170,8 @@ def drivers(
     sides = penalty_reward(found.level, outcome, found.names, clusters=who, least=LEAST_SIDE)
     rich = challenge(found.value, outcome, found.names, clusters=who, seed=SEED)
     told = _told(found, weighed, {s.name: s for s in sides})
-    told = _beside(told, found, outcome, who, rich)
+    spoken = mentions(found.value, outcome, found.names, exempt=found.away | found.unasked, clusters=who)
+    told = msgspec.structs.replace(_beside(told, found, outcome, who, rich), mentions=mention_rows(spoken))
     return driver_words.worded(told, score=score, customer=customer)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from regard.errors import BadInput
 from regard.listening.rules import classes, rule_of
+from regard.statistics.mentions import together_empty
 from regard.trying.columns import Columns
 from regard.wording import listed
 
@@ -85,7 +86,7 @@ def parts_of(
     away = np.zeros((len(names), len(data)), dtype=np.bool_)
     for j, name in enumerate(names):
         value[j], away[j] = _one(data, name, not_applicable)
-    unasked = _unasked(np.isnan(value) & ~away)
+    unasked = together_empty(np.isnan(value) & ~away, often=BLOCK, alike=TOGETHER)
     level = np.stack([_levels(v, a) for v, a in zip(value, away, strict=True)])
     return Parts(names=names, value=value.T, away=away.T, unasked=unasked.T, level=level.T)
 
@@ -119,27 +120,6 @@ def _one(data: Columns, name: str, codes: tuple[str, ...]) -> tuple[NDArray[np.f
         except ValueError:
             continue
     return np.where(away, np.nan, values), away
-
-
-def _unasked(empty: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where parts are empty as a set: two or more always lack together, in a tenth of the rows or more.
-
-    Args:
-        empty: Shape (parts, rows).
-    """
-    found = np.zeros(empty.shape, dtype=np.bool_)
-    often = np.flatnonzero(empty.mean(axis=1) >= BLOCK)
-    for j in often:
-        alike = [k for k in often if k != j and _alike(empty[j], empty[k]) >= TOGETHER]
-        if alike:
-            found[j] = empty[j] & empty[alike].all(axis=0)
-    return found
-
-
-def _alike(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Rows in which both are empty, of those in which either is."""
-    either = int((one | other).sum())
-    return float((one & other).sum()) / either if either else 0.0
 
 
 def _levels(value: NDArray[np.float64], away: NDArray[np.bool_]) -> NDArray[np.float64]:
