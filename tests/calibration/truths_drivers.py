@@ -8,6 +8,7 @@ import numpy as np
 
 from regard.statistics.asymmetry import penalty_reward
 from regard.statistics.challenger import challenge
+from regard.statistics.mentions import mentions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 NAMES = tuple("abcdef")
+MIDDLE = 3.0586
 SLOPE = np.array([0.8, 0.4, 0.2, 0.1, 0.0, 0.0])
 
 
@@ -46,6 +48,7 @@ def register(case: Callable, named: Callable) -> None:
         return float(bool(found.missed) and found.missed[0].drivers == ("b", "c"))
 
     _sides(case)
+    _mentioned(case)
 
 
 def _sides(case: Callable) -> None:
@@ -70,3 +73,63 @@ def _sides(case: Callable) -> None:
         y = y - x[:, 0] * SLOPE[0] - 1.5 * (x[:, 0] <= 2)
         found = penalty_reward(levels(x), y, NAMES)[0].penalty
         return float(found.low <= -1.5 <= found.high)
+
+
+def _mentioned(case: Callable) -> None:
+    def spoken(rng, n, *, mention=-0.5, decided=0.0):
+        """Three parts; the first is mentioned by some, more where the second is high, or by what the score is.
+
+        The mean of its score among those who mention it is `MIDDLE`, from two million draws.
+        """
+        x = np.clip(np.round(3 + 0.5 * rng.normal(size=(n, 1)) + rng.normal(size=(n, 3))), 1, 5)
+        lean = 0.5 * (x[:, 1] - 3) - 0.3
+        noise = rng.normal(size=n)
+        if decided:
+            y = 0.6 * (x[:, 0] - 3) + 0.4 * (x[:, 1] - 3) + noise
+            speaks = rng.uniform(size=n) < 1 / (1 + np.exp(decided * y))
+        else:
+            speaks = rng.uniform(size=n) < 1 / (1 + np.exp(-lean))
+            y = mention * speaks + 0.6 * np.where(speaks, x[:, 0] - MIDDLE, 0) + 0.4 * x[:, 1] + noise
+        x[~speaks, 0] = np.nan
+        return x, y
+
+    def found(rng, n, **more):
+        return mentions(*spoken(rng, n, **more), ("a", "b", "c"))[0]
+
+    @case(
+        room="try/drivers", method="effect of being mentioned", kind="covers", runs=2000,
+        truth="mentioned by 43 %, more where another part is high; to mention it costs half a point, 120 answers",
+    )  # fmt: skip
+    def mention_held(rng: Generator) -> float:
+        one = found(rng, 120)
+        return float(one.mention.low <= -0.5 <= one.mention.high)
+
+    @case(
+        room="try/drivers", method="effect of what is said, of those who mention it", kind="covers", runs=2000,
+        truth="mentioned by 43 %, one more point of it brings .6, 120 answers",
+    )  # fmt: skip
+    def valence_held(rng: Generator) -> float:
+        one = found(rng, 120)
+        return float(one.valence.low <= 0.6 <= one.valence.high)
+
+    @case(
+        room="try/drivers", method="mention and valence of one part, Holm", kind="alarms", nominal=0.05, runs=2000,
+        truth="being mentioned has no effect, what is said has, 400 answers: mention is told",
+    )  # fmt: skip
+    def mention_without_effect(rng: Generator) -> float:
+        return float(found(rng, 400, mention=0.0).told in {"mention", "both"})
+
+    @case(
+        room="try/drivers", method="effect of what is said, of those who mention it", kind="breaks", runs=1000,
+        truth="the score itself decides who mentions it: the unhappy speak up, 400 answers",
+    )  # fmt: skip
+    def valence_of_a_chosen_few(rng: Generator) -> float:
+        one = found(rng, 400, decided=1.5)
+        return float(one.valence.low <= 0.6 <= one.valence.high)
+
+    @case(
+        room="try/drivers", method="who mentions it differs by score", kind="finds", nominal=0.8, runs=1000,
+        truth="the score decides who mentions it, by a third as much, 200 answers: it is said",
+    )  # fmt: skip
+    def choice_is_seen(rng: Generator) -> float:
+        return float(found(rng, 200, decided=0.5).selection <= 0.05)

@@ -285,6 +285,49 @@ def test_seat_parts_drive_the_overall_score_with_legroom_strongest(view_of):
     assert found.parts_explained > 0.5
 
 
+def spoken(n=900, *, surveys=("reviews",), silent=0.5):
+    """Reviews read for two parts: all speak of the food; of the noise half do in the first survey, nobody in others."""
+    rng = np.random.default_rng(6)
+    answers = []
+    for i in range(n):
+        survey = surveys[i % len(surveys)]
+        speaks = survey == surveys[0] and rng.random() >= silent
+        food, noise = (float(np.clip(round(3 + rng.normal()), 1, 5)) for _ in range(2))
+        score = 7 + 0.6 * (food - 3) + (-1.2 + 0.7 * (noise - 3)) * speaks + rng.normal()
+        one = {"person": f"p{i}", "occurred_at": datetime(2026, 9, 5) + timedelta(hours=2 * i), "response": f"r{i}",
+               "metric": "nps", "survey": survey}  # fmt: skip
+        answers.append(
+            one | {"score": float(np.clip(round(score), 0, 10)), "scale_min": 0.0, "scale_max": 10.0, "key": f"{i}"}
+        )
+        for part, value in {"food": food, **({"noise": noise} if speaks else {})}.items():
+            answers.append(
+                one | {"part": part, "score": value, "scale_min": 1.0, "scale_max": 5.0, "key": f"{i}{part}"}
+            )
+    return answers
+
+
+def test_a_part_that_only_half_speak_of_has_its_mention_and_its_valence_apart(view_of):
+    found = ask(view_of(answer=spoken()))
+
+    (row,) = found.mentions
+    assert row.part == "Noise"
+    assert row.told == "both"
+    assert row.mention_low < -1.2 < row.mention_high
+    assert row.valence_low < 0.7 < row.valence_high
+    assert any(text.startswith("Noise is mentioned by") for text in found.facts)
+    assert "of_those_who_mention" in {c.code for c in found.cautions}
+
+
+def test_a_part_that_a_survey_never_asks_is_not_unmentioned_there(view_of):
+    silent = ask(view_of(answer=spoken(surveys=("long", "short"))))
+    all_speak = ask(view_of(answer=spoken(surveys=("long", "short"), silent=0.0)))
+
+    assert silent.mentions[0].asked <= 450
+    assert 0.4 < silent.mentions[0].share < 0.6
+    assert all_speak.mentions == ()
+    assert "of_those_who_mention" not in {c.code for c in all_speak.cautions}
+
+
 def read(name):
     with gzip.open(DATA / f"olist/{name}.csv.gz", "rt", newline="") as file:
         return list(csv.DictReader(file))

@@ -89,6 +89,55 @@ def test_those_who_leave_a_part_empty_and_score_otherwise_fail_a_check():
     assert found.nothing[0].difference < -1
 
 
+def spoken(n=1200, *, by_design=False):
+    """Part a is mentioned by half; to mention it costs 0.9, what is said of it counts 0.5 a point."""
+    table = made(seed=3, n=n, slope=(0.0, 0.4, 0.0))
+    speaks = np.random.default_rng(4).uniform(size=n) < 0.5
+    table["overall"] = table["overall"] + np.where(speaks, -0.9 + 0.5 * (table["a"] - table["a"][speaks].mean()), 0)
+    table["a"] = np.where(speaks, table["a"], np.nan)
+    if by_design:
+        table["b"] = np.where(speaks, table["b"], np.nan)
+    return table
+
+
+def test_a_part_that_half_of_them_mention_has_two_effects_kept_apart():
+    found = ask(spoken())
+
+    (told,) = found.mentions
+    assert told.part == "a"
+    assert told.told == "both"
+    assert told.mention_low < -0.9 < told.mention_high
+    assert told.valence_low < 0.5 < told.valence_high
+    assert told.by_score  # whether the score decides on mention or mention moves the score: one table cannot tell
+    assert "a is mentioned by" in " ".join(found.facts)
+    assert "of_those_who_mention" in {c.code for c in found.cautions}
+
+
+def test_parts_never_asked_or_all_answered_have_no_mentions():
+    assert ask(spoken(by_design=True)).mentions == ()
+    assert ask(made(n=400)).mentions == ()
+    assert "of_those_who_mention" not in {c.code for c in ask(made(n=400)).cautions}
+
+
+def test_a_code_that_says_not_applicable_is_not_silence():
+    table = spoken()
+    table["a"] = np.where(np.isnan(table["a"]), 0, table["a"])
+
+    assert ask(table, not_applicable=("0",)).mentions == ()
+
+
+def test_mention_that_goes_with_the_score_is_said_with_both_shares():
+    table = made(n=1500)
+    z = (table["overall"] - table["overall"].mean()) / table["overall"].std()
+    table["a"] = np.where(np.random.default_rng(1).uniform(size=1500) < 1 / (1 + np.exp(z)), table["a"], np.nan)
+
+    found = ask(table)
+
+    assert found.mentions[0].by_score
+    assert found.mentions[0].lower > found.mentions[0].upper
+    assert "differs by score" in next(c.text for c in found.cautions if c.code == "of_those_who_mention")
+
+
 def test_parts_that_move_together_are_told_as_a_group():
     table = made(n=800)
     table["d"] = np.clip(table["a"] + np.random.default_rng(2).choice([-1, 0, 0, 0, 0, 1], 800), 1, 5)
@@ -189,3 +238,8 @@ def test_seats_of_the_skytrax_reviews():
     assert found.rows[0].part == "seat_legroom_rating"
     assert found.rows[0].first < 0.8, "which of legroom and width is first is not settled"
     assert found.estimate == pytest.approx(0.76, abs=0.01)
+    (power,) = found.mentions  # a form asked for storage and power from 2015 on: 113 answers, all with storage
+    assert (power.part, power.asked, power.mentioned) == ("power_supply_rating", 113, 62)
+    assert power.by_score
+    assert power.upper > power.lower + 0.2
+    assert power.told == "neither"

@@ -41,7 +41,7 @@ class MentionRow(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     valence_low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
     valence_high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
-    selected: Annotated[
+    by_score: Annotated[
         bool, Meta(description="Who mentions it differs by score (Holm over parts): valence may be of a chosen few.")
     ] = False
     lower: Annotated[float | None, Meta(description="Share that mentions it among scores below the mean.")] = None
@@ -58,7 +58,7 @@ def mention_rows(found: tuple[Mention, ...]) -> tuple[MentionRow, ...]:
             part=m.name, told=m.told, share=m.share, asked=m.asked, mentioned=m.mentioned,
             mention=finite(m.mention.value), mention_low=finite(m.mention.low), mention_high=finite(m.mention.high),
             valence=finite(m.valence.value), valence_low=finite(m.valence.low), valence_high=finite(m.valence.high),
-            selected=m.selection <= CLAIMED, lower=finite(m.lower), upper=finite(m.upper), why=_why(m),
+            by_score=m.selection <= CLAIMED, lower=finite(m.lower), upper=finite(m.upper), why=_why(m),
         )
         for m in found
     ]  # fmt: skip
@@ -148,7 +148,7 @@ def mention_caution(rows: tuple[MentionRow, ...]) -> Caution | None:
     if not told:
         return None
     text = f"What {listed((r.part for r in told), most=3)} moves by its score is known only of those who mention it."
-    bent = [r for r in told if r.selected]
+    bent = [r for r in told if r.by_score]
     if bent:
         named = listed(
             (
@@ -157,5 +157,7 @@ def mention_caution(rows: tuple[MentionRow, ...]) -> Caution | None:
             ),
             most=3,
         )
-        text += f" Who speaks of it differs by score: {named}; where the score decides that, valence comes out too small."
+        text += (
+            f" Who speaks of it differs by score: {named}; where the score decides that, valence comes out too small."
+        )
     return Caution(code="of_those_who_mention", text=text)
