@@ -73,3 +73,16 @@ def test_correlations_with_holes_agree_with_pandas():
     x[np.random.default_rng(1).uniform(size=x.shape) < 0.2] = np.nan
 
     assert correlations(x) == pytest.approx(pd.DataFrame(x).corr().to_numpy(), abs=1e-9)
+
+
+def test_that_a_driver_lacks_is_no_shape_of_it():
+    """Mention costs a point, its score nothing: a line with an indicator of what lacks says so, and nothing is missed."""
+    x, y = made(3, n=2000)
+    lacks = np.random.default_rng(0).uniform(size=2000) < 0.5
+    y = y + lacks
+    x[lacks, 0] = np.nan
+
+    found = challenge(x, y, NAMES)
+
+    assert found.missed == ()
+    assert not found.beats

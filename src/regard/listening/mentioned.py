@@ -147,7 +147,7 @@ def mention_caution(rows: tuple[MentionRow, ...]) -> Caution | None:
     told = [r for r in rows if r.valence is not None or r.mention is not None]
     if not told:
         return None
-    text = f"What {listed((r.part for r in told), most=3)} moves by its score is known only of those who mention it."
+    text = f"What is said of {listed((r.part for r in told), most=3)} counts as told only of those who mention it."
     bent = [r for r in told if r.by_score]
     if bent:
         named = listed(

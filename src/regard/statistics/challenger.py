@@ -19,13 +19,14 @@ from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, codes, r
 from regard.statistics.proportions import mean
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 FOLDS = 5
 STEPS = 8
 PENALTIES = (3.0, 30.0, 300.0, 3000.0)
 MOST_ROWS = 20_000
 LEAST = 150
+LEAST_HOLES = 30
 CLAIMED = 0.05
 
 
@@ -84,7 +85,8 @@ def challenge(
     """Whether shapes and pairs explain what the linear view does not.
 
     Args:
-        x: Shape (rows, drivers); NaN are taken as the driver's mean, in both models.
+        x: Shape (rows, drivers); NaN are taken as the driver's mean, with an indicator of its own in both models: that
+            a driver lacks is no shape of it.
         y: Shape (rows,); rows without it are left out.
         names: Names of the drivers.
         clusters: Who each row belongs to: a customer is wholly in one fold.
@@ -92,12 +94,12 @@ def challenge(
         level: Confidence.
     """
     rng = np.random.default_rng(seed)
-    values, outcome, who = _sampled(np.asarray(x, float), np.asarray(y, float), clusters, rng)
+    values, holes, outcome, who = _sampled(np.asarray(x, float), np.asarray(y, float), clusters, rng)
     people = int(who.max()) + 1 if len(who) else 0
     if people < LEAST or float(outcome.std()) == 0:
         why = f"only {people:,} customers; {LEAST} are needed to compare models on rows apart"
         return Challenge(linear=np.nan, challenger=np.nan, gain=refusal(why, n=len(outcome)), refused=why)
-    design = _Design.of(values, outcome - outcome.mean(), rng.permutation(people)[who] % FOLDS)
+    design = _Design.of(values, holes, outcome - outcome.mean(), rng.permutation(people)[who] % FOLDS)
     straight, rich = design.errors(design.line), design.errors(np.arange(design.columns.shape[1]))
     total = float(outcome.var())
     gain = mean((straight**2 - rich**2) / total, clusters=who, level=level)
@@ -112,8 +114,8 @@ def challenge(
 
 def _sampled(
     x: Floats, y: Floats, clusters: ArrayLike | None, rng: np.random.Generator
-) -> tuple[Floats, Floats, Whole]:
-    """Rows with an outcome, at most `MOST_ROWS` of them, whole customers, holes at the mean."""
+) -> tuple[Floats, Floats, Floats, Whole]:
+    """Rows with an outcome, at most `MOST_ROWS` of them, whole customers; holes at the mean, and where they were."""
     keep = np.flatnonzero(np.isfinite(y))
     who = np.arange(len(y)) if clusters is None else codes(np.asarray(clusters))[0]
     if len(keep) > MOST_ROWS:
@@ -124,12 +126,26 @@ def _sampled(
     if holes.any():
         middle = np.nanmean(np.where(holes.all(axis=0), 0.0, values), axis=0)
         values = np.where(holes, middle, values)
-    return values, y[keep], codes(who[keep])[0]
+    return values, _lacking(holes), y[keep], codes(who[keep])[0]
+
+
+def _lacking(holes: NDArray[np.bool_]) -> Floats:
+    """A centred indicator for each way in which drivers lack, of those in `LEAST_HOLES` rows or more."""
+    found: list[NDArray[np.bool_]] = []
+    for hole in holes.T:
+        many = int(hole.sum())
+        if LEAST_HOLES <= many <= len(hole) - LEAST_HOLES and not any(np.array_equal(hole, one) for one in found):
+            found.append(hole)
+    if not found:
+        return np.empty((len(holes), 0))
+    columns = np.column_stack(found).astype(float)
+    centred: Floats = columns - columns.mean(axis=0)
+    return centred
 
 
 @dataclass(frozen=True)
 class _Design:
-    """Columns of both models: lines first, then steps, then products; cross products by fold."""
+    """Columns of both models: lines (drivers, what lacks), steps, products; cross products by fold."""
 
     columns: Floats
     outcome: Floats
@@ -142,11 +158,11 @@ class _Design:
     parts: tuple[Floats, ...]
 
     @classmethod
-    def of(cls, values: Floats, outcome: Floats, fold: Whole) -> _Design:
+    def of(cls, values: Floats, holes: Floats, outcome: Floats, fold: Whole) -> _Design:
         spread = values.std(axis=0)
         z = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-        blocks, steps, pairs = [z], [], {}
-        used = z.shape[1]
+        blocks, steps, pairs = [z, holes], [], {}
+        used = lines = z.shape[1] + holes.shape[1]
         for j in range(z.shape[1]):
             block = _steps(values[:, j])
             steps.append(np.arange(used, used + block.shape[1]))
@@ -161,7 +177,7 @@ class _Design:
         rows = tuple(np.flatnonzero(fold == f) for f in range(FOLDS))
         parts = tuple(columns[at] for at in rows)
         return cls(
-            columns=columns, outcome=outcome, line=np.arange(z.shape[1]), steps=tuple(steps), pairs=pairs, rows=rows,
+            columns=columns, outcome=outcome, line=np.arange(lines), steps=tuple(steps), pairs=pairs, rows=rows,
             parts=parts, cross=np.array([c.T @ c for c in parts]),
             toward=np.array([c.T @ outcome[at] for at, c in zip(rows, parts, strict=True)]),
         )  # fmt: skip
