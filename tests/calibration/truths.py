@@ -7,11 +7,16 @@ cases with few runs. Cases of kind "breaks" break an assumption on purpose: thei
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import math
+import os
 import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import date
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,13 +30,28 @@ from regard.listening.frequency import Active, Counts, dispersion
 from regard.listening.past import Past, beyond
 from regard.listening.rules import classes, rule_of, values
 from regard.statistics import changes, durations, excess
+from regard.statistics.estimates import LEVEL
 from regard.statistics.importance import key_drivers
+from regard.statistics.proportions import wilson
 from regard.statistics.rates import rising
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
 
     from numpy.random import Generator
+
+
+def beside(stem: str) -> ModuleType:
+    """A module of this folder, which is no package, under its own name."""
+    if stem not in sys.modules:
+        spec = importlib.util.spec_from_file_location(stem, Path(__file__).parent / f"{stem}.py")
+        sys.modules[stem] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[stem])
+    return sys.modules[stem]
+
+
+held, summed, Measured = (getattr(beside("held"), name) for name in ("held", "summed", "Measured"))
 
 CASES: list[Case] = []
 
@@ -61,10 +81,14 @@ class Case:
     runs: int
     once: Callable[[Generator], float]
 
+    def numbers(self, runs: int, seed: int = 1) -> Measured:
+        """All the row tells of these runs."""
+        rng = np.random.default_rng(seed)
+        return summed([self.once(rng) for _ in range(runs)])
+
     def measured(self, runs: int, seed: int = 1) -> float:
         """Mean over runs."""
-        rng = np.random.default_rng(seed)
-        return float(np.mean([self.once(rng) for _ in range(runs)]))
+        return self.numbers(runs, seed).achieved
 
     def stands(self, achieved: float, runs: int) -> bool:
         """Whether the number is what was promised, within three Monte Carlo standard errors and two points of slack."""
@@ -122,19 +146,26 @@ def rings(now: counted.Answers, before: counted.Answers) -> float:
     return float(found in {"better", "worse"})
 
 
+def scored(given: counted.Answers, truth: float) -> float:
+    """Whether the score's interval holds the truth."""
+
+    def at(level: float):
+        return counted.score_of(given, level=level)
+
+    return held(at(LEVEL), truth, at)
+
+
 # ------------------------------------------------------------------------------------------------------------- scores
 
 
 @case(room="listening/scores", method="constrained score (Tango 1998)", truth="NPS +60 of 20 answers", kind="covers")
 def nps_of_few(rng: Generator) -> float:
-    found = counted.score_of(answers("nps", rng.choice([9, 8, 5], 20, p=[0.7, 0.2, 0.1]), np.arange(20)))
-    return found.low <= 60 <= found.high
+    return scored(answers("nps", rng.choice([9, 8, 5], 20, p=[0.7, 0.2, 0.1]), np.arange(20)), 60)
 
 
 @case(room="listening/scores", method="Wilson", truth="CSAT 85 % of 25 answers", kind="covers")
 def csat_of_few(rng: Generator) -> float:
-    found = counted.score_of(answers("csat", rng.choice([5, 3], 25, p=[0.85, 0.15]), np.arange(25)))
-    return found.low <= 85 <= found.high
+    return scored(answers("csat", rng.choice([5, 3], 25, p=[0.85, 0.15]), np.arange(25)), 85)
 
 
 @case(
@@ -146,8 +177,7 @@ def csat_of_few(rng: Generator) -> float:
 )
 def nps_of_many_answers_each(rng: Generator) -> float:
     who = np.repeat(np.arange(40), rng.integers(1, 7, 40))
-    found = counted.score_of(answers("nps", np.where(leaning(rng, who) > 0, 9, 5), who))
-    return found.low <= 0 <= found.high
+    return scored(answers("nps", np.where(leaning(rng, who) > 0, 9, 5), who), 0)
 
 
 for _metric in ("nps", "csat", "stars"):
@@ -224,8 +254,7 @@ def silence_that_weights_know(rng: Generator) -> float:
     is_a = rng.uniform(size=300) < 0.75
     high = rng.uniform(size=300) < np.where(is_a, 0.8, 0.4)
     weight = np.where(is_a, 0.5 / is_a.mean(), 0.5 / (~is_a).mean())
-    found = counted.score_of(answers("nps", np.where(high, 9, 5), np.arange(300), weight=weight))
-    return found.low <= 20 <= found.high
+    return scored(answers("nps", np.where(high, 9, 5), np.arange(300), weight=weight), 20)
 
 
 @case(
@@ -237,8 +266,7 @@ def silence_that_weights_know(rng: Generator) -> float:
 )
 def silence_of_the_unhappy(rng: Generator) -> float:
     high = rng.uniform(size=300) < 0.6 / (0.6 + 0.4 * 0.5)
-    found = counted.score_of(answers("nps", np.where(high, 9, 5), np.arange(300)))
-    return found.low <= 20 <= found.high
+    return scored(answers("nps", np.where(high, 9, 5), np.arange(300)), 20)
 
 
 @case(
@@ -255,8 +283,7 @@ def rate_part_of_a_change(rng: Generator) -> float:
     for t in (0, 1):
         group = rng.choice(4, 400, p=share[t])
         samples.append(changes.Sample(values=(rng.uniform(size=400) < mean[t][group]).astype(float), groups=group))
-    rate = changes.decompose(*samples).rate
-    return rate.low <= float((share.mean(axis=0) * (mean[1] - mean[0])).sum()) <= rate.high
+    return held(changes.decompose(*samples).rate, float((share.mean(axis=0) * (mean[1] - mean[0])).sum()))
 
 
 # ----------------------------------------------------------------------------------------------------------- contacts
@@ -473,14 +500,21 @@ def a_driver_is_found(rng: Generator) -> float:
     return float("f0" in keys(weighing.weigh(given, score, np.arange(300), seed=1)))
 
 
-def explained(rng: Generator, beta: list[float], n: int, each: int):
+def explained(rng: Generator, beta: list[float], n: int, each: int) -> Callable:
+    """What key drivers are found, at a level; half of the noise is the customer's."""
     who = np.repeat(np.arange(n // each), each)
     x = rng.normal(size=(n, len(beta)))
     noise = (rng.normal(size=n) + rng.normal(size=n // each)[who]) / math.sqrt(2)
-    return key_drivers(
-        x, x @ np.array(beta) + noise, tuple(map(str, range(len(beta)))), clusters=who, replicates=120,
-        seed=int(rng.integers(1 << 30)), least_per_driver=3,
-    )  # fmt: skip
+    y, names, seed = x @ np.array(beta) + noise, tuple(map(str, range(len(beta)))), int(rng.integers(1 << 30))
+
+    def at(level: float):
+        return key_drivers(x, y, names, clusters=who, replicates=120, seed=seed, least_per_driver=3, level=level)
+
+    return at
+
+
+def explained_held(at: Callable, truth: float) -> float:
+    return held(at(LEVEL).explained, truth, lambda level: at(level).explained)
 
 
 @case(
@@ -491,8 +525,7 @@ def explained(rng: Generator, beta: list[float], n: int, each: int):
     runs=400,
 )
 def variance_explained_among_many_idle_facts(rng: Generator) -> float:
-    found = explained(rng, [0.5, 0.3, *[0.0] * 18], 300, 1).explained
-    return found.low <= 0.34 / 1.34 <= found.high
+    return explained_held(explained(rng, [0.5, 0.3, *[0.0] * 18], 300, 1), 0.34 / 1.34)
 
 
 @case(
@@ -503,8 +536,7 @@ def variance_explained_among_many_idle_facts(rng: Generator) -> float:
     runs=400,
 )
 def variance_explained_with_answers_alike(rng: Generator) -> float:
-    found = explained(rng, [0.5, 0.3, 0.0, 0.0], 400, 2).explained
-    return found.low <= 0.34 / 1.34 <= found.high
+    return explained_held(explained(rng, [0.5, 0.3, 0.0, 0.0], 400, 2), 0.34 / 1.34)
 
 
 @case(
@@ -515,8 +547,8 @@ def variance_explained_with_answers_alike(rng: Generator) -> float:
     runs=400,
 )
 def share_of_one_driver(rng: Generator) -> float:
-    found = explained(rng, [0.5, 0.3, 0.0], 300, 1).drivers[0].share
-    return found.low <= 0.25 / 1.34 <= found.high
+    at = explained(rng, [0.5, 0.3, 0.0], 300, 1)
+    return held(at(LEVEL).drivers[0].share, 0.25 / 1.34, lambda level: at(level).drivers[0].share)
 
 
 def parts(rng: Generator, mood: float):
@@ -595,7 +627,7 @@ def drop_off(rng: Generator) -> float:
     had = rng.uniform(0, 90, 60) * DAY
     took = np.where(rng.uniform(size=60) < 0.7, rng.uniform(0, 30, 60) * DAY, np.nan)
     found = dropped(np.where(took > had, np.nan, took), had, within=30)
-    return found.low <= 0.3 <= found.high
+    return held(found, 0.3, lambda level: wilson(found.value * found.n, found.n, level=level))
 
 
 @case(
@@ -607,8 +639,14 @@ def drop_off(rng: Generator) -> float:
 )
 def median_days(rng: Generator) -> float:
     took, had = rng.exponential(10 / math.log(2), 80), rng.uniform(5, 40, 80)
-    found = durations.median_time(np.minimum(took, had), took <= had)
-    return found.low <= 10 <= found.high
+    return median_held(took, had, 10)
+
+
+def median_held(took, had, truth: float) -> float:
+    def at(level: float):
+        return durations.median_time(np.minimum(took, had), took <= had, level=level)
+
+    return held(at(LEVEL), truth, at)
 
 
 @case(
@@ -621,8 +659,7 @@ def median_days(rng: Generator) -> float:
 def median_days_when_the_slow_vanish(rng: Generator) -> float:
     took = rng.exponential(10 / math.log(2), 200)
     had = np.where(took > 8, rng.uniform(4, 9, 200), 40)
-    found = durations.median_time(np.minimum(took, had), took <= had)
-    return found.low <= 10 <= found.high
+    return median_held(took, had, 10)
 
 
 @case(
@@ -648,36 +685,96 @@ def named(name: str) -> None:
 
 
 for _path in sorted(Path(__file__).parent.glob("truths_*.py")):
-    _spec = importlib.util.spec_from_file_location(_path.stem, _path)
-    _module = importlib.util.module_from_spec(_spec)
-    sys.modules[_path.stem] = _module
-    _spec.loader.exec_module(_module)
-    _module.register(case, named)
+    beside(_path.stem).register(case, named)
 
 
 # -------------------------------------------------------------------------------------------------------------- table
 
 
-def told(runs: int | None = None) -> str:
-    """The measured table in Markdown."""
-    lines = [
-        "# Calibration", "",
-        f"Measured on {date.today():%d %b %Y} with `make calibrate`. Each row draws samples from a made-up truth and puts them through the",
-        "estimators the questions use. *covers*: how often the 95 % interval holds the truth. *alarms*: how often something is claimed",
-        "where there is nothing (at most the nominal rate). *finds*: how often a planted effect is claimed (nominal: the least we",
-        "accept). *breaks*: an assumption is broken on purpose; the nominal rate is what would hold without that, and the",
-        "number shows what leaning on it costs.", "",
-        "| room | method | truth | kind | nominal | achieved | runs |", "| --- | --- | --- | --- | ---: | ---: | ---: |",
-    ]  # fmt: skip
-    for one in CASES:
-        n = runs or one.runs
-        achieved = one.measured(n)
-        mark = "" if one.kind == "breaks" or one.stands(achieved, n) else " **!**"
-        lines.append(
-            f"| {one.room} | {one.method} | {one.truth} | {one.kind} | {one.nominal:g} | {achieved:.3f}{mark} | {n:,} |"
-        )
-    return "\n".join(lines)
+ABOUT = """\
+# Calibration
+
+Measured on {day} with `make calibrate`. Each row draws samples from a made-up truth and puts them through the
+estimators the questions use. *covers*: how often the 95 % interval holds the truth. *alarms*: how often something is claimed
+where there is nothing (at most the nominal rate). *finds*: how often a planted effect is claimed (nominal: the least we
+accept). *breaks*: an assumption is broken on purpose; the nominal rate is what would hold without that, and the
+number shows what leaning on it costs.
+
+*at .80*: how often the 80 % interval of the same method holds the truth; empty where the method gives no such interval.
+*bias*: mean of estimate less truth, in standard deviations of that difference over the runs, so that rows compare; of
+so many runs chance alone leaves about one divided by their root. Ratios are taken as logarithms. Both are of the runs
+that were answered; a refusal has no estimate.
+
+| room | method | truth | kind | nominal | achieved | at .80 | bias | runs |
+| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: |
+"""
+
+
+def row(one: Case, found: Measured) -> str:
+    """A case as a line of the table."""
+    mark = "" if one.kind == "breaks" or one.stands(found.achieved, found.runs) else " **!**"
+    narrow = "" if math.isnan(found.narrow) else f"{found.narrow:.3f}"
+    bias = "" if math.isnan(found.bias) else f"{found.bias:+.2f}"
+    return (
+        f"| {one.room} | {one.method} | {one.truth} | {one.kind} | {one.nominal:g} | {found.achieved:.3f}{mark} "
+        f"| {narrow} | {bias} | {found.runs:,} |"
+    )
+
+
+def timed(place: int) -> float:
+    """Seconds that one run of a case takes; the first, which may import something, does not count."""
+    rng, began = np.random.default_rng(1), 0.0
+    for _ in range(min(CASES[place].runs, 2)):
+        began = time.perf_counter()
+        CASES[place].once(rng)
+    return time.perf_counter() - began
+
+
+def measure(place: int, runs: int) -> Measured:
+    """One case, for another process: cases are known by their place, since functions made in loops do not travel."""
+    return CASES[place].numbers(runs)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def measured(places: Sequence[int], runs: int | None, processes: int) -> dict[int, Measured]:
+    """Many cases, the longest first, in so many processes. Each has its own seed: neither number nor order matters."""
+    found, began = {}, time.monotonic()
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        say(f"{len(places)} cases in {processes} processes; one run of each first, to see how long they take")
+        once = dict(zip(places, pool.map(timed, places), strict=True))
+        long = {i: once[i] * (runs or CASES[i].runs) for i in places}
+        say(f"about {sum(long.values()) / processes / 60:.0f} minutes")
+        order = sorted(places, key=lambda i: -long[i])
+        waiting = {pool.submit(measure, i, runs or CASES[i].runs): i for i in order}
+        began, left = time.monotonic(), sum(long.values())
+        for done in as_completed(waiting):
+            i = waiting[done]
+            found[i] = done.result()
+            left -= long[i]
+            pace = (time.monotonic() - began) / max(sum(long.values()) - left, 1e-9)
+            say(f"{len(found)} of {len(places)}, about {pace * left / 60:.0f} minutes left: {CASES[i].name}")
+    return found
+
+
+def told(runs: int | None = None, *, processes: int = 1, only: str = "") -> str:
+    """The measured table in Markdown.
+
+    Args:
+        runs: Runs of every case; None takes each case's own.
+        processes: How many work at a time.
+        only: Cases whose name or room has this in it.
+    """
+    places = [i for i, c in enumerate(CASES) if only in c.name or only in c.room]
+    found = measured(places, runs, processes)
+    return ABOUT.format(day=f"{date.today():%d %b %Y}") + "\n".join(row(CASES[i], found[i]) for i in places)
 
 
 if __name__ == "__main__":
-    print(told(int(sys.argv[1]) if len(sys.argv) > 1 else None))
+    asked = argparse.ArgumentParser(description="Measure made-up truths; the table goes to standard output.")
+    asked.add_argument("runs", nargs="?", type=int, help="runs of every case instead of its own number")
+    asked.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many at a time (all cores)")
+    asked.add_argument("--only", default="", help="cases whose name or room has this in it")
+    print(told(**vars(asked.parse_args())))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from held import held
 
 from regard.statistics.asymmetry import penalty_reward
 from regard.statistics.challenger import challenge
@@ -71,8 +72,7 @@ def _sides(case: Callable) -> None:
     def penalty_held(rng: Generator) -> float:
         x, y = scored(rng)
         y = y - x[:, 0] * SLOPE[0] - 1.5 * (x[:, 0] <= 2)
-        found = penalty_reward(levels(x), y, NAMES)[0].penalty
-        return float(found.low <= -1.5 <= found.high)
+        return held(penalty_reward(levels(x), y, NAMES)[0].penalty, -1.5)
 
 
 def _mentioned(case: Callable) -> None:
@@ -101,16 +101,14 @@ def _mentioned(case: Callable) -> None:
         truth="mentioned by 43 %, more where another part is high; to mention it costs half a point, 120 answers",
     )  # fmt: skip
     def mention_held(rng: Generator) -> float:
-        one = found(rng, 120)
-        return float(one.mention.low <= -0.5 <= one.mention.high)
+        return held(found(rng, 120).mention, -0.5)
 
     @case(
         room="try/drivers", method="effect of what is said, of those who mention it", kind="covers", runs=2000,
         truth="mentioned by 43 %, one more point of it brings .6, 120 answers",
     )  # fmt: skip
     def valence_held(rng: Generator) -> float:
-        one = found(rng, 120)
-        return float(one.valence.low <= 0.6 <= one.valence.high)
+        return held(found(rng, 120).valence, 0.6)
 
     @case(
         room="try/drivers", method="mention and valence of one part, Holm", kind="alarms", nominal=0.05, runs=2000,
@@ -124,8 +122,7 @@ def _mentioned(case: Callable) -> None:
         truth="the score itself decides who mentions it: the unhappy speak up, 400 answers",
     )  # fmt: skip
     def valence_of_a_chosen_few(rng: Generator) -> float:
-        one = found(rng, 400, decided=1.5)
-        return float(one.valence.low <= 0.6 <= one.valence.high)
+        return held(found(rng, 400, decided=1.5).valence, 0.6)
 
     @case(
         room="try/drivers", method="who mentions it differs by score", kind="finds", nominal=0.8, runs=1000,

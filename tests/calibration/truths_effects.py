@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from held import Ends, held
 
 from regard.statistics import adjusted, experiments, interrupted, sequences
+from regard.statistics.estimates import LEVEL, quantile
 from regard.statistics.overlap import Covariate
 
 if TYPE_CHECKING:
@@ -27,10 +29,6 @@ def register(case: Callable, named: Callable) -> None:
     _segments(case, named)
 
 
-def holds(found, truth: float) -> float:
-    return float(found.low <= truth <= found.high)
-
-
 # -------------------------------------------------------------------------------------------------------- experiments
 
 
@@ -49,7 +47,11 @@ def _experiments(case: Callable, named: Callable) -> None:
         )  # fmt: skip
         def _shares(rng: Generator, level: float = level) -> float:
             hits = int(rng.binomial(30, 0.08)), int(rng.binomial(60, 0.2))
-            return holds(experiments.share_difference(hits[0], 30, hits[1], 60, level=level), -0.12)
+
+            def at(level: float):
+                return experiments.share_difference(hits[0], 30, hits[1], 60, level=level)
+
+            return held(at(level), -0.12, at)
 
         named(f"two_shares_{round(100 * level)}")
 
@@ -61,7 +63,7 @@ def _experiments(case: Callable, named: Callable) -> None:
             before = rng.normal(size=65)
             y, names = arms(rng, (25, 40), lambda n: before + rng.normal(size=n))
             found = experiments.compare(y + 0.5 * (names == "b"), names, "a", before=before, level=level)
-            return holds(found.arms[1].difference, 0.5)
+            return held(found.arms[1].difference, 0.5)
 
         named(f"cuped_{round(100 * level)}")
 
@@ -69,14 +71,14 @@ def _experiments(case: Callable, named: Callable) -> None:
           truth="money (lognormal, σ 1.5), 500 against 500")  # fmt: skip
     def money_in_equal_arms(rng: Generator) -> float:
         y, names = arms(rng, (500, 500), lambda n: rng.lognormal(0, 1.5, n))
-        return holds(experiments.compare(y, names, "a").arms[1].difference, 0.0)
+        return held(experiments.compare(y, names, "a").arms[1].difference, 0.0)
 
     @case(room="try/experiment", method="Welch's t, or refused for a loud row", kind="covers", runs=1000,
           truth="money (lognormal, σ 2), 50 against 500: refused or right")  # fmt: skip
     def money_in_unequal_arms(rng: Generator) -> float:
         y, names = arms(rng, (500, 50), lambda n: rng.lognormal(0, 2, n))
         found = experiments.compare(y, names, "a").arms[1].difference
-        return 1.0 if found.refused else holds(found, 0.0)
+        return held(found, 0.0, refused=1.0)
 
     @case(room="try/experiment", method="Holm, any of three arms", kind="alarms", nominal=0.05, runs=1000,
           truth="four arms of 60, nothing differs")  # fmt: skip
@@ -96,7 +98,7 @@ def _experiments(case: Callable, named: Callable) -> None:
             y = rng.normal(size=60)[who] + 0.4 * rng.normal(size=len(who))
             names = np.where(who % 2, "b", "a")
             found = experiments.compare(y, names, "a", clusters=None if apart else who).arms[1].difference
-            return holds(found, 0.0)
+            return held(found, 0.0)
 
         named("rows_counted_apart" if apart else "rows_of_customers")
 
@@ -186,7 +188,7 @@ def _effects(case: Callable, named: Callable) -> None:
         def _covered(rng: Generator, shape: str = shape, n: int = n, level: float = level) -> float:
             y, used, known, truth = chosen(rng, n, shape)
             found = adjusted.effect_on_treated(y, used, known, level=level, seed=int(rng.integers(1e9))).effect
-            return 1.0 if found.refused else holds(found, truth)
+            return held(found, truth, refused=1.0)
 
         named(f"effect_{shape}_{n}_{round(100 * level)}")
 
@@ -198,7 +200,7 @@ def _effects(case: Callable, named: Callable) -> None:
         rows = [Covariate(name=c.name, values=np.asarray(c.values)[who], is_label=c.is_label) for c in known]
         y = y[who] + 0.5 * rng.normal(size=900)
         found = adjusted.effect_on_treated(y, used[who], rows, clusters=who, repeats=1).effect
-        return 1.0 if found.refused else holds(found, truth)
+        return held(found, truth, refused=1.0)
 
     @case(room="try/effect", method="AIPW on the treated, claims", kind="alarms", nominal=0.05, runs=600,
           truth="500 rows, use by amounts and a label, no effect")  # fmt: skip
@@ -216,7 +218,7 @@ def _effects(case: Callable, named: Callable) -> None:
           truth="1,000 rows, something hidden decides use and outcome")  # fmt: skip
     def something_hidden(rng: Generator) -> float:
         y, used, known, truth = chosen(rng, 1000, "line", hidden=0.7)
-        return holds(adjusted.effect_on_treated(y, used, known, repeats=1).effect, truth)
+        return held(adjusted.effect_on_treated(y, used, known, repeats=1).effect, truth)
 
     @case(room="try/effect", method="sensitivity: one as strong as a covariate undoes it", kind="finds", nominal=0.9,
           runs=300, truth="1,000 rows, no effect, something hidden two thirds as strong as a covariate")  # fmt: skip
@@ -256,7 +258,8 @@ def _series(case: Callable, named: Callable) -> None:
             )  # fmt: skip
             def _total(rng: Generator, path: tuple = path, level: float = level) -> float:
                 y = errors(rng, 72, *path) + 0.05 * np.arange(72) + 2.0 * (np.arange(72) >= 60)
-                return holds(forecast_total(y, 60, level), 24.0)
+                at = forecast_total(y, 60)
+                return held(at(level), 24.0, at)
 
             named(f"series_{path[0]}_{path[1]}_{round(100 * level)}")
 
@@ -266,8 +269,12 @@ def _series(case: Callable, named: Callable) -> None:
         t = np.arange(84)
         shared = np.cumsum(0.5 * rng.normal(size=84))
         y = shared + 3 * np.sin(2 * np.pi * t / 12) + errors(rng, 84, "walk", 0.1) + 1.5 * (t >= 72)
-        found = interrupted.interrupted(y, 72, controls=shared + 0.3 * rng.normal(size=84), period=12, placebos=False)
-        return 1.0 if found.average.refused else holds(found.average, 1.5)
+        control = shared + 0.3 * rng.normal(size=84)
+
+        def at(level: float):
+            return interrupted.interrupted(y, 72, controls=control, period=12, placebos=False, level=level).average
+
+        return held(at(LEVEL), 1.5, at, refused=1.0)
 
     @case(room="try/series", method="moving level, claims", kind="alarms", nominal=0.05, runs=400,
           truth="60 steps before, 12 after, a level that walks by .3, nothing happened")  # fmt: skip
@@ -295,15 +302,16 @@ def _series(case: Callable, named: Callable) -> None:
           truth="something else of three standard deviations begins at the same date")  # fmt: skip
     def something_else_at_that_date(rng: Generator) -> float:
         y = errors(rng, 72, "walk", 0.1) + 5.0 * (np.arange(72) >= 60)
-        return holds(forecast_total(y, 60, 0.95), 24.0)
+        at = forecast_total(y, 60)
+        return held(at(LEVEL), 24.0, at)
 
 
-def forecast_total(y, start: int, level: float):
-    """The total effect of the moving level alone, without the looks at placebo dates and breaks."""
+def forecast_total(y, start: int) -> Callable:
+    """The total effect of the moving level alone, at a level, without the looks at placebo dates and breaks."""
     seen = np.isfinite(y)
     columns = interrupted._columns(len(y), start, np.zeros((len(y), 0)), 0, seen)
     found = interrupted.forecast(y[:start], columns[:start], y[start:], columns[start:])
-    return interrupted._estimate(interrupted._last(found.totals), len(y), level)
+    return lambda level: interrupted._estimate(interrupted._last(found.totals), len(y), level)
 
 
 def _segments(case: Callable, named: Callable) -> None:
@@ -317,7 +325,11 @@ def _segments(case: Callable, named: Callable) -> None:
             )  # fmt: skip
             def _jump(rng: Generator, carry: float = carry, level: float = level) -> float:
                 y, columns = jumped(rng, carry)
-                return holds(interrupted.segmented(y, 40, columns, level=level).jump, 1.0)
+
+                def at(level: float):
+                    return interrupted.segmented(y, 40, columns, level=level).jump
+
+                return held(at(level), 1.0, at)
 
             named(f"segments_{carry}_{round(100 * level)}")
 
@@ -329,7 +341,11 @@ def _segments(case: Callable, named: Callable) -> None:
         inverse = np.linalg.inv(x.T @ x)
         beta = inverse @ x.T @ y
         error = np.sqrt(inverse[-1, -1] * ((y - x @ beta) ** 2).sum() / 57)
-        return float(abs(beta[-1] - 1.0) <= 2.0025 * error)
+
+        def at(t: float):
+            return Ends(beta[-1], beta[-1] - t * error, beta[-1] + t * error)
+
+        return held(at(2.0025), 1.0, lambda level: at(quantile(level, 57)))
 
 
 def jumped(rng: Generator, carry: float):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from held import Ends, held
 
 from regard.statistics import contracts, hazards, lifetimes, matched, renewing, spend, stakes, survival, worth
+from regard.statistics.estimates import LEVEL
 from regard.statistics.lifetimes import Histories
 from regard.statistics.reliability import reliability, total_of
 
@@ -49,25 +51,33 @@ def total_ahead(rng: Generator, n: int, model: str, level: float) -> float:
     found = lifetimes.purchasing(lived, model=model)
     if found.refused:
         return 1.0  # a refusal is no wrong interval; the number of them is small, see the row of refusals
-    told = worth.forecast(found, lived, 26.0, level=level, draws=200, seed=int(rng.integers(1e9))).total_purchases
-    came = ((when > age[:, None]) & (when <= age[:, None] + 26)).sum()
-    return told.low <= came <= told.high
+    seed = int(rng.integers(1e9))
+
+    def at(level: float):
+        return worth.forecast(found, lived, 26.0, level=level, draws=200, seed=seed).total_purchases
+
+    return held(at(level), ((when > age[:, None]) & (when <= age[:, None] + 26)).sum(), at)
 
 
 def expected_of_new(rng: Generator, n: int, level: float) -> float:
     when, _ = times(rng, n)
     found = lifetimes.purchasing(seen(when, rng.uniform(20, 40, n)))
     truth = lifetimes.Purchasing(model="bg/nbd", repeaters=n, fit=fixed(R, ALPHA, A, B))
-    drawn = [
-        float(
-            lifetimes.expected_of_new(
-                lifetimes.Purchasing(model="bg/nbd", repeaters=n, fit=fixed(*p)), np.array([52.0])
-            )[0]
-        )
-        for p in found.fit.draws(200, rng)
-    ]
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return low <= float(lifetimes.expected_of_new(truth, np.array([52.0]))[0]) <= high
+
+    def year(model) -> float:
+        return float(lifetimes.expected_of_new(model, np.array([52.0]))[0])
+
+    drawn = [year(lifetimes.Purchasing(model="bg/nbd", repeaters=n, fit=fixed(*p))) for p in found.fit.draws(200, rng)]
+    return among(year(found), drawn, year(truth), level)
+
+
+def among(value: float, drawn, truth: float, level: float) -> float:
+    """Whether the truth lies among the draws, at a level."""
+
+    def at(level: float) -> Ends:
+        return Ends(value, *np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]))
+
+    return held(at(level), truth, at)
 
 
 def fixed(*values: float):
@@ -93,10 +103,14 @@ def money_ahead(rng: Generator, n: int, tie: float) -> float:
     model, spent = lifetimes.purchasing(lived), spend.spending(*known, tied=2.0)
     if model.refused or spent.refused:
         return 1.0
-    told = worth.forecast(
-        model, lived, 26.0, spend=spent, paid=known, draws=200, seed=int(rng.integers(1e9))
-    ).total_value
-    return told.low <= float((paid * after).sum()) <= told.high
+    seed = int(rng.integers(1e9))
+
+    def at(level: float):
+        return worth.forecast(
+            model, lived, 26.0, spend=spent, paid=known, draws=200, seed=seed, level=level
+        ).total_value
+
+    return held(at(LEVEL), float((paid * after).sum()), at)
 
 
 def faster(rng: Generator, *, widen: bool) -> float:
@@ -109,14 +123,15 @@ def faster(rng: Generator, *, widen: bool) -> float:
     age = np.full(n, 30.0)
     lived = seen(when, age)
     model = lifetimes.purchasing(lived)
-    told = worth.forecast(model, lived, 15.0, draws=200).total_purchases
-    if widen:
-        early = worth.Bought(
-            customer=bought.customer[bought.time <= 30], time=bought.time[bought.time <= 30], amount=np.zeros(0)
-        )
-        told = worth.widened(told, worth.held_out(early, 30.0, share=0.5))
-    came = ((when > 30) & (when <= 45)).sum()
-    return told.low <= came <= told.high
+    early = worth.Bought(
+        customer=bought.customer[bought.time <= 30], time=bought.time[bought.time <= 30], amount=np.zeros(0)
+    )
+    missed = worth.held_out(early, 30.0, share=0.5) if widen else None
+
+    def at(level: float):
+        return worth.widened(worth.forecast(model, lived, 15.0, draws=200, level=level).total_purchases, missed)
+
+    return held(at(LEVEL), ((when > 30) & (when <= 45)).sum(), at)
 
 
 def renewals(rng: Generator, n: int, level: float, what: str) -> float:
@@ -130,11 +145,14 @@ def renewals(rng: Generator, n: int, level: float, what: str) -> float:
         return 1.0
     if what == "survival":
         drawn = contracts.survival(found.fit.draws(400, rng), np.array([5.0]))[:, 0]
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-        return low <= contracts.survival(np.array([1.0, 3.0]), np.array([5.0]))[0] <= high
-    here = ~left
-    told = renewing.ahead(found, due[here].astype(float), 3, level=level, seed=int(rng.integers(1e9))).payments
-    return told.low <= np.minimum(life[here] - due[here], 3).sum() <= told.high
+        best, truth = (contracts.survival(p, np.array([5.0]))[0] for p in (found.fit.values, np.array([1.0, 3.0])))
+        return among(float(best), drawn, float(truth), level)
+    here, seed = ~left, int(rng.integers(1e9))
+
+    def at(level: float):
+        return renewing.ahead(found, due[here].astype(float), 3, level=level, seed=seed).payments
+
+    return held(at(level), np.minimum(life[here] - due[here], 3).sum(), at)
 
 
 def lived_of(rng: Generator, n: int, *, late: bool = False, informative: bool = False):
@@ -156,30 +174,44 @@ def stay_at(t: float) -> float:
 
 
 def of_curve(rng: Generator, n: int, level: float, what: str, **how: bool) -> float:
-    curve = survival.kaplan_meier(lived_of(rng, n, **how), level=level)
-    if what == "share":
-        low, high = (float(v[0]) for v in curve.interval([12.0]))
-        return low <= stay_at(12.0) <= high
-    if what == "median":
-        found = survival.quantile_time(curve)
-        truth = 21.0 * np.log(2) ** (1 / 0.8)
-        return True if found.refused else found.low <= truth <= found.high
+    lived = lived_of(rng, n, **how)
     grid = np.linspace(0, 12, 4001)
-    found = survival.restricted_mean(curve, 12.0)
-    truth = float(np.trapezoid(np.exp(-((grid / 21.0) ** 0.8)), grid))
-    return True if found.refused else found.low <= truth <= found.high
+    truth, of = {
+        "share": (stay_at(12.0), at_a_year),
+        "median": (21.0 * np.log(2) ** (1 / 0.8), survival.quantile_time),
+        "mean": (
+            float(np.trapezoid(np.exp(-((grid / 21.0) ** 0.8)), grid)), lambda curve: survival.restricted_mean(curve, 12.0)
+        ),
+    }[what]  # fmt: skip
+
+    def at(level: float):
+        return of(survival.kaplan_meier(lived, level=level))
+
+    return held(at(level), truth, at, refused=1.0)
+
+
+def at_a_year(curve: survival.Curve) -> Ends:
+    return Ends(float(curve.value([12.0])[0]), *(float(v[0]) for v in curve.interval([12.0])))
 
 
 def gone_by(rng: Generator, n: int) -> float:
-    curve = survival.aalen_johansen(lived_of(rng, n), reasons=2)[1]
-    low, high = (float(v[0]) for v in curve.interval([12.0]))
-    return low <= (1 - stay_at(12.0)) / 3 <= high
+    lived = lived_of(rng, n)
+
+    def at(level: float) -> Ends:
+        return at_a_year(survival.aalen_johansen(lived, reasons=2, level=level)[1])
+
+    return held(at(LEVEL), (1 - stay_at(12.0)) / 3, at)
 
 
 def hazard_of(rng: Generator, n: int) -> float:
     life, cut = rng.exponential(24, n), rng.uniform(3, 30, n)
-    found = survival.hazards(survival.tenures(np.minimum(life, cut), life <= cut), [0, 6, 12, 30])
-    return bool(found.low[1] <= 1 / 24 <= found.high[1])
+    lived = survival.tenures(np.minimum(life, cut), life <= cut)
+
+    def at(level: float) -> Ends:
+        found = survival.hazards(lived, [0, 6, 12, 30], level=level)
+        return Ends(found.rate[1], found.low[1], found.high[1])
+
+    return held(at(LEVEL), 1 / 24, at)
 
 
 def effect_of(rng: Generator, n: int, how: str) -> float:
@@ -195,10 +227,17 @@ def effect_of(rng: Generator, n: int, how: str) -> float:
         found = hazards.discrete(
             rows.ended, np.minimum(rows.period // 6, 3), x[there][rows.customer], exposed=rows.exposed
         )
-    if found.refused:
-        return 1.0
-    low, high = found.interval()
-    return bool(low[0] <= 0.5 <= high[0])
+    return 1.0 if found.refused else of_first(found, 0.5)
+
+
+def of_first(found: hazards.Effects, truth: float) -> float:
+    """Whether the interval of the first coefficient holds the truth."""
+
+    def at(level: float) -> Ends:
+        low, high = found.interval(level)
+        return Ends(found.beta[0], low[0], high[0])
+
+    return held(at(LEVEL), truth, at)
 
 
 def at_risk(rng: Generator, n: int, of: str) -> float:
@@ -206,15 +245,14 @@ def at_risk(rng: Generator, n: int, of: str) -> float:
     life, cut = rng.exponential(1 / 0.03, n), rng.uniform(3, 30, n)
     reason = np.where(rng.uniform(size=n) < 2 / 3, 1, 2)
     lived = survival.tenures(np.minimum(life, cut), life <= cut, reason=reason)
-    found = stakes.stakes(
-        lived, rng.uniform(3, 30, 500), np.ones(500), 12.0, reasons=2, draws=200, seed=int(rng.integers(1e9))
-    )
-    if found.total.refused:
-        return 1.0
-    h = np.array([0.02, 0.01]) * 12
-    truth = 500 * stakes._parts(h[None, :], np.ones(1))
-    told, true = (found.total, truth.sum()) if of == "total" else (found.reasons[1], truth[1])
-    return told.low <= true <= told.high
+    here, seed = rng.uniform(3, 30, 500), int(rng.integers(1e9))
+    truth = 500 * stakes._parts((np.array([0.02, 0.01]) * 12)[None, :], np.ones(1))
+
+    def at(level: float):
+        found = stakes.stakes(lived, here, np.ones(500), 12.0, reasons=2, draws=200, seed=seed, level=level)
+        return found.total if of == "total" or found.total.refused else found.reasons[1]
+
+    return held(at(LEVEL), truth.sum() if of == "total" else truth[1], at, refused=1.0)
 
 
 def immortal(rng: Generator, n: int, *, by_day: bool) -> float:
@@ -227,8 +265,7 @@ def immortal(rng: Generator, n: int, *, by_day: bool) -> float:
         found = hazards.cox(pieces, x[:, None])
     else:
         found = hazards.cox(lived, had[:, None].astype(float))
-    low, high = found.interval()
-    return float(found.refused != "" or bool(low[0] <= 0 <= high[0]))
+    return 1.0 if found.refused else of_first(found, 0.0)
 
 
 def told_and_came(rng: Generator, *, changed: float = 1.0):
@@ -244,8 +281,11 @@ def told_and_came(rng: Generator, *, changed: float = 1.0):
 
 def renewals_told(rng: Generator) -> float:
     (chance, _, _, slopes), joint, came = told_and_came(rng)
-    _, least, most = total_of(chance, np.ones(len(chance)), slopes, joint)
-    return float(least <= came.sum() <= most)
+
+    def at(level: float) -> Ends:
+        return Ends(*total_of(chance, np.ones(len(chance)), slopes, joint, level=level))
+
+    return held(at(LEVEL), came.sum(), at)
 
 
 def off_target(rng: Generator, changed: float) -> float:
@@ -259,8 +299,12 @@ def seen_before(rng: Generator, ratio: float, *, blind: bool = False) -> float:
     met = rng.random(1500) < 0.05 + 0.1 * age
     odds = np.exp(-3.2 + 0.4 * age) * np.where(met, ratio, 1.0)
     left = rng.random(1500) < odds / (1 + odds)
-    found = matched.odds_ratio(left, met, np.zeros(1500, np.int64) if blind else age)
-    return 1.0 if found.refused else float(found.low <= ratio <= found.high)
+
+    def at(level: float) -> Ends:
+        found = matched.odds_ratio(left, met, np.zeros(1500, np.int64) if blind else age, level=level)
+        return Ends(*np.log([found.value, found.low, found.high]))
+
+    return held(at(LEVEL), np.log(ratio), at, refused=1.0)
 
 
 def register(case: Callable[..., object], named: Callable[[str], None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from held import Ends, held
 
 from regard.statistics import behaviour
 from regard.statistics.appraisal import Option, appraise, by_points, drawn
@@ -40,27 +41,37 @@ def world(rng: Generator, *, k: int = 8, error: float = 0.6, honest: float = 1.0
 
 
 def chosen(rng: Generator, *, shrink: bool = True, **about):
-    """A world, the appraisal of its options within two fifths of their costs, and what then came of each."""
+    """A world, the appraisal of its options within two fifths of their costs, what then came of each, and the draws."""
     options, value, cost, sure = world(rng, **about)
     made = drawn(options, n=600, seed=int(rng.integers(1 << 30)), shrink=shrink)
     points = [[o.value.likely for o in options], made.chance.mean(axis=0), [o.cost.likely for o in options]]
     rules = Rules(budget=0.4 * float(made.cost.mean(axis=0).sum()))
     found = appraise(made.worth, made.outcome, rules, lists=by_points(*map(np.array, points)), inputs={})
     came = value * (rng.random(len(value)) < sure) - cost
-    return found, came, value * sure - cost
+    return found, came, value * sure - cost, made
 
 
 def some(rng: Generator, **about):
     """As `chosen`, but a world in which something is chosen."""
     while True:
-        found, came, worth = chosen(rng, **about)
+        found, came, worth, made = chosen(rng, **about)
         if found.portfolio.chosen.any():
-            return found, came, worth
+            return found, came, worth, made
 
 
 def holds(rng: Generator, **about) -> float:
-    found, came, _ = some(rng, **about)
-    return float(found.net.low <= came[found.portfolio.chosen].sum() <= found.net.high)
+    found, came, _, made = some(rng, **about)
+    return net_held(found, made, came[found.portfolio.chosen].sum())
+
+
+def net_held(found, made, truth: float) -> float:
+    """Whether the net value of the chosen set lay in its range; that of another level is of the same draws."""
+    net = made.outcome.net(found.portfolio.chosen)
+
+    def at(level: float) -> Ends:
+        return Ends(found.net.mean, *np.quantile(net, ((1 - level) / 2, (1 + level) / 2)))
+
+    return held(Ends(found.net.mean, found.net.low, found.net.high), truth, at)
 
 
 def register(case: Callable, named: Callable) -> None:
@@ -78,7 +89,7 @@ def register(case: Callable, named: Callable) -> None:
         x, t = np.clip(np.round(7.5 + 2 * rng.normal(size=len(who))), 0, 10), rng.uniform(0.1, 0.6, len(who))
         waits = rng.exponential(1 / (0.3 * np.exp(-0.15 * (x - 7.5) + own)))
         found = rate_by(waits < t, np.minimum(waits, t), x, who)
-        return bool(found.refused) or found.slope.low <= -0.15 <= found.slope.high
+        return held(found.slope, -0.15, refused=1.0)
 
 
 def _portfolios(case: Callable) -> None:
@@ -124,7 +135,7 @@ def _portfolios(case: Callable) -> None:
         truth="8 options within two fifths of their costs",
     )  # fmt: skip
     def beats_points(rng: Generator) -> float:
-        found, _, worth = some(rng)
+        found, _, worth, _ = some(rng)
         rice = next(r for r in found.rankings if r.name == "RICE")
         return float(worth[found.portfolio.chosen].sum() >= worth[rice.chosen].sum() - 1e-9)
 
@@ -132,7 +143,7 @@ def _portfolios(case: Callable) -> None:
 def _paid(rng: Generator, **about) -> float:
     """Whether the first chosen option that is told to pay with a chance of .65 to .75 then paid."""
     while True:
-        found, came, _ = some(rng, **about)
+        found, came, _, _ = some(rng, **about)
         at = [i for i, o in enumerate(found.alone) if found.portfolio.chosen[i] and 0.65 <= o.positive <= 0.75]
         if at:
             return float(came[at[0]] > 0)
@@ -209,4 +220,4 @@ def _sure(rng: Generator, honest: float, *, shrink: bool = True) -> float:
     made = drawn(options, n=400, seed=int(rng.integers(1 << 30)), shrink=shrink)
     found = appraise(made.worth, made.outcome, Rules(budget=130.0), lists={}, inputs={})
     at = found.portfolio.chosen
-    return float(found.net.low <= (value - cost)[at].sum() <= found.net.high)
+    return net_held(found, made, (value - cost)[at].sum())

@@ -13,10 +13,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from held import Ends, held
 
 from regard.leadership.proof_checks import checks_of
 from regard.signals.declarations import Change
 from regard.statistics import placebos
+from regard.statistics.estimates import quantile
 from regard.statistics.grades import Design, graded
 from regard.statistics.placebos import Block
 from regard.statistics.staggered import regression, staggered
@@ -69,10 +71,6 @@ def interval(block: Block, way: str):
     if way == "bootstrap":
         return placebos.bootstrap(block, draws=60)
     return placebos.judge(block, draws=60).effect
-
-
-def held(found, truth: float) -> float:
-    return float(found.low <= truth <= found.high)
 
 
 def answered(rng: Generator, draw: Callable[[], Block]):
@@ -289,7 +287,12 @@ def _staggered(case: Callable) -> None:
         y, starts, truth = roll_out(rng)
         left = [regression(np.delete(y, i, axis=0), np.delete(starts, i))[0] for i in range(60)]
         error = math.sqrt(59 / 60 * float(((np.array(left) - np.mean(left)) ** 2).sum()))
-        return float(abs(regression(y, starts)[0] - truth) <= 2 * error)
+        found = regression(y, starts)[0]
+
+        def at(t: float) -> Ends:
+            return Ends(found, found - t * error, found + t * error)
+
+        return held(at(2.0), truth, lambda level: at(quantile(level, 59)))
 
     @case(
         room=ROOM, method="Callaway and Sant'Anna", kind="alarms", nominal=0.05, runs=1000,

@@ -11,6 +11,7 @@ import numpy as np
 from regard.errors import Refusal, UnknownName
 from regard.listening.reach import reaching
 from regard.listening.rules import Rule, classes, rule_of, values
+from regard.statistics.estimates import LEVEL
 from regard.statistics.proportions import difference, linked_difference, mean, net_mean, share
 from regard.wording import count
 
@@ -224,7 +225,7 @@ def enough(answers: Answers) -> str:
     return ""
 
 
-def score_of(answers: Answers, *, weighted: bool = True) -> Estimate:
+def score_of(answers: Answers, *, weighted: bool = True, level: float = LEVEL) -> Estimate:
     """The score with its interval in people's units: net by Tango, share by Wilson, mean by t; by customer."""
     method = {"net": net_mean, "share": share, "mean": mean}[answers.rule.kind]
     repeated = answers.customers < len(answers)
@@ -234,6 +235,7 @@ def score_of(answers: Answers, *, weighted: bool = True) -> Estimate:
         weights=answers.weight if weighted and answers.weighted else None,
         fitted=answers.fitted if weighted and answers.weighted else None,
         least=min(LEAST_CUSTOMERS, len(answers)),
+        level=level,
     )
     return found.times(answers.rule.factor)
 
