@@ -88,17 +88,20 @@ class Measured:
         bias: Mean of estimate less truth, in standard deviations of that over the runs; NaN where no estimate is told.
         narrow: How often the 80 % interval held, of the runs that were answered; NaN where the method gives none.
         runs: How many.
+        refused: How many of them had no estimate; what the row says of them is in `achieved`.
     """
 
     achieved: float
     bias: float = math.nan
     narrow: float = math.nan
     runs: int
+    refused: int = 0
 
 
 def summed(runs: Sequence[float]) -> Measured:
     """The numbers of a row from its runs."""
-    answered = [one for one in runs if isinstance(one, Held) and not math.isnan(one.miss)]
+    told = [one for one in runs if isinstance(one, Held)]
+    answered = [one for one in told if not math.isnan(one.miss)]
     misses = np.array([one.miss for one in answered if math.isfinite(one.miss)])
     spread = float(misses.std(ddof=1)) if len(misses) > 1 else 0.0
     return Measured(
@@ -106,4 +109,5 @@ def summed(runs: Sequence[float]) -> Measured:
         bias=float(misses.mean()) / spread if spread > 0 else math.nan,
         narrow=float(np.mean([one.narrow for one in answered])) if answered else math.nan,
         runs=len(runs),
+        refused=len(told) - len(answered),
     )

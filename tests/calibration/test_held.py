@@ -59,7 +59,7 @@ def test_a_refusal_counts_as_the_row_says_and_in_neither_bias_nor_80_percent():
     answered = [held.held(around(x, 1.0, n=9, method="normal"), 0.0) for x in (1.0, 3.0)]
     refused = held.held(refusal("too few", n=2), 0.0, refused=1.0)
     told = held.summed([*answered, refused, refused])
-    assert (told.achieved, told.narrow, told.runs) == (0.75, 0.5, 4)
+    assert (told.achieved, told.narrow, told.runs, told.refused) == (0.75, 0.5, 4, 2)
     assert told.bias == pytest.approx(2.0 / math.sqrt(2.0))
 
 

@@ -702,8 +702,9 @@ number shows what leaning on it costs.
 
 *at .80*: how often the 80 % interval of the same method holds the truth; empty where the method gives no such interval.
 *bias*: mean of estimate less truth, in standard deviations of that difference over the runs, so that rows compare; of
-so many runs chance alone leaves about one divided by their root. Ratios are taken as logarithms. Both are of the runs
-that were answered; a refusal has no estimate.
+so many runs chance alone leaves about one divided by their root. Ratios are taken as logarithms; a row of one run is
+enumerated, not drawn, and tells none. Both are of the runs that were answered: a refusal has no estimate. In *achieved*
+of *covers* a refusal is no wrong interval and counts as held; how many runs were refused stands beside their number.
 
 | room | method | truth | kind | nominal | achieved | at .80 | bias | runs |
 | --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: |
@@ -714,10 +715,11 @@ def row(one: Case, found: Measured) -> str:
     """A case as a line of the table."""
     mark = "" if one.kind == "breaks" or one.stands(found.achieved, found.runs) else " **!**"
     narrow = "" if math.isnan(found.narrow) else f"{found.narrow:.3f}"
+    refused = f", {found.refused:,} refused" if found.refused else ""
     bias = "" if math.isnan(found.bias) else f"{found.bias:+.2f}"
     return (
         f"| {one.room} | {one.method} | {one.truth} | {one.kind} | {one.nominal:g} | {found.achieved:.3f}{mark} "
-        f"| {narrow} | {bias} | {found.runs:,} |"
+        f"| {narrow} | {bias} | {found.runs:,}{refused} |"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from held import Ends, held
+from held import Ends, Held, held
 
 from regard.statistics import contracts, hazards, lifetimes, matched, renewing, spend, stakes, survival, worth
 from regard.statistics.estimates import LEVEL
@@ -50,7 +50,7 @@ def total_ahead(rng: Generator, n: int, model: str, level: float) -> float:
     lived = seen(when, age)
     found = lifetimes.purchasing(lived, model=model)
     if found.refused:
-        return 1.0  # a refusal is no wrong interval; the number of them is small, see the row of refusals
+        return Held(1.0)  # a refusal is no wrong interval; the table tells how many there were
     seed = int(rng.integers(1e9))
 
     def at(level: float):
@@ -102,7 +102,7 @@ def money_ahead(rng: Generator, n: int, tie: float) -> float:
     )
     model, spent = lifetimes.purchasing(lived), spend.spending(*known, tied=2.0)
     if model.refused or spent.refused:
-        return 1.0
+        return Held(1.0)
     seed = int(rng.integers(1e9))
 
     def at(level: float):
@@ -142,7 +142,7 @@ def renewals(rng: Generator, n: int, level: float, what: str) -> float:
     left = life < due
     found = contracts.contracts(np.minimum(life, due), left)
     if found.refused:
-        return 1.0
+        return Held(1.0)
     if what == "survival":
         drawn = contracts.survival(found.fit.draws(400, rng), np.array([5.0]))[:, 0]
         best, truth = (contracts.survival(p, np.array([5.0]))[0] for p in (found.fit.values, np.array([1.0, 3.0])))
@@ -227,7 +227,7 @@ def effect_of(rng: Generator, n: int, how: str) -> float:
         found = hazards.discrete(
             rows.ended, np.minimum(rows.period // 6, 3), x[there][rows.customer], exposed=rows.exposed
         )
-    return 1.0 if found.refused else of_first(found, 0.5)
+    return Held(1.0) if found.refused else of_first(found, 0.5)
 
 
 def of_first(found: hazards.Effects, truth: float) -> float:
@@ -265,7 +265,7 @@ def immortal(rng: Generator, n: int, *, by_day: bool) -> float:
         found = hazards.cox(pieces, x[:, None])
     else:
         found = hazards.cox(lived, had[:, None].astype(float))
-    return 1.0 if found.refused else of_first(found, 0.0)
+    return Held(1.0) if found.refused else of_first(found, 0.0)
 
 
 def told_and_came(rng: Generator, *, changed: float = 1.0):
