@@ -46,7 +46,7 @@ lint: dev  ## ruff, mypy and the layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: dev  ## re-measure every published figure
+bench: install  ## re-measure every published figure
 	@$(BIN)/python -m benchmarks
 
 trust: dev  ## every promise of RELIABILITY.md, checked in full

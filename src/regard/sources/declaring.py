@@ -17,6 +17,7 @@ from regard.sources.journeys import propose_stages
 from regard.wording import number, percent
 
 SAMPLE = 100_000
+MANY = 400_000  # rows of a kind from which on one in sixteen customers tells their rhythm well enough
 LABEL_VALUES = 100
 LABELLED = ("profile", "order", "answer", "contact", "review", "event", "promise", "subscription")
 METRICS = ("nps", "csat", "ces", "stars")
@@ -156,7 +157,7 @@ def _base(log: _Log) -> CustomerBase:
 
 def _gaps(log: _Log, kind: str) -> tuple[int, int, float | None]:
     """Customers who came on more than one day, all customers, and the 95th percentile of days between visits."""
-    some = "AND customer % 16 = 0" if log.counts[kind] > 2_000_000 else ""
+    some = "AND customer % 16 = 0" if log.counts[kind] > MANY else ""
     sql = f"""
         WITH days AS (SELECT DISTINCT customer, CAST(occurred_at AS DATE) AS day FROM lake_{kind}
                       WHERE customer IS NOT NULL AND occurred_at IS NOT NULL {some}),
