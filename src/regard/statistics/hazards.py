@@ -250,6 +250,7 @@ def discrete(
     exposed: Floats | None = None,
     each: int = EACH,
     penalty: float = 0.0,
+    kept: float = 1.0,
 ) -> Effects:
     """Hazard per period by covariates: a binary regression on periods, with an intercept per span of tenure.
 
@@ -266,6 +267,8 @@ def discrete(
         exposed: Share of each period that was seen, for cloglog: a steady hazard within the period; 1 when left out.
         each: Fewest ends per covariate.
         penalty: Ridge on the coefficients of standardised covariates, none by default.
+        kept: Share of the periods without an end that are among the rows, for the logit: all ends are kept and the
+            rest was thinned by chance: the intercepts are those of all (Prentice and Pyke 1979, Biometrika 66).
     """
     y = np.asarray(ended, float)
     spans, k = int(span.max()) + 1 if len(span) else 1, x.shape[1]
@@ -280,6 +283,10 @@ def discrete(
     seen = np.zeros(len(y)) if exposed is None else np.log(exposed)
     if link == "logit" and seen.any():
         raise ValueError("the logit takes whole periods only: Periods.whole")
+    if kept < 1:
+        if link != "logit":
+            raise ValueError("only the logit stands for all after thinning")
+        seen = np.full(len(y), -np.log(kept))
     theta, value, slope, information = _scored(design, y, seen, ridge, link=link, spans=spans)
     steep = float(np.abs(slope).max()) / len(y)
     if steep > FLAT or np.abs(theta[spans:]).max(initial=0.0) > 15:
