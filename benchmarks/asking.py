@@ -26,6 +26,18 @@ QUESTIONS = (
     "listening/drivers",
     "listening/contacts",
 )
+ESTIMATES = (
+    "customers/reasons",
+    "customers/value",
+    "customers/renewals",
+    "listening/silence",
+    "listening/disconnects",
+    "leadership/progress",
+    "leadership/priorities",
+    "leadership/proof",
+    "leadership/policies",
+)
+"""Questions that fit models to the whole base, told beside the others."""
 
 
 class Pages:
@@ -115,12 +127,18 @@ def _pages(company: Path, work: Path, size: str) -> list[Row]:
         Row(name="`regard serve` idle, all processes (resident)", figure=f"{idle:,.0f} MB", target="under 300 MB",
             met=idle < 300, command="python -m benchmarks ask", runs=[idle]),
         Row(name=f"A scope never seen before, {size}, {under}: each question through its page's JSON",
-            figure="; ".join(f"{q} {median(t):.2f} s" for q, t in new.items()), target="under 1.5 s",
-            met=all(median(t) < 1.5 for t in new.values()), command="python -m benchmarks ask",
-            runs=[x for t in new.values() for x in t]),
+            figure=_each(new, QUESTIONS), target="under 1.5 s",
+            met=all(median(new[q]) < 1.5 for q in QUESTIONS), command="python -m benchmarks ask",
+            runs=[x for q in QUESTIONS for x in new[q]]),
+        Row(name="The same for the questions that fit models to the whole base", figure=_each(new, ESTIMATES),
+            target="said", met=None, command="python -m benchmarks ask", runs=[x for q in ESTIMATES for x in new[q]]),
         Row(name=f"A repeated view, {size}, {under}: p95", figure=f"{quantile(old, 0.95) * 1000:.0f} ms",
             target="under 150 ms", met=quantile(old, 0.95) < 0.15, command="python -m benchmarks ask", runs=old),
     ]  # fmt: skip
+
+
+def _each(seconds: dict[str, list[float]], questions: tuple[str, ...]) -> str:
+    return "; ".join(f"{q} {median(seconds[q]):.2f} s" for q in questions)
 
 
 def _take_back(company: Path) -> None:
@@ -135,7 +153,8 @@ def _unseen(pages: Pages) -> dict[str, list[float]]:
     pages.get("/customers/ledger.json?period=2026-Q3")  # a worker is up; what follows are scopes it never saw
     pairs = product((4, 5, 6), ("Alps", "Iberia"))
     scopes = [f"period=2026-0{month}&where=region%3D{region}" for month, region in pairs]
-    return {question: [pages.get(f"/{question}.json?{scope}") for scope in scopes[:4]] for question in QUESTIONS}
+    asked = QUESTIONS + ESTIMATES
+    return {question: [pages.get(f"/{question}.json?{scope}") for scope in scopes[:4]] for question in asked}
 
 
 def table(work: Path, *, signals: int) -> list[Row]:
