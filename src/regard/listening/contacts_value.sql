@@ -20,8 +20,8 @@ worth AS (
     WHERE $worth = 'trailing' AND occurred_at >= $until - to_days($worth_days) AND occurred_at < $until
       AND customer IN (SELECT customer FROM who)
 ),
-each AS (SELECT customer, sum(value) AS value FROM worth GROUP BY customer)
-SELECT w.area, w.issue, sum(coalesce(e.value, 0)) AS value
+each AS (SELECT customer, exact_sum(value) AS value FROM worth GROUP BY customer)
+SELECT w.area, w.issue, exact_sum(coalesce(e.value, 0)) AS value
 FROM who AS w LEFT JOIN each AS e ON e.customer = w.customer
 GROUP BY w.area, w.issue
 ORDER BY w.area, w.issue

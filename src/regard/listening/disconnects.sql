@@ -32,7 +32,7 @@ worth AS (
     WHERE $worth = 'trailing' AND occurred_at >= $until - to_days($worth_days) AND occurred_at < $until
       AND customer IN (SELECT customer FROM said)
 ),
-each AS (SELECT customer, sum(value) AS value FROM worth GROUP BY customer)
+each AS (SELECT customer, exact_sum(value) AS value FROM worth GROUP BY customer)
 SELECT s.customer, k.id, coalesce(k.name, k.id) AS name, k.slice, s.score, s.class,
        u.now AS used, u.before AS used_before, e.value
 FROM said AS s

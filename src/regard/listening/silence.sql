@@ -18,7 +18,7 @@ worth AS (
     SELECT customer, CAST(NULL AS DOUBLE) FROM customers WHERE $worth = '' AND first_at < $until AND last_at >= $since
 ),
 base AS (
-    SELECT customer, sum(value) AS value FROM worth WHERE customer IS NOT NULL GROUP BY customer
+    SELECT customer, exact_sum(value) AS value FROM worth WHERE customer IS NOT NULL GROUP BY customer
 ),
 asked AS (
     SELECT customer, min(occurred_at) AS at
