@@ -44,7 +44,8 @@ paid AS (
 bought AS (
   SELECT e.episode, min(o.occurred_at) AS since,
          count(*) FILTER (WHERE o.occurred_at <= e.at) AS orders,
-         sum(o.amount) FILTER (WHERE o.occurred_at <= e.at AND o.occurred_at > e.at - INTERVAL 365 DAY) AS spent,
+         exact_sum(CASE WHEN o.occurred_at <= e.at AND o.occurred_at > e.at - INTERVAL 365 DAY
+                        THEN o.amount * o.rate END) AS spent,
          count(*) FILTER (WHERE o.occurred_at > e.judged AND o.occurred_at <= e.followed) AS again
   FROM episodes AS e JOIN orders_whole AS o ON o.customer = e.customer
   GROUP BY e.episode

@@ -119,7 +119,7 @@ _METHOD = (
 
 def _read(ask: Ask, metric: str) -> _Met:
     kind = ask.declarations.value.kind or ""
-    table = ask.table("disconnects.sql", metric=metric, worth=kind, worth_days=ask.declarations.value.days)
+    table = ask.table("disconnects.sql", metric=metric)
     value = floats(table, "value") if kind else np.full(len(table), np.nan)
     return _Met(
         rows=table.select(["id", "name"]).to_pylist(), score=floats(table, "score"), group=floats(table, "class"),

@@ -16,27 +16,11 @@ used AS (
            count(DISTINCT day) FILTER (WHERE period = 'before') AS before
     FROM met
     GROUP BY customer
-),
-steps AS (
-    SELECT customer, lower(change) AS change, lead(occurred_at) OVER w AS next_at,
-           amount * rate * CASE lower(every) WHEN 'month' THEN 12 WHEN 'quarter' THEN 4 WHEN 'year' THEN 1 END AS yearly
-    FROM subscriptions_whole
-    WHERE $worth = 'recurring' AND occurred_at < $until AND customer IN (SELECT customer FROM said)
-    WINDOW w AS (PARTITION BY customer, coalesce(subscription, key) ORDER BY occurred_at, position)
-),
-worth AS (
-    SELECT customer, yearly AS value FROM steps WHERE next_at IS NULL AND change <> 'end'
-    UNION ALL
-    SELECT customer, (amount - coalesce(refunded, 0)) * rate
-    FROM orders_whole
-    WHERE $worth = 'trailing' AND occurred_at >= $until - to_days($worth_days) AND occurred_at < $until
-      AND customer IN (SELECT customer FROM said)
-),
-each AS (SELECT customer, exact_sum(value) AS value FROM worth GROUP BY customer)
+)
 SELECT s.customer, k.id, coalesce(k.name, k.id) AS name, k.slice, s.score, s.class,
        u.now AS used, u.before AS used_before, e.value
 FROM said AS s
 JOIN used AS u ON u.customer = s.customer
 JOIN customers AS k ON k.customer = s.customer
-LEFT JOIN each AS e ON e.customer = s.customer
+LEFT JOIN worth AS e ON e.customer = s.customer
 ORDER BY s.customer

@@ -124,7 +124,7 @@ _METHOD = "Interval: Wilson, 95 %; a slice or band against the others, false dis
 def _read(ask: Ask) -> _Base:
     kind = ask.declarations.value.kind or ""
     kind = kind if ask.count("subscription" if kind == "recurring" else "order") else ""
-    table = reaching(ask, "answer").table("silence.sql", worth=kind, worth_days=ask.declarations.value.days)
+    table = reaching(ask, "answer").table("silence.sql", valued=bool(kind))
     masks = {
         n: np.asarray(table.column(n).to_numpy(zero_copy_only=False), dtype=np.bool_)
         for n in ("asked", "answered", "spoken")

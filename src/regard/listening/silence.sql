@@ -1,24 +1,9 @@
 -- One row per customer of the base: what they are worth, whether a survey was sent to them in the period, whether they
 -- answered it since, and whether they said anything at all.
-WITH steps AS (
-    SELECT customer, lower(change) AS change,
-           lead(occurred_at) OVER w AS next_at,
-           amount * rate * CASE lower(every) WHEN 'month' THEN 12 WHEN 'quarter' THEN 4 WHEN 'year' THEN 1 END AS yearly
-    FROM subscriptions_whole
-    WHERE $worth = 'recurring' AND occurred_at < $until
-    WINDOW w AS (PARTITION BY customer, coalesce(subscription, key) ORDER BY occurred_at, position)
-),
-worth AS (
-    SELECT customer, yearly AS value FROM steps WHERE next_at IS NULL AND change <> 'end'
+WITH base AS (
+    SELECT customer, value FROM worth WHERE $valued
     UNION ALL
-    SELECT customer, (amount - coalesce(refunded, 0)) * rate
-    FROM orders_whole
-    WHERE $worth = 'trailing' AND occurred_at >= $until - to_days($worth_days) AND occurred_at < $until
-    UNION ALL
-    SELECT customer, CAST(NULL AS DOUBLE) FROM customers WHERE $worth = '' AND first_at < $until AND last_at >= $since
-),
-base AS (
-    SELECT customer, exact_sum(value) AS value FROM worth WHERE customer IS NOT NULL GROUP BY customer
+    SELECT customer, CAST(NULL AS DOUBLE) FROM customers WHERE NOT $valued AND first_at < $until AND last_at >= $since
 ),
 asked AS (
     SELECT customer, min(occurred_at) AS at

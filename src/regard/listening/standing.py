@@ -132,7 +132,7 @@ def base(ask: Ask, answers: Answers, names: tuple[str, ...]) -> list[Known]:
     found = []
     for name in names:
         cut = reaching(replace(ask, scope=msgspec.structs.replace(ask.scope, by=name, also=())), "answer")
-        table = cut.table("scores_base.sql", worth=kind, worth_days=ask.declarations.value.days)
+        table = cut.table("scores_base.sql", valued=bool(kind))
         held = dict(zip(texts(table, "slice").tolist(), table.column("n").to_pylist(), strict=True))
         if sum(held.values()) < LEAST:
             raise BadInput(

@@ -25,8 +25,7 @@ def valued(ask: Ask, rows: tuple[ContactRow, ...], count: Count) -> tuple[Contac
     if count != "value":
         return rows
     ask.need("value.kind", "it says what a customer is worth, by which contacts are to be counted.")
-    declared = ask.declarations.value
-    found = ask.rows("contacts_value.sql", worth=declared.kind, worth_days=declared.days)
+    found = ask.rows("contacts_value.sql")
     worth = {(r["area"], r["issue"]): float(r["value"] or 0.0) for r in found}
     return tuple(msgspec.structs.replace(r, value=worth.get((r.area, r.issue), 0.0)) for r in rows)
 

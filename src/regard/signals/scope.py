@@ -20,7 +20,7 @@ from regard.errors import BadInput, UnknownName
 from regard.periods import WEEKDAYS, Period, checked, offsets, parse_day, parse_period, zone_of
 from regard.signals.declarations import Declarations, Dimension
 from regard.signals.kinds import BY_NOUN, Kind
-from regard.signals.measures import SCORED, SCORES, scores
+from regard.signals.measures import SCORED, SCORES, VALUED, WORTH, exact_sum, scores, worth
 
 EVER = "_ever"
 WHOLE = "_whole"
@@ -145,16 +145,16 @@ def _names(statement: str) -> frozenset[str]:
     return frozenset(t.name for t in _parsed(statement).find_all(exp.Table) if not t.db)
 
 
+_MADE = frozenset({"customers", "moments", "standings", WORTH})
+"""Nouns that are of no kind of signal alone."""
+
+
 def nouns_of(statement: str) -> list[str]:
     """The nouns a statement reads, in order of appearance."""
     tree = _parsed(statement)
     made = {cte.alias for cte in tree.find_all(exp.CTE)}
     names = dict.fromkeys(t.name for t in tree.find_all(exp.Table) if not t.db)
-    return [
-        n
-        for n in names
-        if n not in made and (_plain(n) in BY_NOUN or _plain(n) == SCORES or n in {"customers", "moments", "standings"})
-    ]
+    return [n for n in names if n not in made and (_plain(n) in BY_NOUN or _plain(n) == SCORES or n in _MADE)]
 
 
 def _plain(noun: str) -> str:
@@ -204,17 +204,10 @@ def _apart(statement: str, dialect: str) -> tuple[bool, tuple[str, ...], str]:
 
 
 def _exact(node: Any) -> Any:
-    """``exact_sum(x)`` written out: a sum that is the same in whatever order rows come, to a millionth.
-
-    Sums of doubles differ in their last digits from run to run of a parallel engine, and evidence promises the same
-    finding again. What is too large for decimals is summed as it is.
-    """
+    """``exact_sum(x)`` written out: a sum that is the same in whatever order rows come."""
     if not (isinstance(node, exp.Anonymous) and node.name.lower() == "exact_sum"):
         return node
-    x = node.expressions[0].sql(dialect="duckdb")
-    exact = f"CAST(sum(TRY_CAST(({x}) AS DECIMAL(38, 6))) AS DOUBLE)"
-    large = f"sum(CASE WHEN TRY_CAST(({x}) AS DECIMAL(38, 6)) IS NULL THEN ({x}) END)"
-    return sqlglot.parse_one(f"coalesce({exact} + {large}, {exact}, {large})", dialect="duckdb")
+    return sqlglot.parse_one(exact_sum(node.expressions[0].sql(dialect="duckdb")), dialect="duckdb")
 
 
 def _cte(noun: str, definition: str, dialect: str) -> str:
@@ -258,6 +251,10 @@ def _definition(noun: str, scope: Scope, declarations: Declarations) -> str:
         return _customers(scope, declarations)
     if noun == "standings":
         return _standings(scope, declarations)
+    if noun == WORTH:
+        kind = declarations.value.kind or ""
+        whole = _whole(BY_NOUN[VALUED.get(kind, "subscriptions")], scope, declarations)
+        return worth(whole, kind=kind, days=declarations.value.days, until=_instant(scope.until))
     if _plain(noun) == SCORES:
         ends = noun.removeprefix(SCORES)
         answers, reviews = (_definition(name + ends, scope, declarations) for name in SCORED)
