@@ -11,7 +11,7 @@ import pytest
 
 from regard.listening.rules import classes, rule_of, values
 from regard.signals.declarations import Declarations
-from regard.signals.measures import scores
+from regard.signals.measures import scores, worth
 from regard.signals.scope import Given, nouns_of, resolve, scoped
 
 METRICS = ("nps", "csat", "ces", "stars", "taste", "")
@@ -55,3 +55,30 @@ def test_scores_are_a_noun_that_filters_and_groupings_reach(noun):
     assert nouns_of(statement) == [noun]
     assert "lake_answer" in scoped(statement, scope, Declarations())
     assert "lake_review" in scoped(statement, scope, Declarations())
+
+
+STEPS = [  # customer, contract, day of January, change, amount, every
+    (1, "a", 1, "start", 10.0, "month"), (1, "a", 5, "renew", 20.0, "month"), (1, "b", 2, "start", 90.0, "quarter"),
+    (2, "c", 1, "start", 50.0, "year"), (2, "c", 9, "end", None, None), (3, "d", 20, "start", 7.0, "month"),
+]  # fmt: skip
+
+
+def test_worth_is_the_contracts_in_force_at_the_end_or_the_orders_before_it():
+    """By hand: 20 a month and 90 a quarter are 600 a year; ended contracts and those of later are none."""
+    until = "TIMESTAMP '2026-01-15'"
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE given (customer BIGINT, subscription TEXT, day INT, change TEXT, amount DOUBLE, every TEXT)"
+        )
+        connection.executemany("INSERT INTO given VALUES (?, ?, ?, ?, ?, ?)", STEPS)
+        noun = (
+            "SELECT *, '' AS key, day AS position, TIMESTAMP '2026-01-01' + to_days(day - 1) AS occurred_at, 1.0 AS rate, "
+            "2.0 AS refunded FROM given"
+        )
+        ask = lambda kind: sorted(  # noqa: E731
+            connection.execute(f"SELECT * FROM ({worth(noun, kind=kind, days=12, until=until)})").fetchall()
+        )
+
+        assert ask("recurring") == [(1, 600.0)]
+        assert ask("trailing") == [(1, 20.0 - 2.0), (2, None)]  # from the 3rd to the 14th; without an amount, without worth
+        assert ask("") == []

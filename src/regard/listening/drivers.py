@@ -232,7 +232,7 @@ def _worth(ask: Ask, read: Read) -> tuple[dict[int, float], str]:
     kind = ask.declarations.value.kind or ("order" if ask.count("order") else "")
     if not kind:
         return {}, ""
-    table = ask.table("drivers_value.sql", worth=kind, worth_days=ask.declarations.value.days, **read.asked.parameters)
+    table = ask.table("drivers_value.sql", worth=kind, **read.asked.parameters)
     worth = dict(zip(table.column("customer").to_pylist(), floats(table, "value").tolist(), strict=True))
     meaning = {
         "recurring": "yearly amount of their contracts",
