@@ -80,5 +80,5 @@ def test_worth_is_the_contracts_in_force_at_the_end_or_the_orders_before_it():
         )
 
         assert ask("recurring") == [(1, 600.0)]
-        assert ask("trailing") == [(1, 20.0 - 2.0), (2, None)]  # from the 3rd to the 14th; without an amount, without worth
+        assert ask("trailing") == [(1, 20.0 - 2.0), (2, None)]  # from the 3rd to the 14th; no amount, no worth
         assert ask("") == []
