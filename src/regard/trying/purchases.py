@@ -29,7 +29,9 @@ from regard.trying.valued import (
 )
 from regard.wording import between, count, day, listed, number, percent
 
-TIME = ("date", "day", "time", "ordered", "ordered at", "purchased", "purchased at", "created at", "timestamp", "when")
+TIME = (
+    "order date", "ordered", "purchased", "purchase", "date", "day", "time", "created at", "timestamp", "when",
+)  # fmt: skip
 AMOUNT = ("amount", "value", "revenue", "sales", "total", "price", "spend", "spent", "paid")
 NAMES = {"bg/nbd": ("r", "alpha", "a", "b"), "pareto/nbd": ("r", "alpha", "s", "beta")}
 DRAWS = 400
