@@ -229,7 +229,7 @@ def _finding(
     )  # fmt: skip
     return msgspec.structs.replace(
         finding, answer=told.sentence(finding), facts=told.facts(finding),
-        next_step="" if budget is not None else "Give the budget: --budget 50000, say.",
+        next_step="" if budget is not None else "Give a budget, such as 50,000 (--budget 50000).",
     )  # fmt: skip
 
 
