@@ -14,7 +14,7 @@ import random
 import sys
 
 import pyarrow as pa
-from steps import Steps
+from dying import Steps
 
 from regard.settings import Settings
 from regard.signals.workspace import Workspace

@@ -15,7 +15,7 @@ import sys
 import time
 
 import pyarrow as pa
-from steps import Steps
+from dying import Steps
 
 from regard.settings import Settings
 from regard.signals.workspace import Workspace

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from steps import Steps
+from dying import Steps
 
 from regard.settings import Settings
 from regard.signals.workspace import Workspace

@@ -1,0 +1,193 @@
+"""Steps as columns: whole customers, each one's steps in order of time, names and labels coded as small numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from regard.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Whole = NDArray[np.int64]
+Codes = NDArray[np.uint16]
+Truths = NDArray[np.bool_]
+MOST_NAMES = 65_000
+"""Names told apart; the rarest of more become `OTHER`."""
+OTHER = "(other)"
+EVER, NEVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+"""As bounds of time: no bound."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """One label of each step.
+
+    Attributes:
+        codes: (n,) index into values; 0 where it is not known.
+        values: What the codes mean; the first is "".
+    """
+
+    codes: Codes
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of some customers: whole customers, in order. Arrays may be mapped from files and are never written.
+
+    Attributes:
+        customers: (c,) their ids, ascending.
+        starts: (c + 1,) where each one's steps begin.
+        times: (n,) microseconds UTC, ascending within a customer; equal ones in the order of the log.
+        codes: (n,) index into names.
+        names: What the codes mean, the same for all slices of one log.
+        failed: (n,) the customer met an error at this step.
+        labels: Per dimension, the label of each step as it was then.
+    """
+
+    customers: Whole
+    starts: Whole
+    times: Whole
+    codes: Codes
+    names: tuple[str, ...]
+    failed: Truths
+    labels: Mapping[str, Coded] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """How many steps."""
+        return len(self.times)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which steps a question looks at.
+
+    Attributes:
+        since: First moment, included, microseconds UTC.
+        until: Last moment, not included.
+        customers: Per slice, (c,) which customers; all where None.
+        rows: Per slice, (n,) which steps; others are as if they had not been; all where None.
+        end: When the log was last written: what was not over by then is still open. The last step where None.
+    """
+
+    since: int = EVER
+    until: int = NEVER
+    customers: Sequence[Truths] | None = None
+    rows: Sequence[Truths] | None = None
+    end: int | None = None
+
+
+EVERYTHING = Selection()
+
+
+def of_arrays(
+    customer: Any, time: Any, name: Any, *, failed: Any = None, labels: Mapping[str, Any] | None = None
+) -> Steps:
+    """Steps from rows in any order, such as one file's; rows of equal time stay in the order given.
+
+    Args:
+        customer: (n,) whose; texts or whole numbers. Ids that are whole numbers are kept; texts become their rank
+            among the ordered different texts.
+        time: (n,) when: datetime64, or whole microseconds UTC.
+        name: (n,) what was done: texts.
+        failed: (n,) whether an error was met; never where None.
+        labels: Per dimension, (n,) texts; None and "" are not known.
+
+    Raises:
+        BadInput: A row has no customer or no time.
+    """
+    ids, owner = _owners(customer)
+    times = _times(time)
+    order = np.lexsort((times, owner))
+    owner = owner[order]
+    codes, names = coded(name)
+    starts = np.searchsorted(owner, np.arange(len(ids) + 1))
+    met = np.zeros(len(owner), np.bool_) if failed is None else np.ascontiguousarray(failed, np.bool_)[order]
+    made = {}
+    for label, values in (labels or {}).items():
+        found, texts = coded(values, unknown=True)
+        made[label] = Coded(found[order], texts)
+    return Steps(ids, starts, times[order], codes[order], names, met, made)
+
+
+def coded(values: Any, *, unknown: bool = False) -> tuple[Codes, tuple[str, ...]]:
+    """Texts as codes and the different texts in order.
+
+    Args:
+        values: (n,) texts; an Arrow array, a list or a numpy array.
+        unknown: Code 0 is kept for None and ""; without it they are a name like any other.
+    """
+    array = _arrow(values)
+    if not pa.types.is_dictionary(array.type):
+        array = pc.fill_null(array.cast(pa.string()), "").dictionary_encode()
+    indices = pc.fill_null(array.indices, -1).to_numpy(zero_copy_only=False)
+    texts = [text or "" for text in array.dictionary.to_pylist()]
+    counts = np.bincount(indices[indices >= 0], minlength=len(texts))
+    kept = _most_frequent(texts, counts)
+    if unknown or (indices < 0).any():
+        kept |= {""}
+    names = tuple(sorted(kept))
+    place = {text: code for code, text in enumerate(names)}
+    table = np.array([place.get(text, place.get(OTHER, 0)) for text in texts] + [place.get("", 0)], np.uint16)
+    return table[indices], names
+
+
+def _most_frequent(texts: list[str], counts: Whole) -> set[str]:
+    used = {text for text, n in zip(texts, counts.tolist(), strict=True) if n}
+    if len(used) <= MOST_NAMES:
+        return used
+    order = np.argsort(-counts, kind="stable")[:MOST_NAMES]
+    return {texts[i] for i in order} | {OTHER}
+
+
+def _arrow(values: Any) -> Any:
+    array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _owners(customer: Any) -> tuple[Whole, Whole]:
+    """The different customers, ascending, and the rank of each row's among them."""
+    array = _arrow(customer)
+    if array.null_count:
+        raise BadInput(f"{array.null_count} rows have no customer.", hint="Leave them out, or fill the column.")
+    if pa.types.is_integer(array.type):
+        ids, owner = np.unique(array.to_numpy(), return_inverse=True)
+        return ids.astype(np.int64), owner.astype(np.int64)
+    array = array if pa.types.is_dictionary(array.type) else array.cast(pa.string()).dictionary_encode()
+    used = np.unique(array.indices.to_numpy())
+    texts = array.dictionary.take(pa.array(used))
+    rank = np.empty(len(array.dictionary), np.int64)
+    rank[used[pc.sort_indices(texts).to_numpy()]] = np.arange(len(used))
+    return np.arange(len(used)), rank[array.indices.to_numpy()]
+
+
+def _times(time: Any) -> Whole:
+    values = np.asarray(time)
+    if values.dtype.kind == "M":
+        missing = int(np.isnat(values).sum())
+        if missing:
+            raise BadInput(f"{missing} rows have no time.", hint="Leave them out, or fill the column.")
+        values = values.astype("datetime64[us]").astype(np.int64)
+    return np.ascontiguousarray(values, np.int64)
+
+
+def end_of(steps: Sequence[Steps], selection: Selection = EVERYTHING) -> int:
+    """When the log was last written: the selection's word, or the last step there is; 0 for none."""
+    if selection.end is not None:
+        return selection.end
+    last = [int(s.times[s.starts[1:][np.diff(s.starts) > 0] - 1].max()) for s in steps if s.n]
+    return max(last, default=0)
+
+
+def codes_of(names: Sequence[str], wanted: Sequence[str]) -> Truths:
+    """Which codes are any of some names, as (names,) truths; a name nobody has matches nothing."""
+    asked = set(wanted)
+    return np.array([name in asked for name in names], np.bool_)

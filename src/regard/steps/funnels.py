@@ -1,0 +1,198 @@
+"""Who goes through named stages in order, within a time, and how far the others get."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regard.errors import BadInput
+from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, Whole, codes_of, end_of
+from regard.steps.compiled import compiled
+from regard.steps.pieces import Piece, each_piece, pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Floats = NDArray[np.float64]
+MOST_STAGES = 62
+SECOND = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage of a funnel.
+
+    Attributes:
+        names: Any of these steps is the stage.
+        optional: Customers go on without it, too; how many did it on the way is counted.
+    """
+
+    names: tuple[str, ...]
+    optional: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Funnel:
+    """Customers by stage. A customer counts once per stage, however often they tried.
+
+    Attributes:
+        stages: The stages.
+        reached: (k,) customers who did the stages up to this one in order, within the time since the first.
+        still_open: (k,) of those who go no further, how many might yet: their time was not over at the end of the log.
+        median: (k,) seconds from the first stage to this one, of those who reached it; NaN where nobody did.
+        values: Labels at the first stage of the try that went furthest, where asked for.
+        by_value: (values, k) reached, by label.
+        customers: Per slice, their ids.
+        furthest: Per slice, (c,) the last stage reached without optional ones skipped counted; -1 for none.
+        taken: Per slice, (k, c) microseconds from the first stage to each one reached; -1 where it was not.
+    """
+
+    stages: tuple[Stage, ...]
+    reached: Whole
+    still_open: Whole
+    median: Floats
+    values: tuple[str, ...]
+    by_value: Whole
+    customers: tuple[Whole, ...] = field(repr=False)
+    furthest: tuple[NDArray[np.int8], ...] = field(repr=False)
+    taken: tuple[Whole, ...] = field(repr=False)
+    entries: tuple[Whole, ...] = field(repr=False)
+
+    def behind(self, stage: int) -> Whole:
+        """The customers who reached a stage."""
+        return np.concatenate([c[t[stage] >= 0] for c, t in zip(self.customers, self.taken, strict=True)])
+
+    def ended(self, stage: int) -> Whole:
+        """The customers who reached a stage and none after it."""
+        return np.concatenate([c[f == stage] for c, f in zip(self.customers, self.furthest, strict=True)])
+
+
+def funnel(
+    steps: Sequence[Steps],
+    stages: Sequence[Stage],
+    *,
+    within: int | None = None,
+    by: str = "",
+    selection: Selection = EVERYTHING,
+) -> Funnel:
+    """How far customers go through stages in order.
+
+    A stage is reached where some steps, one a stage and in this order, begin at a step of the first stage in the
+    selection's time and end ``within`` that time after it; anything may lie between. Every beginning is tried. A step
+    stands for one stage of a try only. Stages after the first may be done after the selection's time.
+
+    Args:
+        steps: Slices of one log.
+        stages: Two or more, the first not optional.
+        within: Microseconds from the first stage to any other; no bound where None.
+        by: A label to divide by.
+        selection: Which steps.
+
+    Raises:
+        BadInput: Fewer than one stage, more than 62, or the first is optional.
+    """
+    if not stages or len(stages) > MOST_STAGES or stages[0].optional:
+        raise BadInput("A funnel has 1 to 62 stages, and the first is not optional.", hint="Name the first stage.")
+    names = steps[0].names if steps else ()
+    meant = np.zeros(max(len(names), 1), np.uint64)
+    for number, stage in enumerate(stages):
+        meant[: len(names)] |= codes_of(names, stage.names).astype(np.uint64) << np.uint64(number)
+    optional = np.array([stage.optional for stage in stages], np.bool_)
+    made = [_Made(len(stages), len(each.customers)) for each in steps]
+    bound = NEVER if within is None else within
+
+    def work(piece: Piece) -> None:
+        out = made[piece.slice]
+        _walk(*piece.read, meant, optional, bound, selection.since, selection.until, piece.first, piece.last,
+              out.furthest, out.entry, out.latest, out.taken)  # fmt: skip
+
+    each_piece(work, pieces(steps, selection))
+    return _told(steps, tuple(stages), made, by=by, bound=bound, end=end_of(steps, selection))
+
+
+class _Made:
+    """What the kernel writes about each customer of a slice."""
+
+    def __init__(self, stages: int, customers: int) -> None:
+        self.furthest = np.full(customers, -1, np.int8)
+        self.entry = np.full(customers, -1, np.int64)
+        self.latest = np.full(customers, -1, np.int64)
+        self.taken = np.full((stages, customers), -1, np.int64)
+
+
+def _told(
+    steps: Sequence[Steps], stages: tuple[Stage, ...], made: list[_Made], *, by: str, bound: int, end: int
+) -> Funnel:
+    k = len(stages)
+    reached = sum((np.count_nonzero(m.taken >= 0, axis=1) for m in made), np.zeros(k, np.int64))
+    still_open = np.zeros(k, np.int64)
+    values: tuple[str, ...] = ()
+    rows = np.zeros((0, k), np.int64)
+    for each, m in zip(steps, made, strict=True):
+        waiting = (m.furthest >= 0) & (m.furthest < k - 1) & (m.latest > end - bound)
+        still_open += np.bincount(m.furthest[waiting], minlength=k)
+        if by:
+            label = each.labels[by]
+            values = label.values
+            rows = rows if len(rows) else np.zeros((len(values), k), np.int64)
+            entered = m.entry >= 0
+            code = label.codes[m.entry[entered]]
+            for number in range(k):
+                rows[:, number] += np.bincount(code[m.taken[number][entered] >= 0], minlength=len(values))
+    median = np.full(k, np.nan)
+    for number in range(k):
+        found = np.concatenate([np.zeros(0, np.int64), *(m.taken[number][m.taken[number] >= 0] for m in made)])
+        median[number] = np.median(found) / SECOND if len(found) else np.nan
+    return Funnel(
+        stages=stages, reached=reached, still_open=still_open, median=median, values=values, by_value=rows,
+        customers=tuple(s.customers for s in steps), furthest=tuple(m.furthest for m in made),
+        taken=tuple(m.taken for m in made), entries=tuple(m.entry for m in made),
+    )  # fmt: skip
+
+
+@compiled(
+    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:u8", "r:b1", "i8", "i8", "i8", "i8", "i8",
+    "w:i1", "w:i8", "w:i8", "w2:i8",
+)  # fmt: skip
+def _walk(starts, times, codes, keep, rows, meant, optional, within, since, until, first, last,
+          furthest, entry, latest, taken):  # fmt: skip
+    """Per customer, the latest beginning of a try whose last stage is each one; later ones leave most time."""
+    k = len(optional)
+    begun = np.full(k, -1, np.int64)
+    for c in range(first, last):
+        if len(keep) and not keep[c]:
+            continue
+        touched = False
+        for i in range(starts[c], starts[c + 1]):
+            bits = meant[codes[i]]
+            if bits == 0 or (len(rows) and not rows[i]):
+                continue
+            for s in range(k - 1, 0, -1):
+                if not (bits >> np.uint64(s)) & np.uint64(1):
+                    continue
+                begin = np.int64(-1)
+                for p in range(s - 1, -1, -1):
+                    begin = max(begin, begun[p])
+                    if not optional[p]:
+                        break
+                if begin < 0 or times[i] - times[begin] > within:
+                    continue
+                begun[s] = max(begun[s], begin)
+                if taken[s, c] < 0:
+                    taken[s, c] = times[i] - times[begin]
+                    if s > furthest[c]:
+                        furthest[c] = s
+                        entry[c] = begin
+            if bits & np.uint64(1) and times[i] >= since and times[i] < until:
+                begun[0] = i
+                latest[c] = times[i]
+                touched = True
+                if furthest[c] < 0:
+                    furthest[c] = 0
+                    entry[c] = i
+                    taken[0, c] = 0
+        if touched:
+            begun[:] = -1
