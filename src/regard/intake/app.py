@@ -17,15 +17,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from regard.errors import Busy, RegardError
-from regard.intake import clients, openapi, replies
+from regard.intake import clients, openapi, otlp, replies
 from regard.intake.admission import Admission, Load, Overloaded
 from regard.intake.commits import Commits
+from regard.intake.declared import Declared
 from regard.intake.exchange import Exchange, Gone
 from regard.intake.keys import Keys
 from regard.intake.unpacking import unpacked
+from regard.signals.declarations import OpenTelemetry
 from regard.sources import native, posthog, segment
+from regard.sources import otlp as exported
 from regard.sources.items import Parcel, Told, Unfit
 from regard.sources.limits import Wire
+from regard.sources.opentelemetry import Signal
 from regard.sources.proxies import NONE, Proxies
 from regard.store.turnedaway import Tally
 
@@ -62,6 +66,7 @@ class Address:
     read: Read
     told: Callable[[Sequence[Told]], dict[str, Any]] = replies.posthog
     names: bool = False
+    otlp: bool = False
 
 
 def _segment(body: bytes, _: Exchange, received: int, limits: Wire, *, call: str) -> Parcel:
@@ -78,6 +83,11 @@ def _native(body: bytes, exchange: Exchange, received: int, limits: Wire) -> Par
     return native.read(body, received=received, media=exchange.header(b"content-type"), limits=limits)
 
 
+def _otlp(body: bytes, exchange: Exchange, received: int, limits: Wire, *, signal: Signal) -> Parcel:
+    rules = exchange.rules or exported.Rules(OpenTelemetry())
+    return exported.read(body, signal=signal, media=exchange.media, received=received, limits=limits, rules=rules)
+
+
 _capture = Address(read=_posthog)
 SENDING: dict[str, Address] = {
     **{
@@ -89,6 +99,7 @@ SENDING: dict[str, Address] = {
     **dict.fromkeys(("/capture", "/e", "/i/v0/e", "/batch", "/track", "/engage"), _capture),
     "/i/v1/analytics/events": Address(read=_posthog, names=True),
     "/v1/signals": Address(read=_native, told=replies.outcomes),
+    **{f"/v1/{signal}": Address(read=partial(_otlp, signal=signal), otlp=True) for signal in exported.SIGNALS},
 }
 """Addresses items are sent to, without a slash at the end."""
 
@@ -107,6 +118,8 @@ class App:
 
     def __init__(self, workspace: Path, *, limits: Wire, proxies: Proxies = NONE) -> None:
         self.workspace, self.limits, self.proxies = workspace, limits, proxies
+        self.exported = otlp.limits_of(limits)
+        self.declared = Declared(workspace)
         self.admission, self.turned = Admission(limits), Tally()
         self.keys: Keys | None = None
         self.commits: Commits | None = None
@@ -126,7 +139,7 @@ class App:
             self._note(exchange, "broken_off")
         except Unfit as unfit:
             self._note(exchange, unfit.code)
-            await exchange.reply(unfit.status, replies.error(unfit.code, unfit.reason, where=unfit.where))
+            await self._refuse(exchange, unfit.status, unfit.code, unfit.reason, where=unfit.where)
         except Overloaded as over:
             self._note(exchange, over.code)
             exchange.whole = True  # the connection is kept: to make a new one costs more than to pass a body over
@@ -134,13 +147,24 @@ class App:
                 self._turned += SPREAD
                 await asyncio.sleep(PATIENCE * (1 + self._turned % 1))
             browser = over.status == 429 and exchange.path.rstrip("/") in BROWSER
-            wait = ((b"retry-after", str(over.wait).encode()),)
-            await exchange.reply(503 if browser else over.status, replies.error(over.code, over.reason), wait)
+            status = 503 if browser else over.status
+            await self._refuse(exchange, status, over.code, over.reason, wait=over.wait)
         except Exception:  # noqa: BLE001 - a sender gets an answer whatever happens; the terminal has the details
             traceback.print_exc(file=sys.stderr)
             self._note(exchange, "cannot_keep")
-            told = replies.error("cannot_keep", "This could not be kept.")
-            await exchange.reply(503, told, ((b"retry-after", b"5"),))
+            await self._refuse(exchange, 503, "cannot_keep", "This could not be kept.", wait=5)
+
+    @staticmethod
+    async def _refuse(
+        exchange: Exchange, status: int, code: str, reason: str, *, where: str = "", wait: int = 0
+    ) -> None:
+        """Answer a request as a whole, in the language of whoever sent it."""
+        more = ((b"retry-after", str(wait).encode()),) if wait else ()
+        if exchange.path.rstrip("/") in otlp.REJECTED:
+            status, body, headers = otlp.status(status, replies.with_hint(code, reason), media=exchange.media)
+            await exchange.reply_raw(status, body, (*headers, *more))
+        else:
+            await exchange.reply(status, replies.error(code, reason, where=where), more)
 
     def _note(self, exchange: Exchange, code: str) -> None:
         """Count a request that brought something and of which no ledger tells."""
@@ -170,6 +194,8 @@ class App:
     # ------------------------------------------------------------------ sending
 
     async def _take(self, exchange: Exchange, address: Address) -> None:
+        if address.otlp:
+            exchange.media, exchange.rules = otlp.media_of(exchange.header(b"content-type")), self.declared.rules()
         keys, commits = self._ready()
         key = exchange.tried = exchange.key()
         source = keys.source(key) if key else None
@@ -193,26 +219,30 @@ class App:
             self.admission.check(source)
             self.admission.charge(source, size)
             told = await self._bring(commits, source, parcel) if parcel.told else []
-        if address.names:
+        if address.otlp:
+            body, headers = otlp.answer(told, path=exchange.path.rstrip("/"), media=exchange.media)
+            await exchange.reply_raw(200, body, headers)
+        elif address.names:
             await exchange.reply(200, replies.posthog_events(told, parcel.names))
         else:
             await exchange.reply(replies.status(told), address.told(told))
 
     async def _parcel(self, exchange: Exchange, address: Address, load: Load) -> tuple[Parcel, int]:
-        body = await exchange.body(load, self.limits)
+        body = await exchange.body(load, self.exported if address.otlp else self.limits)
         opened = partial(self._opened, body, exchange, address, time.time_ns() // 1000)
         if len(body) * (1 if body[:1] in b"{[" else PACKING) < SMALL_BYTES:
             return opened()
         return await asyncio.get_running_loop().run_in_executor(self._reading, opened)
 
     def _opened(self, body: bytes, exchange: Exchange, address: Address, received: int) -> tuple[Parcel, int]:
+        limits = self.exported if address.otlp else self.limits
         body = unpacked(
             body, encoding=exchange.header(b"content-encoding"), media=exchange.header(b"content-type"),
-            compression=exchange.query.get("compression", ""), limits=self.limits,
+            compression=exchange.query.get("compression", ""), limits=limits,
         )  # fmt: skip
-        if not body.strip():
+        if not body.strip() and exchange.media != exported.PROTOBUF:  # in protocol buffers, no bytes are no items
             raise Unfit("empty", "The request is empty.")
-        return address.read(body, exchange, received, self.limits), len(body)
+        return address.read(body, exchange, received, limits), len(body)
 
     @staticmethod
     def _source_of(parcel: Parcel, keys: Keys) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from regard.intake.admission import Load
 from regard.sources.items import Unfit
 from regard.sources.limits import Wire
+from regard.sources.otlp import Rules
 from regard.sources.proxies import NONE, Proxies
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Exchange:
         source: Whose it is, once that is known.
         tried: The write key it came with.
         counted: Whether the ledger tells of it already.
+        media: For OpenTelemetry, how it is written.
+        rules: For OpenTelemetry, what of it is kept.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, proxies: Proxies = NONE) -> None:
@@ -68,6 +71,8 @@ class Exchange:
         self.path: str = scope["path"]
         self.whole = False
         self.source, self.tried, self.counted = "", "", False
+        self.media = ""
+        self.rules: Rules | None = None
 
     def header(self, name: bytes) -> str:
         """A header's value; empty where it is not there."""

@@ -60,6 +60,11 @@ def posthog_events(told: Sequence[Told], names: Sequence[str]) -> dict[str, Any]
     return {"results": listed, **counts(told), "items": told}
 
 
+def with_hint(code: str, reason: str) -> str:
+    """Why a request was answered as a whole, and what to do, in one text."""
+    return f"{code}: {reason} {HINTS.get(code, f'See {DOCS}.')}"
+
+
 def error(code: str, reason: str, *, where: str = "") -> dict[str, Any]:
     """A request answered as a whole: why, where, and what to do."""
     hint = HINTS.get(code, f"See {DOCS}.")

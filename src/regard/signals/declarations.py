@@ -143,6 +143,45 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     randomised: Annotated[bool, Meta(description="Whether lots decided whom it reached.")] = False
 
 
+class OpenTelemetry(msgspec.Struct, frozen=True, kw_only=True):
+    """What of OpenTelemetry is kept, whose it is, and how its attributes are called here."""
+
+    person: Annotated[
+        tuple[str, ...], Meta(description="Attributes that hold the person's id; the first that is there counts.")
+    ] = ("user.id", "enduser.id")
+    anonymous: Annotated[tuple[str, ...], Meta(description="Attributes that hold the id of a device or session.")] = (
+        "session.id", "device.id", "app.installation.id",
+    )  # fmt: skip
+    account: Annotated[tuple[str, ...], Meta(description="Attributes that hold the account's id.")] = (
+        "account.id", "tenant.id",
+    )  # fmt: skip
+    events: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Names of spans that are steps of the customer: with a customer they become events, not "
+            "telemetry; * at the end matches a prefix."
+        ),
+    ] = ()
+    spans: Annotated[
+        Literal["served", "all"],
+        Meta(
+            description="served: spans of a request served, those without a parent, with a customer, or named in "
+            "`events`; all: inner ones, too."
+        ),
+    ] = "served"
+    logs: Annotated[
+        Literal["trace", "debug", "info", "warn", "error", "fatal"],
+        Meta(description="Least severity of a log record that is kept though it names no event."),
+    ] = "error"
+    labels: Annotated[
+        tuple[str, ...],
+        Meta(description="Attributes kept as labels; empty: all but addresses, queries and places in code."),
+    ] = ()
+    called: Annotated[
+        dict[str, str], Meta(description="What an attribute is called here: service.version is version.")
+    ] = {}
+
+
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
     """A dated exchange rate."""
 
@@ -174,6 +213,9 @@ class Declarations(msgspec.Struct, frozen=True, kw_only=True):
     changes: Annotated[
         tuple[Change, ...], Meta(description="What was or will be changed for some customers, for leadership/proof.")
     ] = ()
+    opentelemetry: Annotated[OpenTelemetry, Meta(description="What of OpenTelemetry is kept, and whose it is.")] = (
+        OpenTelemetry()
+    )
 
     def dimension(self, name: str) -> Dimension | None:
         """The declared dimension of that name, or None."""

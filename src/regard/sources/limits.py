@@ -79,6 +79,22 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="Hours an item may lie ahead of when it came. More: held back, code future.",
                   extra={"code": "future"})
     ] = 24  # fmt: skip
+    otlp_bytes: Annotated[
+        int, Meta(description="Bytes of a request of OpenTelemetry as sent. More: 413, code too_large.",
+                  extra={"code": "too_large"})
+    ] = 4 << 20  # fmt: skip
+    otlp_inflated_bytes: Annotated[
+        int, Meta(description="Bytes of a request of OpenTelemetry once unpacked. More: 413, code too_large.",
+                  extra={"code": "too_large"})
+    ] = 16 << 20  # fmt: skip
+    otlp_items: Annotated[
+        int, Meta(description="Spans, log records or points of a request of OpenTelemetry. More: 413, code too_many.",
+                  extra={"code": "too_many"})
+    ] = 10_000  # fmt: skip
+    otlp_item_bytes: Annotated[
+        int, Meta(description="Bytes of one span, log record or point, before its labels are taken. More: that item is "
+                              "refused, code item_too_large.", extra={"code": "item_too_large"})
+    ] = 256 << 10  # fmt: skip
     header_seconds: Annotated[
         float, Meta(description="Seconds until a request's headers are there. Longer: the connection is closed.")
     ] = 10.0
