@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from regard.intake import otlp
 from regard.signals.kinds import KINDS, Column, Kind
 from regard.sources.items import EARLIEST, LATEST, MOMENT, NOBODY
 from regard.sources.limits import Wire
@@ -61,6 +62,8 @@ def _paths(limits: Wire) -> dict[str, Any]:
     listed["/batch"] = _post("PostHog's events, as server clients send them.", "#/components/schemas/posthog")
     listed["/capture"] = _post("One of PostHog's events.", "#/components/schemas/posthog", name="capture")
     listed["/v1/signals"] = _post("Signals of any kind: one, a list, or JSON Lines.", "#/components/schemas/signals")
+    for signal, name in otlp.REJECTED.items():
+        listed[signal] = _exports(signal, name)
     listed["/ready"] = {
         "get": {
             "summary": "Whether signals are taken now.", "operationId": "ready", "security": [],
@@ -81,6 +84,32 @@ def _post(summary: str, schema: str, name: str = "") -> dict[str, Any]:
                 "200": {"description": "Durable; the outcome of each item.",
                         "content": _json({"$ref": "#/components/schemas/outcomes"})},
                 **_refusals("400", "401", "408", "413", "415", "429", "503", "507"),
+            },
+        }
+    }  # fmt: skip
+
+
+def _exports(path: str, rejected: str) -> dict[str, Any]:
+    """An address of OpenTelemetry: each item is read on its own, so that a broken one does not refuse the request."""
+    signal = path.rpartition("/")[2]
+    inner = {"traces": ("resourceSpans", "scopeSpans", "spans"), "logs": ("resourceLogs", "scopeLogs", "logRecords"),
+             "metrics": ("resourceMetrics", "scopeMetrics", "metrics")}[signal]  # fmt: skip
+    schema: Schema = {}
+    for name in reversed(inner):
+        schema = {"type": "object", "properties": {name: {"type": ["array", "null"], "items": schema}}}
+    partial = {rejected: {"type": "string"}, "errorMessage": {"type": "string"}}
+    answer = {"type": "object", "properties": {"partialSuccess": {"type": "object", "properties": partial}}}
+    status = {"type": "object", "required": ["code", "message"],
+              "properties": {"code": {"type": "integer"}, "message": {"type": "string"}}}  # fmt: skip
+    refused = {"anyOf": [status, {"$ref": "#/components/schemas/refused"}]}
+    codes = ("400", "401", "408", "413", "415", "429", "503")
+    return {
+        "post": {
+            "summary": f"OpenTelemetry's {signal}, as JSON; as application/x-protobuf, too.", "operationId": signal,
+            "requestBody": {"required": True, "content": _json(schema)},
+            "responses": {
+                "200": {"description": "Durable; how many were refused, and why.", "content": _json(answer)},
+                **{code: {"description": SAID[code], "content": _json(refused)} for code in codes},
             },
         }
     }  # fmt: skip

@@ -116,10 +116,13 @@ def read(body: bytes, *, signal: Signal, media: str, received: int, limits: Wire
     parcel = Parcel(format="native", received=received)  # what is held back is kept as the row it would have been
     make = _MADE[signal]
     for lot in lots:
-        around = _Around(
-            whose(lot.resource, rules.roles, limits, resource=True), _mark(lot.resource), rules, received, limits
-        )
-        _bring(parcel, lot, make, around)
+        try:
+            said = whose(lot.resource, rules.roles, limits, resource=True)
+        except Unfit as unfit:
+            for _ in lot.items:
+                parcel.refuse(unfit)
+            continue
+        _bring(parcel, lot, make, _Around(said, _mark(lot.resource), rules, received, limits))
     return parcel
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -15,7 +15,6 @@ from regard.sources.protobuf import Broken
 
 Whole = int | str | None
 Real = float | int | str | None
-S = TypeVar("S", bound=msgspec.Struct)
 
 
 class _Camel(msgspec.Struct, rename="camel", kw_only=True):
@@ -47,25 +46,6 @@ class _Pairs(_Camel):
 
 class _Resource(_Camel):
     attributes: list[_Pair] | None = None
-
-
-class _Scoped(_Camel):
-    spans: list[msgspec.Raw] | None = None
-    log_records: list[msgspec.Raw] | None = None
-    metrics: list[msgspec.Raw] | None = None
-
-
-class _Listed(_Camel):
-    resource: _Resource | None = None
-    scope_spans: list[_Scoped] | None = None
-    scope_logs: list[_Scoped] | None = None
-    scope_metrics: list[_Scoped] | None = None
-
-
-class _Request(_Camel):
-    resource_spans: list[_Listed] | None = None
-    resource_logs: list[_Listed] | None = None
-    resource_metrics: list[_Listed] | None = None
 
 
 class _Status(_Camel):
@@ -141,12 +121,23 @@ class _Metric(_Camel):
     summary: _Form | None = None
 
 
-_request = msgspec.json.Decoder(_Request).decode
+def _request_of(listed: str, items: str) -> msgspec.json.Decoder[Any]:
+    """Reads a request as far as its items, each of which is read on its own."""
+    scoped = msgspec.defstruct("_Scoped", [(items, list[msgspec.Raw] | None, None)], rename="camel")
+    inner = list[scoped] | None  # type: ignore[valid-type]
+    of_resource = [("resource", msgspec.Raw, msgspec.Raw()), (f"scope_{listed}", inner, None)]
+    part = msgspec.defstruct("_Listed", of_resource, rename="camel")
+    whole = list[part] | None  # type: ignore[valid-type]
+    return msgspec.json.Decoder(msgspec.defstruct("_Request", [(f"resource_{listed}", whole, None)], rename="camel"))
+
+
+_NAMES = {"traces": ("spans", "spans"), "logs": ("logs", "log_records"), "metrics": ("metrics", "metrics")}
+_requests = {signal: _request_of(*names).decode for signal, names in _NAMES.items()}
+_resource = msgspec.json.Decoder(_Resource | None).decode
 _span = msgspec.json.Decoder(_Span).decode
 _record = msgspec.json.Decoder(_Record).decode
 _metric = msgspec.json.Decoder(_Metric).decode
 _data_point = msgspec.json.Decoder(_Point).decode
-_NAMES = {"traces": ("spans", "spans"), "logs": ("logs", "log_records"), "metrics": ("metrics", "metrics")}
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError, OverflowError, Broken)
 
 
@@ -163,37 +154,50 @@ def lots(body: bytes, signal: Signal) -> list[Lot]:
     listed, items = _NAMES[signal]
     read = {"traces": span, "logs": record}.get(signal)
     try:
-        found = []
-        for part in getattr(_request(body), f"resource_{listed}") or ():
-            resource = _pairs(part.resource.attributes) if part.resource else []
-            raws = [raw for inner in getattr(part, f"scope_{listed}") or () for raw in getattr(inner, items) or ()]
-            if read is not None:
-                found.append(Lot(resource, raws, partial(_whole, read), [len(memoryview(raw)) for raw in raws]))
-            else:
-                found.append(_metric_points(resource, raws))
+        parts = getattr(_requests[signal](body), f"resource_{listed}") or ()
     except _UNREADABLE as error:
         raise Unfit("not_json", f"This is no JSON of OpenTelemetry: {_said(error)}.") from error
+    found = []
+    for part in parts:
+        raws = [raw for inner in getattr(part, f"scope_{listed}") or () for raw in getattr(inner, items) or ()]
+        try:
+            given = _resource(part.resource) if bytes(part.resource) else None
+            resource = _pairs(given.attributes) if given else []
+        except _UNREADABLE as error:
+            unfit = Unfit("not_json", f"Its resource cannot be read: {_said(error)}.", where="resource")
+            resource, raws = [], [unfit] * len(raws)
+        found.append(_lot(resource, raws, read))
     return found
+
+
+def _lot(resource: Pairs, raws: list[Any], read: Any) -> Lot:
+    if read is None:
+        return _metric_points(resource, raws)
+    return Lot(resource, raws, partial(_whole, read), [_size(raw) for raw in raws])
+
+
+def _size(raw: Any) -> int:
+    return len(memoryview(raw)) if isinstance(raw, msgspec.Raw) else 0
 
 
 def _said(error: BaseException) -> str:
     return "it is nested too deep" if isinstance(error, RecursionError) else str(error)[:200].rstrip(".")
 
 
-def _metric_points(resource: Pairs, metrics: list[msgspec.Raw]) -> Lot:
+def _metric_points(resource: Pairs, metrics: list[Any]) -> Lot:
     lot = Lot(resource, [], partial(_whole, _point))
     for raw in metrics:
         try:
-            metric = _metric(raw)
-        except _UNREADABLE as error:
-            lot.items.append(Unfit("not_json", f"A metric cannot be read: {_said(error)}."))
+            metric = _whole(_metric, raw)
+        except Unfit as unfit:
+            lot.items.append(unfit)
             lot.sizes.append(0)
             continue
         name = next((n for n in _FORMS if getattr(metric, n) is not None), "gauge")
         form = getattr(metric, name) or _Form()
         points = form.data_points or []
         lot.items += [(metric, form, name, point) for point in points]
-        lot.sizes += [len(memoryview(point)) for point in points]
+        lot.sizes += map(_size, points)
     return lot
 
 

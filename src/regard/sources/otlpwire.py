@@ -96,40 +96,53 @@ def lots(body: bytes, signal: Signal) -> list[Lot]:
         Unfit: It is no such request.
     """
     read = {"traces": span, "logs": record}.get(signal)
+    found = []
     try:
-        found = []
         for raw in message(body, _FIRST).get("values", ()):
             part = message(raw, _LISTED)
-            resource = _pairs(message(part.get("resource", b""), _FIRST).get("values", ()))
             items = [item for inner in part.get("inner", ()) for item in message(inner, _SECOND).get("values", ())]
-            if read is not None:
-                found.append(Lot(resource, items, partial(_whole, read), [len(item) for item in items]))
-            else:
-                found.append(_metric_points(resource, items))
+            resource: Pairs = []
+            try:
+                resource = _pairs(message(part.get("resource", b""), _FIRST).get("values", ()))
+            except (Broken, UnicodeDecodeError, Unfit) as error:
+                items = [Unfit("not_protobuf", f"Its resource cannot be read: {error}.", where="resource")] * len(items)
+            found.append(_lot(resource, items, read))
     except Broken as error:
         raise Unfit("not_protobuf", f"This is no protocol buffers message of OpenTelemetry: {error}.") from error
-    except UnicodeDecodeError as error:
-        raise Unfit("not_utf8", "A text of the resource is not UTF-8.") from error
     return found
 
 
-def _metric_points(resource: Pairs, metrics: list[bytes]) -> Lot:
+def _lot(resource: Pairs, items: list[Any], read: Any) -> Lot:
+    if read is None:
+        return _metric_points(resource, items)
+    return Lot(resource, items, partial(_whole, read), [_size(item) for item in items])
+
+
+def _size(item: Any) -> int:
+    return 0 if isinstance(item, Unfit) else len(item)
+
+
+def _metric_points(resource: Pairs, metrics: list[Any]) -> Lot:
     """The points of metrics, each by itself; a metric that cannot be read stands as one."""
     lot = Lot(resource, [], partial(_whole, _point))
     for raw in metrics:
         try:
-            metric = message(raw, _METRIC)
-            name = next((n for n in _READ if n in metric), "")
-            form = message(metric.get(name, b""), _FORM)
-        except Broken as error:
-            told = f"A metric cannot be read: {error}."
-            lot.items.append(Unfit("not_protobuf", told))
+            metric, name, form = _whole(_opened, raw)
+        except Unfit as unfit:
+            lot.items.append(unfit)
             lot.sizes.append(0)
             continue
         points = form.get("points", ())
         lot.items += [(metric, form, name, point) for point in points]
         lot.sizes += map(len, points)
     return lot
+
+
+def _opened(raw: bytes) -> tuple[dict[str, Any], str, dict[str, Any]]:
+    """A metric, what form its points have, and them."""
+    metric = message(raw, _METRIC)
+    name = next((n for n in _READ if n in metric), "")
+    return metric, name, message(metric.get(name, b""), _FORM)
 
 
 def _whole(read: Any, raw: Any) -> Any:
