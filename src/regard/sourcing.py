@@ -98,7 +98,7 @@ def _moment(text: str) -> str:
 @sources_group.command("add")
 @WORKSPACE
 @JSON
-@click.option("--what", default="", metavar="KIND", help="What it is: website, app, server or survey tool.")
+@click.option("--what", default="", metavar="KIND", help="What it is: website, app, server, service or survey tool.")
 @click.argument("name")
 def add_command(workspace: str | None, name: str, what: str, *, as_json: bool) -> None:
     """Add a source; its write key is printed once, alone on the last line."""

@@ -34,3 +34,21 @@ def test_the_node_clients_deliver_every_kind_of_call(served, npm_packages):
     assert accounts == {("acme-node", "Acme"), ("acme-ph", "Acme")}
     assert {m["into"] for m in served.rows("merge")} == {"node-1", "node-2"}
     assert {"n@example.com", "p@example.com"} <= {r["email"] for r in served.rows("profile", "email")}
+
+
+def test_the_node_exporters_of_opentelemetry_deliver_json_and_protocol_buffers(served, npm_packages):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node here")
+
+    done = subprocess.run(
+        [node, SCRIPT.with_name("trace.mjs"), served.address, served.key],
+        env={**os.environ, "REGARD_CLIENTS": str(npm_packages)}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+    for name in ("json", "proto"):
+        rows = served.rows("telemetry", "good, labels", f"person = 'js-{name}' AND name = 'POST /checkout'")
+        assert [row["good"] for row in rows].count(0.0) == 3
+        assert len(rows) == 30
+        assert sum('"error":"no flour"' in row["labels"] for row in rows) == 3

@@ -78,7 +78,13 @@ def test_spans_arrive_with_their_customer_error_time_and_labels(served, compress
     good = [row for row in rows if row["name"] == "POST /checkout"]
     assert {(row["good"], row["total"], row["account"]) for row in good} == {(1.0, 1.0, "acme")}
     assert all(0 <= row["value"] < 5 for row in rows)
-    assert {"service": "shop", "version": "5.1", "environment": "live", "app.plan": "pro", "n": "0"}.items() <= labels_of(good[0]).items()
+    assert {
+        "service": "shop",
+        "version": "5.1",
+        "environment": "live",
+        "app.plan": "pro",
+        "n": "0",
+    }.items() <= labels_of(good[0]).items()
     (bad,) = [row for row in rows if row["name"] == "POST /pay"]
     assert (bad["good"], labels_of(bad)["error"]) == (0.0, "RuntimeError")
     assert not served.rows("telemetry", "name", "name = 'SELECT orders'")
@@ -98,9 +104,9 @@ def test_what_came_adds_up_and_a_retry_adds_nothing(run_intake):
     provider.add_span_processor(BatchSpanProcessor(Twice(endpoint=f"{mine.address}/v1/traces", headers=headers(mine))))
     shop = provider.get_tracer("shop")
     for n in range(30):
-        with shop.start_as_current_span("GET /cart", kind=trace.SpanKind.SERVER, attributes={"user.id": f"u{n}"}):
-            with shop.start_as_current_span("cache"):
-                pass
+        outer = shop.start_as_current_span("GET /cart", kind=trace.SpanKind.SERVER, attributes={"user.id": f"u{n}"})
+        with outer, shop.start_as_current_span("cache"):
+            pass
     provider.shutdown()
 
     assert sum(map(len, caught)) == 60
@@ -192,7 +198,9 @@ def request(*spans):
 
 
 def test_json_as_the_collector_and_the_browser_write_it_is_taken(served):
-    body = gzip.compress(json.dumps(request(span(11), span(12, kind=1, parentSpanId="00000000000000aa", attributes=[]))).encode())
+    body = gzip.compress(
+        json.dumps(request(span(11), span(12, kind=1, parentSpanId="00000000000000aa", attributes=[]))).encode()
+    )
 
     reply = served.post("/v1/traces", body, headers={"content-encoding": "gzip"})
 
@@ -310,7 +318,12 @@ def test_what_is_declared_decides_whose_a_span_is_and_what_it_becomes(tmp_path):
         given = {"app.member": "m-1", "app.plan": "pro", "user.id": "nobody's", "other": "x"}
         attributes = [{"key": k, "value": {"stringValue": v}} for k, v in given.items()]
         failed = {"code": 2, "message": "no flour"}
-        assert mine.post("/v1/traces", request(span(1, attributes=attributes, status=failed), span(2, attributes=[]))).json() == {}
+        assert (
+            mine.post(
+                "/v1/traces", request(span(1, attributes=attributes, status=failed), span(2, attributes=[]))
+            ).json()
+            == {}
+        )
 
         (row,) = mine.rows("event", "person, name, error, duration, labels")
         assert (row["person"], row["name"], row["error"]) == ("m-1", "POST /checkout", "no flour")
@@ -326,7 +339,11 @@ def test_a_sampled_span_weighs_as_much_as_it_stands_for(served):
         span(304, attributes=[{"key": "SampleRate", "value": {"intValue": "20"}}]),
     ))  # fmt: skip
 
-    rows = served.rows("telemetry", "weight", "message_id LIKE '0000000000000000000000000000012%' OR message_id LIKE '0000000000000000000000000000013%'")
+    rows = served.rows(
+        "telemetry",
+        "weight",
+        "message_id LIKE '0000000000000000000000000000012%' OR message_id LIKE '0000000000000000000000000000013%'",
+    )
     assert [row["weight"] for row in rows] == [4.0, 8.0, None, 20.0]
 
 

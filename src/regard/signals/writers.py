@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from regard.signals.workspace import Workspace
 
-WHAT = ("website", "app", "server", "survey tool")
+WHAT = ("website", "app", "server", "service", "survey tool")
 """What a source can be; it decides which lines to copy are shown first."""
 
 LONGEST = 80
@@ -65,7 +65,7 @@ def add_source(workspace: Workspace, *, name: str, what: str = "", by: str = "")
     Args:
         workspace: Where.
         name: What it is called; one whose keys were all taken back is given a new one.
-        what: website, app, server or survey tool; empty where it is none of them.
+        what: website, app, server, service or survey tool; empty where it is none of them.
         by: Who.
 
     Raises:

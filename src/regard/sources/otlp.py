@@ -201,13 +201,13 @@ def _span_row(span: Span, around: _Around) -> tuple[Row, int]:
         raise Unfit("inner_span", told, where="kind")
     error = _error(span)
     labels = found.labels
+    labels.pop("error", None)  # what went wrong is said once: below, or in the event's own column
     check = _hash(repr((span.name, span.kind, span.start, span.end, span.status, span.message, span.attributes)))
     seconds = (span.end - span.start) / 1e9 if span.end >= span.start > 0 else None
     values = _values(f"{span.trace}-{span.id}", span.start or span.end, found, around)
     values["name"], values["weight"] = span.name, weight_of(span.state, span.attributes)
     if step and any(map(is_somebody, found.ids)):
         values["error"], values["duration"] = error, seconds
-        labels.pop("error", None)
         kind = "event"
     else:
         values["good"], values["total"], values["value"] = 0.0 if error else 1.0, 1.0, seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 REMEDIES = {
     "id_missing": "Give the id of the person: userId or anonymousId (Segment), distinct_id (PostHog), person (native). "
     "Do not send before somebody is known, or let the client make an anonymous id.",
-    "name_missing": "Give the event a name: the first argument of track or capture.",
+    "name_missing": "Give it a name: the first argument of track or capture; of a span or metric, its own.",
     "field_missing": "Give the field the reason names.",
     "unknown_kind": "Use one of the kinds of signal; an event is kind: event.",
     "unknown_field": "Correct the field's name, or put your own fields under labels.",
@@ -31,6 +31,12 @@ REMEDIES = {
     "not_packed": "Say the packing in Content-Encoding only where the body is packed so.",
     "unknown_packing": "Pack with gzip, or not at all.",
     "not_taken": "Nothing in the code, unless it goes on sending somebody who was erased: see Held back.",
+    "inner_span": "Nothing, if only requests served matter; else name the span in opentelemetry.events, give it "
+    'user.id, or declare spans = "all" under [opentelemetry].',
+    "plain_log": "Nothing, if only events and failures matter; else name an event in the record, or declare logs = "
+    '"info" under [opentelemetry].',
+    "no_value": "Nothing: the exporter says itself that the point has no value.",
+    "not_protobuf": "Send what an OpenTelemetry exporter writes, with its Content-Type.",
     "future": "Set the clock of the machine that sends, or send sentAt so that it is corrected; "
     "then decide under Held back.",
     "shared_id": "Do not alias an id that stands for nobody, such as guest; then decide under Held back.",

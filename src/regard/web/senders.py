@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 HERE = "/sources/sender"
-WHAT = ("website", "app", "server", "survey tool")
+WHAT = ("website", "app", "server", "service", "survey tool")
 TURN = 15
 """Seconds after which what came in the last minute is counted again, though nothing more came."""
 

@@ -51,6 +51,20 @@ CLIENTS = (
         "app",
     ),
     Snippet(
+        "OpenTelemetry · Python", "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http",
+        'from opentelemetry import trace\n'
+        'from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter\n'
+        'from opentelemetry.sdk.trace import TracerProvider\n'
+        'from opentelemetry.sdk.trace.export import BatchSpanProcessor\n'
+        'exporter = OTLPSpanExporter("ADDRESS/v1/traces", headers={"x-write-key": "YOUR_WRITE_KEY"})\n'
+        'provider = TracerProvider()\n'
+        'provider.add_span_processor(BatchSpanProcessor(exporter))\n'
+        'with provider.get_tracer("app").start_as_current_span("POST /checkout", kind=trace.SpanKind.SERVER) as span:\n'
+        '    span.set_attribute("user.id", "user-1")\n'
+        'provider.shutdown()',
+        "service",
+    ),
+    Snippet(
         "curl", "",
         "curl ADDRESS/v1/signals -H 'Authorization: Bearer YOUR_WRITE_KEY' \\\n"
         "  -H 'Content-Type: application/json' \\\n"
