@@ -206,6 +206,32 @@ def _charts(case: Callable, named: Callable) -> None:
         made[14:] += 2
         return float(behaviour.chart(made, draws=800, seed=int(rng.integers(1 << 30))).signal)
 
+    def seasonal(rng: Generator, step: float, period: int) -> float:
+        made = stable(rng, 36, 0.0) + 1.5 * np.sin(2 * np.pi * (np.arange(36) + rng.integers(12)) / 12)
+        made[26:] += step
+        return float(behaviour.chart(made, period=period, draws=800, seed=int(rng.integers(1 << 30))).signal)
+
+    @case(
+        room=room, method="process-behaviour chart, season taken out where it is clear", kind="alarms", nominal=0.05,
+        runs=1000, truth="36 months of noise with a yearly season of one standard deviation",
+    )  # fmt: skip
+    def every_year_alike(rng: Generator) -> float:
+        return seasonal(rng, 0.0, 12)
+
+    @case(
+        room=room, method="process-behaviour chart, season taken out where it is clear", kind="finds", nominal=0.65,
+        runs=1000, truth="the same with a step of two standard deviations in the last 10 months",
+    )  # fmt: skip
+    def a_step_beneath_a_season(rng: Generator) -> float:
+        return seasonal(rng, 2.0, 12)
+
+    @case(
+        room=room, method="the same, season left in (what is not done)", kind="breaks", nominal=0.8, runs=1000,
+        truth="the same season and step: the season hides the step",
+    )  # fmt: skip
+    def a_step_hidden_by_a_season(rng: Generator) -> float:
+        return seasonal(rng, 2.0, 0)
+
 
 def _sure(rng: Generator, honest: float, *, shrink: bool = True) -> float:
     """Whether the interval holds what the chosen are worth where nothing but their value is in doubt."""

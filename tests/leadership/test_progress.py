@@ -18,10 +18,10 @@ def month_of(step):
     return datetime(year, month + 1, 10)
 
 
-def log(rate):
-    """Contacts of 100 active people over 34 months; `rate(step)` of them ask for help."""
+def log(rate, months=34, first=0):
+    """Contacts of 100 active people over so many months; `rate(step)` of them ask for help."""
     contacts, events = [], []
-    for step in range(34):
+    for step in range(first, first + months):
         at = month_of(step)
         events += [{"occurred_at": at, "person": f"p{i}", "name": "used"} for i in range(100)]
         contacts += [
@@ -63,6 +63,34 @@ def test_one_bad_month_that_passed_is_told_as_passed(view_of):
     row = next(r for r in found.rows if r.name == "contacts")
     assert row.verdict == "moved and back"
     assert row.since == date(2026, 5, 1)
+
+
+def test_a_yearly_season_is_taken_out_and_a_change_beneath_it_found(view_of):
+    noise = np.random.default_rng(5).integers(-2, 3, 60)
+
+    def rate(step):
+        return 30 + round(18 * np.sin(2 * np.pi * step / 12)) + noise[step + 12] - (8 if step >= 24 else 0)
+
+    view = view_of(log(rate, months=46, first=-12), declarations=Declarations(), today=date(2026, 11, 2))
+    found = answer(find("leadership/progress"), view=view, given=LAST)
+
+    row = next(r for r in found.rows if r.name == "contacts")
+    assert row.verdict == "better"
+    assert row.since == date(2026, 1, 1)
+    assert row.season < -60  # October is low every year
+    assert "the time of the year taken out" in row.told
+    limits = {p.since: p.usual for p in found.points if p.name == "contacts"}
+    assert limits[date(2026, 4, 1)] - limits[date(2026, 10, 1)] > 200
+    assert "season_out" in {c.code for c in found.cautions}
+    assert find("leadership/progress").figure(found) is not None
+
+
+def test_under_three_years_the_season_is_left_in_and_said(view_of):
+    noise = np.random.default_rng(2).integers(-3, 4, 40)
+    found = told(view_of, lambda step: 30 + noise[step])
+
+    assert all(r.season is None for r in found.rows)
+    assert "under three years" in next(c.text for c in found.cautions if c.code == "season")
 
 
 def test_a_short_past_is_refused_with_what_to_do(view_of):

@@ -68,10 +68,13 @@ instants AS (SELECT unnest($instants) AS instant),
 quotes AS (
   SELECT unnest($quote_instants) AS instant, unnest($quote_currencies) AS currency, unnest($quote_rates) AS rate
 ),
+present AS (
+  SELECT i.instant, m.customer FROM instants i JOIN stays m ON m.since < i.instant AND m.until >= i.instant
+),
 outside AS (
-  -- Those whose labels at the instant do not pass the filters.
-  SELECT i.instant, s.customer, s.inside, s.settled
-  FROM instants i JOIN standings s ON s.since < i.instant AND s.until >= i.instant
+  -- What the labels of those present say at the instant; of everybody who ever was, it would be told in vain.
+  SELECT p.instant, p.customer, s.inside, s.settled
+  FROM present p JOIN standings s ON s.customer = p.customer AND s.since < p.instant AND s.until >= p.instant
   WHERE $filtered
 ),
 said AS (
@@ -80,15 +83,15 @@ said AS (
   SELECT customer, at, inside FROM purchases WHERE $filtered AND inside IS NOT NULL
 ),
 own AS (
-  SELECT i.instant, d.customer, arg_max(d.inside, d.at) AS inside
-  FROM instants i JOIN said d ON d.at < i.instant
-  GROUP BY i.instant, d.customer
+  SELECT p.instant, p.customer, arg_max(d.inside, d.at) AS inside
+  FROM present p JOIN said d ON d.customer = p.customer AND d.at < p.instant
+  GROUP BY p.instant, p.customer
 ),
 members AS (
-  SELECT i.instant, m.customer
-  FROM instants i JOIN stays m ON m.since < i.instant AND m.until >= i.instant
-  LEFT JOIN outside x ON x.instant = i.instant AND x.customer = m.customer
-  LEFT JOIN own o ON o.instant = i.instant AND o.customer = m.customer
+  SELECT p.instant, p.customer
+  FROM present p
+  LEFT JOIN outside x ON x.instant = p.instant AND x.customer = p.customer
+  LEFT JOIN own o ON o.instant = p.instant AND o.customer = p.customer
   WHERE NOT $filtered OR coalesce(o.inside AND x.settled, x.inside, o.inside, FALSE)
 ),
 worths AS (

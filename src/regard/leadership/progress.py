@@ -20,7 +20,7 @@ from regard.listening.rules import rule_of
 from regard.periods import add_months, midnight, zone_of
 from regard.questions import question
 from regard.signals.ask import Ask
-from regard.statistics.behaviour import LEAST, ORDINARY, Chart, alarms, chart
+from regard.statistics.behaviour import LEAST, ORDINARY, Chart, alarms, chart, seasonable
 from regard.statistics.comparisons import holm
 from regard.wording import count, day, listed, month, number, percent, signed_percent
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from regard.figures.figure import Figure
 
-MOST = 36
+MOST = {"month": 48, "week": 36}
 FEW_ANSWERS = 10
 SEEN = {"better": "good", "worse": "bad"}
 
@@ -52,6 +52,10 @@ class ProgressRow(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="How often a stable measure shows as much, as a share; all measures accounted for."),
     ] = None
     points: Annotated[int, Meta(description="Whole months or weeks it is held against.")] = 0
+    season: Annotated[
+        float | None,
+        Meta(description="What the time of the year adds to the last month; empty where no season was taken out."),
+    ] = None
     carry: Annotated[
         float | None, Meta(description="Correlation of a point with the one before; reckoned with where it is marked.")
     ] = None
@@ -107,15 +111,18 @@ def progress(
     ] = "",
 ) -> Progress:
     """Are we better than we were: has any measure moved more than it always does?"""
-    begins = {r["measure"]: r["begins"] for r in ask.rows("progress_begins.sql") if r["begins"] is not None}
+    seen = [r for r in ask.rows("progress_begins.sql") if r["begins"] is not None]
+    begins = {m: min(r["begins"] for r in seen if r["measure"] == m) for m in {r["measure"] for r in seen}}
+    by_month = {r["month"]: r["n"] for r in seen if r["measure"] == "active"}
     if not begins or min(begins.values()) >= ask.scope.until:
         raise Refusal(
             "There is no past yet to hold anything against.",
             hint="Import what customers said, asked and did, or choose a later period.",
         )
     step, days = _buckets(ask, min(begins.values()), grain)
-    measures = _measures(ask, days, begins) if len(days) > LEAST else []
-    charts = [_within(chart(m.values, seed=ask.seed), m.within) for m in measures]
+    active = [by_month.get(d, np.nan) for d in days[:-1]] if step == "month" else None
+    measures = _measures(ask, days, begins, active) if len(days) > LEAST else []
+    charts = [chart(m.values, period=12 if step == "month" else 0, seed=ask.seed) for m in measures]
     told = [(m, c) for m, c in zip(measures, charts, strict=True) if not c.refused]
     if not told:
         return _refused(ask, measures, charts, step, len(days) - 1)
@@ -126,12 +133,12 @@ def _buckets(ask: Ask, first: datetime, grain: str) -> tuple[str, list[date]]:
     """First days of whole months or weeks since the log begins, and the day after the last."""
     begin, end = first.date() + timedelta(days=1), ask.scope.period.last + timedelta(days=1)
     last = end.replace(day=1)
-    months = [add_months(last, -i) for i in range(MOST, -1, -1)]
+    months = [add_months(last, -i) for i in range(MOST["month"], -1, -1)]
     months = [d for d in months if d >= begin]
     if grain == "month" or (not grain and len(months) > 12):
         return "month", months
     monday = end - timedelta(days=end.weekday())
-    weeks = [monday - timedelta(days=7 * i) for i in range(MOST, -1, -1)]
+    weeks = [monday - timedelta(days=7 * i) for i in range(MOST["week"], -1, -1)]
     return "week", [d for d in weeks if d >= begin]
 
 
@@ -146,7 +153,8 @@ class _Reader:
     def read(self, statement: str, column: str = "n", **more: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """A column and the number of rows behind it, one per bucket."""
         starts = self.at[:-1]
-        rows = {r["since"]: r for r in self.ask.rows(statement, starts=starts, latest=self.at[-1], **more)}
+        bounds = {"starts": starts, "first": starts[0], "latest": self.at[-1]}
+        rows = {r["since"]: r for r in self.ask.rows(statement, **bounds, **more)}
         value = [float(rows[a][column]) if a in rows and rows[a][column] is not None else np.nan for a in starts]
         return np.array(value), np.array([rows[a]["n"] if a in rows else 0 for a in starts], np.int64)
 
@@ -180,11 +188,16 @@ class _Reader:
         )  # fmt: skip
 
 
-def _measures(ask: Ask, days: list[date], begins: dict[str, datetime]) -> list[_Measure]:
+def _measures(
+    ask: Ask, days: list[date], begins: dict[str, datetime], by_month: list[float] | None
+) -> list[_Measure]:
     at = [midnight(d, zone_of(ask.scope.zone)) for d in days]
     reader = _Reader(ask=ask, at=at, begins=begins)
     found = [reader.score()] if "score" in begins else []
-    active, _ = reader.read("progress_active.sql") if "active" in begins else (np.full(len(at) - 1, np.nan), None)
+    if by_month is None and "active" in begins:
+        active, _ = reader.read("progress_active.sql")
+    else:
+        active = np.array(by_month if by_month is not None else [np.nan] * (len(at) - 1))
     if "contacts" in begins and "active" in begins:
         found.append(reader.contacts(active))
     if "promises" in begins:
@@ -199,10 +212,12 @@ def _measures(ask: Ask, days: list[date], begins: dict[str, datetime]) -> list[_
     return found
 
 
-def _within(c: Chart, ends: tuple[float, float]) -> Chart:
-    """Limits cut at what is possible; a point can be beyond them no more than before."""
-    cut = tuple(replace(p, low=max(p.low, ends[0]), high=min(p.high, ends[1])) for p in c.phases)
-    return replace(c, phases=cut)
+def _limits(m: _Measure, c: Chart, at: int) -> tuple[float, float, float]:
+    """Lower limit, what is usual and upper limit of a point: with the time of its year, and cut at what is possible."""
+    phase = next((p for p in c.phases if p.start <= at < p.stop), c.phases[-1])
+    add = c.season[at] if c.season else 0.0
+    low, high = m.within
+    return max(phase.low + add, low), min(max(phase.centre + add, low), high), min(phase.high + add, high)
 
 
 def _changes(name: str, title: str, level: NDArray[np.float64], n: NDArray[np.float64]) -> _Measure:
@@ -253,28 +268,34 @@ def _row(m: _Measure, c: Chart, p: float, step: str, days: list[date]) -> Progre
     row = ProgressRow(measure=m.title, name=m.name, unit=m.unit, now=now, points=c.n)
     if c.refused:
         return msgspec.structs.replace(row, verdict="cannot tell", told=c.refused)
-    phase = c.phases[-1]
+    newest = int(np.flatnonzero(np.isfinite(m.values))[-1])
+    low, centre, high = _limits(m, c, newest)
     row = msgspec.structs.replace(
-        row, usual=phase.centre, low=phase.low, high=phase.high, chance=p, carry=c.carry if c.carried else None
-    )
-    usual = f"usually {m.write(phase.centre)}, ordinarily {m.write(phase.low)} to {m.write(phase.high)}"
+        row, usual=centre, low=low, high=high, chance=p, carry=c.carry if c.carried else None,
+        season=c.season[newest] if c.season else None,
+    )  # fmt: skip
+    usual = f"{_usual(c, days[newest])} {m.write(centre)}, ordinarily {m.write(low)} to {m.write(high)}"
     if p > ORDINARY:
         return msgspec.structs.replace(row, verdict="as ever", told=f"as ever: {usual}")
     if c.shifts:
-        before, since = c.phases[-2].centre, days[c.shifts[-1]]
-        told = f"since {_named(since, step)}: {m.write(phase.centre)} against {m.write(before)} before"
-        verdict = _which(m, phase.centre - before)
+        before, since, centre = c.phases[-2].centre, days[c.shifts[-1]], c.phases[-1].centre
+        apart = ", the time of the year taken out" if c.season else ""
+        told = f"since {_named(since, step)}: {m.write(centre)} against {m.write(before)} before{apart}"
+        verdict = _which(m, centre - before)
         return msgspec.structs.replace(row, verdict=verdict, since=since, before=before, told=f"{verdict} {told}")
-    last = c.beyond[-1] if c.beyond else len(days) - 1
-    away = float(m.values[last]) - phase.centre
-    if last != int(np.flatnonzero(np.isfinite(m.values))[-1]):
-        told = (
-            f"{_which(m, away)} in {_named(days[last], step)} ({m.write(float(m.values[last]))}), back since: {usual}"
-        )
+    last = c.beyond[-1] if c.beyond else newest
+    ordinary = _limits(m, c, last)[1]
+    away, value, named = float(m.values[last]) - ordinary, m.write(float(m.values[last])), _named(days[last], step)
+    if last != newest:
+        told = f"{_which(m, away)} in {named} ({value}), back since: {usual}"
         return msgspec.structs.replace(row, verdict="moved and back", since=days[last], told=told)
     verdict = _which(m, away)
-    told = f"{verdict} in {_named(days[last], step)}: {m.write(float(m.values[last]))}, {usual}"
-    return msgspec.structs.replace(row, verdict=verdict, since=days[last], before=phase.centre, told=told)
+    told = f"{verdict} in {named}: {value}, {usual}"
+    return msgspec.structs.replace(row, verdict=verdict, since=days[last], before=ordinary, told=told)
+
+
+def _usual(c: Chart, day: date) -> str:
+    return f"usually in {month(day)}" if c.season else "usually"
 
 
 def _which(m: _Measure, change: float) -> str:
@@ -300,12 +321,12 @@ def _points(m: _Measure, c: Chart, days: list[date]) -> list[PointRow]:
     for i, first in enumerate(days[:-1]):
         if i < begin:
             continue
-        phase = next((p for p in c.phases if p.start <= i < p.stop), None)
         value = float(m.values[i])
+        known = any(p.start <= i < p.stop for p in c.phases)
+        low, usual, high = _limits(m, c, i) if known else (None, None, None)
         found.append(PointRow(
             name=m.name, since=first, value=value if np.isfinite(value) else None, n=int(m.n[i]),
-            low=phase.low if phase else None, usual=phase.centre if phase else None, high=phase.high if phase else None,
-            signal=c.signal and (i in c.beyond or i in c.shifts),
+            low=low, usual=usual, high=high, signal=c.signal and (i in c.beyond or i in c.shifts),
         ))  # fmt: skip
     return found
 
@@ -344,12 +365,34 @@ def _cautions(ask: Ask, measures: list[_Measure], charts: list[Chart], step: str
         text=f"A point outside its limits is no signal by itself: over {longest} {step}s the textbook's rules ring on "
         f"pure chance in {percent(alarms(longest), 0)} of charts.",
     ))  # fmt: skip
-    if step == "month" and longest < 24:
-        told.append(Caution(
-            code="season", text="A yearly season cannot be told from a change yet: under two years of months.",
-        ))  # fmt: skip
+    told += _of_the_year(measures, charts, step)
     if ask.scope.by:
         told.append(Caution(code="not_cut", text=f"Progress is not cut by {ask.scope.by}; filter by it with --where."))
+    return told
+
+
+def _of_the_year(measures: list[_Measure], charts: list[Chart], step: str) -> list[Caution]:
+    """What is said of a yearly season: taken out, or not to be told."""
+    if step == "week":
+        why = "a yearly season is taken out of months only, and may look like a change by weeks."
+        return [Caution(code="season", text=f"Points are weeks: {why}")]
+    out = [m.title for m, c in zip(measures, charts, strict=True) if c.season]
+    short = [
+        m.title
+        for m, c in zip(measures, charts, strict=True)
+        if not (c.season or c.refused or seasonable(m.values, 12))
+    ]
+    told = []
+    if out:
+        told.append(Caution(
+            code="season_out", text=f"{listed(out)}: what the time of the year adds, told from three years or more, is "
+            "taken out before anything is called a change; limits move with it.",
+        ))  # fmt: skip
+    if short:
+        told.append(Caution(
+            code="season", text=f"{listed(short)}: a yearly season cannot be told from a change yet, and is not taken "
+            "out: under three years of months without a gap.",
+        ))  # fmt: skip
     return told
 
 

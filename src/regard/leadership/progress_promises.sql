@@ -12,5 +12,5 @@ timed AS (
 SELECT e.since, count(*) AS n,
        exact_sum(CASE WHEN t.kept_at <= t.deadline THEN t.weight ELSE 0 END) / exact_sum(t.weight) AS value
 FROM timed AS t ASOF JOIN edges AS e ON t.due_at >= e.since
-WHERE t.deadline < $latest AND t.weight > 0 AND coalesce(t.withdrawn_at > t.deadline, TRUE)
+WHERE t.due_at >= $first AND t.deadline < $latest AND t.weight > 0 AND coalesce(t.withdrawn_at > t.deadline, TRUE)
 GROUP BY e.since ORDER BY e.since

@@ -7,17 +7,19 @@ once in five). So what is told as a signal is what a stable process would hardly
 point, the longest run and the clearest step (Sullivan & Woodall 1996, J. Quality Technology 28, 398-408) are held
 against drawn processes of the same length, all three looks accounted for. Points that carry over from one to the next
 ring false alarms (Maragah & Woodall 1992, J. Stat. Comput. Simul. 40, 29-42); the draws then carry over as much. A
-confirmed step sets the limits anew from its first point on.
+confirmed step sets the limits anew from its first point on. A yearly season that noise would hardly show is taken out
+first (`seasons`), of the draws, too.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from regard.statistics.seasons import YEARS, season_of, strength
 from regard.wording import count
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ class Chart:
         plain: The same for independent points: what a textbook chart would believe.
         carry: Correlation of a point with the one before, its clearest step taken out.
         carried: Whether points carry over beyond chance.
+        season: The yearly season's part of each point as given, NaN where the point is missing; empty where none was
+            taken out. Limits and centres are without it.
         n: Points.
         refused: Why there is no chart; empty when there is.
     """
@@ -81,6 +85,7 @@ class Chart:
     carry: float
     carried: bool
     n: int
+    season: tuple[float, ...] = ()
     refused: str = ""
 
     @property
@@ -89,14 +94,16 @@ class Chart:
         return not self.refused and self.chance <= ORDINARY
 
 
-def chart(values: ArrayLike, *, seed: int = 20_261_126, draws: int = DRAWS) -> Chart:
+def chart(values: ArrayLike, *, period: int = 0, seed: int = 20_261_126, draws: int = DRAWS) -> Chart:
     """Limits, signals and phases of a series, and how often noise alone looks like it.
 
-    Assumes points a step apart without a trend or season of their own (chart the change of what grows). Thin evidence:
-    fewer than 8 points, refused. A series that never moves has no limits: refused.
+    Assumes points a step apart without a trend of their own (chart the change of what grows). Thin evidence: fewer than
+    8 points, refused. A series that never moves has no limits: refused. A season is looked for from three whole years
+    without a gap on, and taken out where it is larger than noise shows in one of twenty.
 
     Args:
         values: In order of time; NaN are skipped.
+        period: Points in a year, where a yearly season shall be looked for; 0 looks for none.
         seed: Seed of the draws.
         draws: How many stable processes are drawn.
     """
@@ -107,11 +114,50 @@ def chart(values: ArrayLike, *, seed: int = 20_261_126, draws: int = DRAWS) -> C
         return _none(len(x), f"only {count(len(x), 'point')}; at least {LEAST} are needed to know the ordinary")
     if np.abs(np.diff(x[: baseline(len(x))])).sum() == 0:
         return _none(len(x), "it has not moved, so there is no ordinary movement to hold it against")
+    repeating = _season(x, period, draws, seed) if period and seasonable(y, period) else None
+    if repeating is None:
+        return _charted(x, at, _Draws(draws=draws, seed=seed))
+    found = _charted(x - repeating, at, _Draws(draws=draws, seed=seed, period=period))
+    told = np.full(len(y), np.nan)
+    told[at] = repeating
+    return replace(found, season=tuple(float(v) for v in told))
+
+
+def seasonable(values: ArrayLike, period: int) -> bool:
+    """Whether a yearly season can be told: three whole years or more, without a gap inside."""
+    at = np.flatnonzero(np.isfinite(np.asarray(values, np.float64)))
+    return len(at) >= YEARS * period and bool(len(at) == at[-1] - at[0] + 1)
+
+
+def _season(x: Floats, period: int, draws: int, seed: int) -> Floats | None:
+    """The season, if stable processes that carry over as much would hardly show one as large."""
+    repeating = season_of(x[None, :], period)
+    carry = _carry(x - repeating[0])
+    made = _stable(len(x), carry if carry > CARRIED / math.sqrt(len(x)) else 0.0, draws, seed)
+    chance = (strength(made, season_of(made, period)) >= strength(x[None, :], repeating)).mean()
+    return np.asarray(repeating[0], np.float64) if chance <= ORDINARY else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Draws:
+    """Stable processes to hold a series against, their season taken out where that of the series is."""
+
+    draws: int
+    seed: int
+    period: int = 0
+
+    def __call__(self, n: int, carry: float) -> Floats:
+        made = _stable(n, carry, self.draws, self.seed)
+        return made - season_of(made, self.period) if self.period else made
+
+
+def _charted(x: Floats, at: NDArray[np.int64], stable: _Draws) -> Chart:
+    """The chart of points that are all there, each at a position."""
     carry = _carry(x)
     carried = carry > CARRIED / math.sqrt(len(x))
-    plain = _chance(x, 0.0, draws, seed)
-    chance = max(plain, _chance(x, carry, draws, seed)) if carried else plain
-    cut = _cut(x, carry if carried else 0.0, draws, seed) if chance <= ORDINARY else [0]
+    plain = _chance(x, 0.0, stable)
+    chance = max(plain, _chance(x, carry, stable)) if carried else plain
+    cut = _cut(x, carry if carried else 0.0, stable) if chance <= ORDINARY else [0]
     phases = tuple(_phase(x, a, b, carry if carried else 0.0) for a, b in zip(cut, [*cut[1:], len(x)], strict=True))
     beyond = [i for p in phases for i in range(p.start, p.stop) if not p.low <= x[i] <= p.high]
     return Chart(
@@ -150,13 +196,13 @@ def _placed(phase: Phase, at: NDArray[np.int64]) -> Phase:
     )
 
 
-def _cut(x: Floats, carry: float, draws: int, seed: int) -> list[int]:
+def _cut(x: Floats, carry: float, stable: _Draws) -> list[int]:
     """Where phases begin: at the clearest step of a stretch, if a stable process would hardly show it; then on."""
     cut = [0]
     while len(x) - cut[-1] >= 2 * SIDE:
         size, place = _step(x[None, cut[-1] :])
-        drawn, _ = _step(_stable(len(x) - cut[-1], carry, draws, seed))
-        if not (1 + int((drawn >= size[0]).sum())) / (draws + 1) <= ORDINARY:
+        drawn, _ = _step(stable(len(x), carry)[:, cut[-1] :])
+        if not (1 + int((drawn >= size[0]).sum())) / (len(drawn) + 1) <= ORDINARY:
             break
         cut.append(cut[-1] + int(place[0]))
     return cut
@@ -213,9 +259,9 @@ def _carry(x: Floats) -> float:
     return min(raw + 3.5 * (1 + 3 * max(raw, 0.0)) / len(x), 0.9)
 
 
-def _chance(x: Floats, carry: float, draws: int, seed: int) -> float:
+def _chance(x: Floats, carry: float, stable: _Draws) -> float:
     """Share of drawn stable processes as odd in their oddest look as this one (min-p of Westfall & Young 1993)."""
-    made = np.vstack([x[None, :], _stable(len(x), carry, draws, seed)])
+    made = np.vstack([x[None, :], stable(len(x), carry)])
     first = made[:, : baseline(len(x))]
     centre = first.mean(axis=1, keepdims=True)
     move = np.abs(np.diff(first, axis=1)).mean(axis=1)
@@ -224,7 +270,7 @@ def _chance(x: Floats, carry: float, draws: int, seed: int) -> float:
     # The rules ring from a point on the limit and a run of eight on: less is no signal, however rare.
     looks = [np.where(far > REACH, far, 0.0), np.where(long >= RUN, long, 0), _step(made)[0]]
     rare = np.min([_rarity(look.astype(np.float64)) for look in looks], axis=0)
-    return float((1 + int((rare[1:] <= rare[0]).sum())) / (draws + 1))
+    return float((1 + int((rare[1:] <= rare[0]).sum())) / len(rare))
 
 
 def _rarity(look: Floats) -> Floats:
