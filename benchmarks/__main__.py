@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import asking, drivers, effects, floor, ids, importing, intake, lifetimes, proofs, segments
+from benchmarks import asking, drivers, effects, floor, ids, importing, intake, lifetimes, proofs, segments, trying
 from benchmarks.measuring import write
 
 HERE = Path(__file__).parent
@@ -29,6 +29,7 @@ def main() -> None:
             "proof",
             "lifetimes",
             "effects",
+            "trying",
         ],
     )
     parser.add_argument("--signals", type=int, default=None)
@@ -49,6 +50,8 @@ def main() -> None:
         rows += lifetimes.measure()
     if given.what == "effects":
         rows += effects.measure(work, rows=given.signals or effects.ROWS)
+    if given.what in {None, "trying"}:
+        rows += trying.measure(work)
     if given.what == "floor":
         rows += floor.measure(work, known=given.signals or ids.KNOWN)
     if given.what in {None, "drivers"}:

@@ -127,7 +127,7 @@ def test_weights_that_stop_too_early_are_seen_by_their_gap(monkeypatch):
     """Equal weights, where a badly scaled optimiser once stopped in silence (−41.7 in place of −19.5)."""
     from regard.statistics import counterfactuals
 
-    def stuck(gram, linear, ridge, allowed):
+    def stuck(gram, linear, ridge, allowed, factor):
         return allowed / allowed.sum(axis=1, keepdims=True)
 
     monkeypatch.setattr(counterfactuals, "_start", stuck)
@@ -172,3 +172,18 @@ def test_the_effect_moves_with_what_is_added_and_with_the_unit_of_measure():
     assert fits(moved, 14, q, 1 - q).effect[0] == pytest.approx(plain.effect[0] + 3)
     assert fits(y * 1e6, 14, q, 1 - q).effect[0] == pytest.approx(plain.effect[0] * 1e6)
     assert fits(y + 1e5, 14, q, 1 - q).effect[0] == pytest.approx(plain.effect[0], abs=1e-4)
+
+
+def test_a_first_guess_by_a_low_rank_leads_to_the_same_weights():
+    """Many units, few times: the quick way and the plain one end at the same optimum."""
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(120, 8))
+    gram, target = x @ x.T, rng.normal(size=(3, 8))
+    given = (gram, target @ x.T, np.full((3, 120), 2.0), np.ones((3, 120), bool))
+    scale = (target**2).sum(axis=1)
+
+    quick = simplex(*given, scale=scale, factor=x)
+    plain = simplex(*given, scale=scale)
+
+    assert quick.weights == pytest.approx(plain.weights, abs=1e-10)
+    assert (quick.gap < 1e-9).all()

@@ -188,9 +188,7 @@ class _Reader:
         )  # fmt: skip
 
 
-def _measures(
-    ask: Ask, days: list[date], begins: dict[str, datetime], by_month: list[float] | None
-) -> list[_Measure]:
+def _measures(ask: Ask, days: list[date], begins: dict[str, datetime], by_month: list[float] | None) -> list[_Measure]:
     at = [midnight(d, zone_of(ask.scope.zone)) for d in days]
     reader = _Reader(ask=ask, at=at, begins=begins)
     found = [reader.score()] if "score" in begins else []

@@ -16,6 +16,7 @@ import numpy as np
 from regard.statistics.learning import Learned, partial
 from regard.statistics.portfolios import (
     SMALL,
+    WORST,
     Portfolio,
     Rules,
     Worth,
@@ -24,10 +25,9 @@ from regard.statistics.portfolios import (
     hindsight,
     in_order,
     nets,
-    tail_mean,
     within,
 )
-from regard.statistics.ranges import Range, Shrunk, plain, shrunk, uniforms
+from regard.statistics.ranges import Range, Shrunk, at_each, plain, shrunk, uniforms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,7 +108,7 @@ def drawn(options: tuple[Option, ...], *, n: int, seed: int, together: float = 0
     ])  # fmt: skip
     return Drawn(
         value=found.values,
-        chance=chance, cost=np.column_stack([o.cost.at(by_cost[:, i]) for i, o in enumerate(options)]),
+        chance=chance, cost=at_each(tuple(o.cost for o in options), by_cost),
         works=rng.random(chance.shape) < chance, shrinkage=found,
     )  # fmt: skip
 
@@ -126,9 +126,18 @@ class Outcome:
 
 def outcome(net: Floats) -> Outcome:
     """The summary of draws."""
-    low, high = np.quantile(net, (0.025, 0.975))
-    return Outcome(
-        mean=float(net.mean()), low=float(low), high=float(high), positive=float((net > 0).mean()), worst=tail_mean(net)
+    return outcomes(net[:, None])[0]
+
+
+def outcomes(nets: Floats) -> tuple[Outcome, ...]:
+    """The summary of each column of draws, shape (draws, columns)."""
+    each = np.sort(np.ascontiguousarray(nets.T), axis=1)
+    low, high = np.quantile(each, (0.025, 0.975), axis=1)
+    worst = each[:, : max(round(WORST * each.shape[1]), 1)].mean(axis=1)
+    columns = (each.mean(axis=1), low, high, (each > 0).mean(axis=1), worst)
+    return tuple(
+        Outcome(mean=m, low=a, high=b, positive=p, worst=w)
+        for m, a, b, p, w in zip(*(c.tolist() for c in columns), strict=True)
     )
 
 
@@ -244,7 +253,7 @@ def appraise(
     return Appraisal(
         portfolio=found, net=outcome(luck.net(chosen)),
         spent=(float(spent.mean()), float(np.quantile(spent, 0.025)), float(np.quantile(spent, 0.975))),
-        within=float((spent <= rules.budget).mean()), alone=tuple(outcome(net) for net in luck.alone().T),
+        within=float((spent <= rules.budget).mean()), alone=outcomes(luck.alone()),
         credit=credit(worth, chosen), included=oracle.included, ranks=_ranks(worth), regret=float(gap.mean()),
         regret_high=float(np.quantile(gap, 0.95)), right=float((oracle.chosen == chosen).all(axis=1).mean()),
         rankings=tuple(rankings), inputs=_inputs(every, wanted.net(chosen), inputs),
@@ -273,11 +282,10 @@ def _candidates(worth: Worth, rules: Rules, seen: Truths, more: list[Truths]) ->
 
 
 def _inputs(every: Floats, own: Floats, inputs: dict[str, Floats]) -> tuple[Input, ...]:
-    varying = {name: known for name, known in inputs.items() if np.ptp(known) > 0}
     found = []
     tenth = max(len(own) // 10, 1)
-    for name in _weighty(every, varying):
-        known = varying[name]
+    for name in _weighty(every, inputs):
+        known = inputs[name]
         order = np.argsort(known, kind="stable")
         found.append(Input(
             name=name, learned=partial(every, known), low=float(own[order[:tenth]].mean()),
@@ -287,14 +295,19 @@ def _inputs(every: Floats, own: Floats, inputs: dict[str, Floats]) -> tuple[Inpu
 
 
 def _weighty(every: Floats, inputs: dict[str, Floats]) -> list[str]:
-    """The inputs that move the sets apart most, where they are too many to look at each."""
-    if len(inputs) <= MOST_INPUTS:
-        return list(inputs)
+    """The inputs that vary; of too many to look at each, those that move the sets apart most."""
+    if not inputs:
+        return []
+    known, names = np.stack(list(inputs.values())), list(inputs)
+    varying = np.flatnonzero(np.ptp(known, axis=1) > 0)
+    if len(varying) <= MOST_INPUTS:
+        return [names[i] for i in varying]
+    known = known[varying]
     apart = every - every.mean(axis=1, keepdims=True)
-    known = np.column_stack(list(inputs.values()))
-    known = (known - known.mean(axis=0)) / known.std(axis=0)
-    moved = np.abs(known.T @ (apart - apart.mean(axis=0))).max(axis=1)
-    return [list(inputs)[i] for i in np.argsort(-moved, kind="stable")[:MOST_INPUTS]]
+    known -= known.mean(axis=1, keepdims=True)
+    known /= known.std(axis=1, keepdims=True)
+    moved = np.abs(known @ (apart - apart.mean(axis=0))).max(axis=1)
+    return [names[varying[i]] for i in np.argsort(-moved, kind="stable")[:MOST_INPUTS]]
 
 
 def by_points(value: Floats, chance: Floats, cost: Floats) -> dict[str, Floats]:

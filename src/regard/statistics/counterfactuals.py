@@ -131,7 +131,7 @@ def _unit_weights(past: Floats, q: Floats, m: Floats, method: Method, zeta: floa
     x = past - past.mean(axis=1, keepdims=True) if method == "sdid" else past - past.mean()
     gram = x @ x.T
     ridge = past.shape[1] * zeta**2 / np.where(m > 0, m, 1.0)
-    found = simplex(gram, q @ gram, ridge, m > 0, scale=((q @ x) ** 2).sum(axis=1))
+    found = simplex(gram, q @ gram, ridge, m > 0, scale=((q @ x) ** 2).sum(axis=1), factor=x)
     return found.weights, found.gap
 
 
@@ -165,7 +165,15 @@ def _weighted_gram(x: Floats, m: Floats) -> Floats:
 # ------------------------------------------------------------------------------------------------- weights on a simplex
 
 
-def simplex(gram: Floats, linear: Floats, ridge: Floats, allowed: NDArray[np.bool_], *, scale: Floats) -> Weights:
+def simplex(
+    gram: Floats,
+    linear: Floats,
+    ridge: Floats,
+    allowed: NDArray[np.bool_],
+    *,
+    scale: Floats,
+    factor: Floats | None = None,
+) -> Weights:
     """Minimise ½w'(G + diag(ridge))w − linear·w over the simplex of the allowed members, for many problems at once.
 
     A primal active set (Lawson and Hanson 1974, ch. 23, with the sum held at 1): exact but for rounding. The duality
@@ -177,10 +185,11 @@ def simplex(gram: Floats, linear: Floats, ridge: Floats, allowed: NDArray[np.boo
         ridge: Added to the diagonal, shape (problems, members).
         allowed: Which members may have weight, shape (problems, members).
         scale: Variation of each problem's target, which gaps are measured in.
+        factor: What a shared gram is the product of, shape (members, rank); with few columns, first guesses are quick.
     """
     size = np.maximum(np.einsum("...ii->...i", gram).max(axis=-1), 1e-300) * np.ones(len(linear))
     ridge = ridge + 1e-13 * size[:, None]
-    w = _start(gram, linear, ridge, allowed)
+    w = _start(gram, linear, ridge, allowed, factor if factor is not None and _narrow(factor) else None)
     steps, most = 0, 6 * gram.shape[-1] + 60
     open_ = np.arange(len(linear))
     support = w > 0
@@ -200,7 +209,13 @@ def simplex(gram: Floats, linear: Floats, ridge: Floats, allowed: NDArray[np.boo
     return Weights(weights=w, gap=gap / np.maximum(scale, 1e-4 * size), steps=steps)
 
 
-def _start(gram: Floats, linear: Floats, ridge: Floats, allowed: NDArray[np.bool_]) -> Floats:
+def _narrow(factor: Floats) -> bool:
+    """Whether a factor has so few columns that working with its products pays."""
+    members, rank = factor.shape
+    return bool(3 * rank < members and members * rank**2 <= BLOCK)
+
+
+def _start(gram: Floats, linear: Floats, ridge: Floats, allowed: NDArray[np.bool_], factor: Floats | None) -> Floats:
     """The best single member; where the ridge is strong, by exchanging many members at once (Kim and Park 2011)."""
     diagonal = np.einsum("...ii->...i", gram)
     w = np.zeros(linear.shape)
@@ -208,8 +223,12 @@ def _start(gram: Floats, linear: Floats, ridge: Floats, allowed: NDArray[np.bool
     if np.where(allowed, ridge, np.inf).min() < 1e-4 * np.mean(diagonal):
         return w
     support, found = allowed.copy(), w
+    products = None if factor is None else (factor[:, :, None] * factor[:, None, :]).reshape(len(factor), -1)
     for _ in range(EXCHANGES):
-        free, level = _on_support(gram, linear, ridge, support)
+        if factor is None or products is None:
+            free, level = _on_support(gram, linear, ridge, support)
+        else:
+            free, level = _by_factor(factor, products, linear, ridge, support)
         slope = _slope(gram, linear, ridge, free) + level[:, None]
         positive = np.maximum(free, 0.0)
         found = positive / positive.sum(axis=1, keepdims=True)
@@ -238,6 +257,21 @@ def _on_support(gram: Floats, linear: Floats, ridge: Floats, support: NDArray[np
     w: Floats = np.zeros(linear.shape)
     np.put_along_axis(w, at, np.where(real, solved[:, :m], 0.0), axis=1)
     return w, np.asarray(solved[:, m], dtype=float)
+
+
+def _by_factor(
+    factor: Floats, products: Floats, linear: Floats, ridge: Floats, support: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """As `_on_support`, by the inverse of a low rank and a diagonal (Woodbury 1950): for strong ridges."""
+    rank = factor.shape[1]
+    light = support / ridge
+    inner = (light @ products).reshape(len(light), rank, rank) + np.eye(rank)
+    sides = np.stack([light * linear, light], axis=2)
+    inside = np.linalg.solve(inner, np.einsum("pns,nk->pks", sides, factor, optimize=True))
+    solved = sides - light[:, :, None] * np.einsum("nk,pks->pns", factor, inside, optimize=True)
+    totals = solved.sum(axis=1)
+    level = (totals[:, 0] - 1) / totals[:, 1]
+    return solved[:, :, 0] - level[:, None] * solved[:, :, 1], np.asarray(level, dtype=float)
 
 
 def _towards(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TAIL = 0.1
 """Chance that a quantity is below `low`, and that it is above `high`."""
+EDGE = float(special.ndtri(1 - TAIL))
+"""The same in standard deviations of a normal."""
 Form = Literal["positive", "any", "pert", "sure"]
 
 
@@ -84,7 +86,7 @@ def ranged(low: float, likely: float, high: float, *, form: Literal["", "positiv
 
 def normal(mean: float, error: float) -> Range:
     """The range of an estimate with a standard error, as a statistic gives it."""
-    reach = float(special.ndtri(1 - TAIL)) * error
+    reach = EDGE * error
     return ranged(mean - reach, mean, mean + reach, form="any")
 
 
@@ -95,7 +97,7 @@ def _pert(low: float, likely: float, high: float) -> tuple[float, float]:
 
 def _semibounded(r: Range, z: Floats) -> Floats:
     """Quantiles of J-QPD-S bounded below by zero."""
-    c = float(special.ndtri(1 - TAIL))
+    c = EDGE
     low, middle, high = math.log(r.low), math.log(r.likely), math.log(r.high)
     side = float(np.sign(low + high - 2 * middle))
     reach = min(high - middle, middle - low)
@@ -110,7 +112,7 @@ def _semibounded(r: Range, z: Floats) -> Floats:
 
 def _through(r: Range, z: Floats) -> Floats:
     """Quantiles of the shifted lognormal (either way round), or the normal, through the three points."""
-    c = float(special.ndtri(1 - TAIL))
+    c = EDGE
     up, down = r.high - r.likely, r.likely - r.low
     s = math.log(up / down) / c
     if abs(s) < 1e-9:
@@ -122,7 +124,7 @@ def spread(r: Range) -> float:
     """Standard deviation a range implies on its own scale, from the distance of its ends (log for positive ones)."""
     if r.form == "sure":
         return 0.0
-    c = float(special.ndtri(1 - TAIL))
+    c = EDGE
     if r.form == "positive":
         return (math.log(r.high) - math.log(r.low)) / (2 * c)
     if r.form == "pert":
@@ -152,6 +154,14 @@ class Shrunk:
     why_not: str = ""
 
 
+def at_each(ranges: tuple[Range, ...], p: Floats) -> Floats:
+    """Quantiles of several quantities: column i of `p` is for range i; shape (draws, ranges)."""
+    found = np.empty((len(ranges), len(p)))
+    for i, (r, place) in enumerate(zip(ranges, np.ascontiguousarray(p.T), strict=True)):
+        found[i] = r.at(place)
+    return np.ascontiguousarray(found.T)
+
+
 def plain(ranges: tuple[Range, ...], p: Floats, *, why_not: str) -> Shrunk:
     """Draws without shrinkage.
 
@@ -160,7 +170,7 @@ def plain(ranges: tuple[Range, ...], p: Floats, *, why_not: str) -> Shrunk:
         p: Probabilities, shape (draws, ranges).
         why_not: Why they are not shrunk.
     """
-    values = np.column_stack([r.at(p[:, i]) for i, r in enumerate(ranges)])
+    values = at_each(ranges, p)
     return Shrunk(
         values=values, weights=(1.0,) * len(ranges), mean=math.nan, between=math.nan, log=False, why_not=why_not
     )  # fmt: skip
@@ -235,8 +245,14 @@ def chance(low: float, likely: float, high: float) -> tuple[float, float]:
 
 def chances(low: ArrayLike, likely: ArrayLike, high: ArrayLike) -> tuple[Floats, Floats]:
     """As `chance`, for many at once: arrays of one length, already known to be in order."""
-    mean = np.asarray(likely, np.float64)
-    wide = np.asarray(high, np.float64) - np.asarray(low, np.float64)
+    # People name round chances: of thousands of options, few differ.
+    pairs = np.column_stack([likely, np.asarray(high, np.float64) - np.asarray(low, np.float64)]).astype(np.float64)
+    few, back = np.unique(np.round(pairs, 12), axis=0, return_inverse=True)
+    a, b = _betas(few[:, 0], few[:, 1])
+    return a[back.ravel()], b[back.ravel()]
+
+
+def _betas(mean: Floats, wide: Floats) -> tuple[Floats, Floats]:
     sure = (wide <= 0) | (mean <= 0) | (mean >= 1)
     safe = np.where(sure, 0.5, mean)
     least, most = np.full(len(mean), math.log(2.0)), np.full(len(mean), math.log(1e6))

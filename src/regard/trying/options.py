@@ -319,6 +319,10 @@ def _also(data: Columns, named: Named, order: list[int], used: tuple[str, ...]) 
     return (np.nan_to_num(data.numbers(mentions)[order]) if mentions else None), weights
 
 
+NAMED = 12
+"""Options named in one sentence."""
+
+
 def names_of(options: tuple[Option, ...], chosen: NDArray[np.bool_]) -> str:
-    """The chosen ones as words."""
-    return listed([o.name for o, c in zip(options, chosen, strict=True) if c]) or "nothing"
+    """The chosen ones as words; of many the first, and how many more."""
+    return listed([options[i].name for i in np.flatnonzero(chosen)], most=NAMED) or "nothing"

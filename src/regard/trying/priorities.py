@@ -14,7 +14,7 @@ from regard.findings import Caution, Interval
 from regard.statistics.appraisal import Appraisal, Drawn, appraise, by_points, drawn
 from regard.statistics.portfolios import Rules, best
 from regard.trying.columns import Columns
-from regard.trying.options import Named, Read, names_of, options_from
+from regard.trying.options import NAMED, Named, Read, names_of, options_from
 from regard.trying.trials import Check, Trial, trial
 from regard.wording import between, count, listed, number, percent, signed
 
@@ -203,6 +203,7 @@ def _method(made: Drawn) -> str:
 
 def _rows(read: Read, made: Drawn, found: Appraisal) -> tuple[PriorityRow, ...]:
     chosen = found.portfolio.chosen
+    cost, likely = made.cost.mean(axis=0), made.chance.mean(axis=0)
     net = (made.worth.value - made.cost).mean(axis=0)
     places = {r.name: {n: i + 1 for i, n in enumerate(r.order)} for r in found.rankings}
     rows = []
@@ -211,7 +212,7 @@ def _rows(read: Read, made: Drawn, found: Appraisal) -> tuple[PriorityRow, ...]:
         rows.append(PriorityRow(
             rank=rank, option=read.options[n].name, chosen=bool(chosen[n]), net=float(net[n]), low=own.low,
             high=own.high, positive=own.positive, included=float(found.included[n]),
-            cost=float(made.cost[:, n].mean()), why=_why(read, found, net, n), chance=float(made.chance[:, n].mean()),
+            cost=float(cost[n]), why=_why(read, found, net, n), chance=float(likely[n]),
             kept=made.shrinkage.weights[n], rank_low=int(found.ranks[n, 0]),
             rank_high=int(found.ranks[n, 1]), rice=places["RICE"].get(n), wsjf=places["WSJF"].get(n),
             needs=listed([read.options[j].name for j in read.needs(n)]),
@@ -308,7 +309,7 @@ def _sentence(told: PrioritiesTrial) -> str:
     ends = told.interval
     span = between(ends.low if ends else None, ends.high if ends else None, lambda v: signed(v, None))
     return (
-        f"{within}, choose {listed(done)}: {signed(told.estimate, None)} net ({span}), above zero in "
+        f"{within}, choose {listed(done, most=NAMED)}: {signed(told.estimate, None)} net ({span}), above zero in "
         f"{round(100 * (told.positive or 0.0))} of 100 cases."
     )
 
