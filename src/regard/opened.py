@@ -60,6 +60,7 @@ class Company:
                 declarations=declarations,
                 declarations_version=version,
                 position=self._reader.position,
+                made_steps=self._reader.steps,
             )
         return self._view
 

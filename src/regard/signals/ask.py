@@ -23,10 +23,16 @@ from regard.signals.declarations import Declarations
 from regard.signals.filters import check_values
 from regard.signals.kinds import BY_NAME
 from regard.signals.scope import Given, Scope, resolve, scoped
+from regard.signals.stepping import NO_STEPS, Made
+from regard.signals.stepscope import Stepped, stepped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import duckdb
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from regard.questions import Question
 
@@ -44,6 +50,7 @@ class View:
         declarations_version: Their version, quoted in evidence.
         position: Log position of the generation.
         today: The day it is, in UTC; default the real one.
+        made_steps: Gives the steps of this position, made on first use.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -51,6 +58,7 @@ class View:
     declarations_version: int = 0
     position: int = 0
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
+    made_steps: Callable[[], Made] = field(default=lambda: NO_STEPS)
     _last: date | None = None
     _in_force: Declarations | None = None
     _counts: dict[str, int] = field(default_factory=dict)
@@ -200,6 +208,17 @@ class Ask:
         } | parameters
         used = set(_PARAMETER.findall(_statement(self.package, statement)))
         return self.sql(statement), {k: v for k, v in known.items() if k in used}
+
+    def steps(self, *, customers: NDArray[np.int64] | None = None) -> Stepped:
+        """The steps of customers as columns, and what of them the scope lets one look at.
+
+        Args:
+            customers: Only these (a segment); anybody where None.
+
+        Raises:
+            UnknownName: A filter or the grouping is no declared dimension: steps know those alone.
+        """
+        return stepped(self.view.made_steps(), self.scope, self.declarations, customers=customers)
 
     def need(self, declaration: str, why: str) -> None:
         """Refuse unless a declaration has been made.

@@ -207,6 +207,12 @@ class Declarations(msgspec.Struct, frozen=True, kw_only=True):
     metric: Annotated[str, Meta(description="The score shown first: nps, csat, ces, stars.")] = ""
     dimensions: Annotated[tuple[Dimension, ...], Meta(description="What customers are cut by.")] = ()
     stages: Annotated[tuple[Stage, ...], Meta(description="The journey.")] = ()
+    most_steps_a_day: Annotated[
+        int,
+        Meta(
+            description="Who does more steps in any 24 hours is taken for a machine: left out of paths, counted.", ge=1
+        ),
+    ] = 2000
     improvements: Annotated[
         tuple[Improvement, ...], Meta(description="What could be done, for leadership/priorities.")
     ] = ()

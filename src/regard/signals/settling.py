@@ -89,6 +89,9 @@ def settle_held(workspace: Workspace) -> Iterator[Progress]:
     ):
         yield from Settlement(workspace, plan, connection).run()
     workspace.lake.collect()
+    for arranged in workspace.stepping.refresh():
+        yield Progress(done=arranged.done, total=arranged.total, what=arranged.what)
+    workspace.stepping.collect()
 
 
 def tidy(workspace: Workspace) -> None:
@@ -98,6 +101,7 @@ def tidy(workspace: Workspace) -> None:
     try:
         with settling(workspace, wait=0):
             workspace.lake.collect()
+            workspace.stepping.collect()
     except Busy:
         return  # whoever settles now collects, too
 

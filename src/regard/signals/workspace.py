@@ -17,9 +17,10 @@ from regard.signals import erasure, settling, writers
 from regard.signals.declarations import Declarations
 from regard.signals.plans import FORMAT
 from regard.signals.shapes import SENT, SETTLED
+from regard.signals.stepping import NO_STEPS, Made, Stepping
 from regard.signals.toml import written
 from regard.signals.views import connect, make_views
-from regard.store import backup, disk, log, recovery, scrub, sealing, tables
+from regard.store import backup, columnfiles, disk, log, recovery, scrub, sealing, tables
 from regard.store.inbox import Inbox
 from regard.store.lake import Lake
 from regard.store.state import HINT, State, now_text, read_meta, write_meta
@@ -43,6 +44,7 @@ class Workspace:
         self.root, self.state, self.settings = root, state, given
         self.inbox = Inbox(root, state, SENT, most_held=given.held_items)
         self.lake = Lake(root / "lake", state)
+        self.stepping = Stepping(self)
         self.buckets = int(state.get("buckets") or given.buckets)
 
     @classmethod
@@ -232,6 +234,8 @@ class Workspace:
         newest = self.lake.newest()
         for file in self.lake.damaged(newest, thorough=True) if newest else []:
             yield disk.refuse_damaged(self.lake.path(file), "Make the lake again: regard rebuild")
+        for path in self.stepping.damaged():
+            yield disk.refuse_damaged(path, columnfiles.HINT)
 
     # ------------------------------------------------------------------ sources
 
@@ -312,6 +316,12 @@ class Reader:
         self._give_back()
         self._lease, self._generation, self._made = lease, generation, True
         return True
+
+    def steps(self) -> Made:
+        """The steps of what the views show, made now where they are not yet, or were damaged."""
+        if self._generation is None:
+            return NO_STEPS
+        return self._workspace.stepping.of(self._generation, self._workspace.declarations()[1])
 
     def _unusable(self, generation: Generation) -> bool:
         """Whether files of a generation are damaged, or of a shape an earlier version wrote."""

@@ -1,0 +1,174 @@
+"""The column cache: the steps of every customer as mapped columns, made of the lake, brought up to date with it.
+
+One file a bucket of customers and one list a generation of the lake. A reader that holds its generation finds the list
+of it and maps the files: it takes no lock and waits for nobody. Whoever finds no list makes it, of the newest one
+there is: files of rows that came since are woven in, rows hidden since are taken out, labels looked up again where
+they changed. Where base files of the lake are others than before, all is made again. Nothing here is the truth: what is
+damaged or half written is not listed, or is noticed, and is made again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from regard.signals import steplists
+from regard.signals.arranging import arrange
+from regard.steps.columns import Coded, Steps
+from regard.store import columnfiles, disk, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from regard.signals.arranging import Arranged
+    from regard.signals.declarations import Declarations
+    from regard.signals.steplists import Listed
+    from regard.signals.workspace import Workspace
+    from regard.store.columnfiles import ColumnFile
+    from regard.store.lake import Generation
+
+DIRECTORY = "steps"
+LOCK = "steps.lock"
+
+
+@dataclass(frozen=True)
+class Made:
+    """The steps of one generation.
+
+    Attributes:
+        steps: One slice a bucket.
+        busiest: Per slice, (c,) most steps of each customer in any 24 hours.
+        end: The last moment something happened.
+    """
+
+    steps: tuple[Steps, ...]
+    busiest: tuple[NDArray[np.int32], ...]
+    end: int
+
+
+NO_STEPS = Made((), (), 0)
+"""Those of an empty log."""
+
+
+class Stepping:
+    """The column cache of one workspace.
+
+    Args:
+        workspace: Whose.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.directory = workspace.root / DIRECTORY
+        self._open: tuple[str, Made] | None = None
+
+    def of(self, generation: Generation, declared: Declarations) -> Made:
+        """The steps of a generation the caller holds, made now where they are not yet."""
+        for _ in self.bring(generation, declared):
+            pass
+        path = steplists.path_of(self.directory, generation.id, steplists.labels_of(declared))
+        if self._open is None or self._open[0] != path.name:
+            listed = steplists.read(path)
+            assert listed is not None  # noqa: S101  it was brought a moment ago
+            self._open = path.name, _mapped(self.directory, listed)
+        return self._open[1]
+
+    def bring(self, generation: Generation, declared: Declarations) -> Iterator[Arranged]:
+        """Make the steps of a generation where they are not there, yielding progress."""
+        labels = steplists.labels_of(declared)
+        path = steplists.path_of(self.directory, generation.id, labels)
+        if self._whole(path) is not None:
+            return
+        self.directory.mkdir(exist_ok=True)
+        with disk.locked(self.directory / LOCK, what="arranging steps"):
+            if self._whole(path) is None:
+                yield from arrange(
+                    self.workspace, self.directory, generation=generation, declared=declared, old=self._newest(labels)
+                )
+                self._collect()
+
+    def refresh(self) -> Iterator[Arranged]:
+        """Bring the steps to the newest generation, where anybody has asked for steps yet; yields progress."""
+        newest = self.workspace.lake.newest()
+        if newest is not None and self.directory.exists() and any(self.directory.glob("*.list")):
+            yield from self.bring(newest, self.workspace.declarations()[1])
+
+    def collect(self) -> None:
+        """Remove lists of generations that are gone, and files no list names."""
+        if self.directory.exists():
+            with disk.locked(self.directory / LOCK, what="arranging steps"):
+                self._collect()
+
+    def damaged(self) -> list[Path]:
+        """Files that are not what was written; every byte is read."""
+        found = []
+        for path in sorted(self.directory.glob("*.list")):
+            listed = steplists.read(path)
+            if listed is None:
+                found.append(path)
+                continue
+            files = [self.directory / f.file for f in listed.files() if not self._as_written(f, thorough=True)]
+            found += files
+        return found
+
+    def _whole(self, path: Path) -> Listed | None:
+        """A list whose files are all as written, or None; a list that is not so is removed."""
+        listed = steplists.read(path)
+        if listed is not None:
+            again = listed.boot != steplists.boot()
+            if all(self._as_written(f, thorough=again) for f in listed.files()):
+                if again:
+                    steplists.write(path, replace(listed, boot=steplists.boot()))
+                return listed
+        path.unlink(missing_ok=True)
+        return None
+
+    def _as_written(self, file: ColumnFile, *, thorough: bool) -> bool:
+        path = self.directory / file.file
+        return disk.is_as_written(
+            path, size=file.size, mtime_ns=file.mtime_ns, digest=file.checksum, thorough=thorough
+        )  # fmt: skip
+
+    def _newest(self, labels: str) -> Listed | None:
+        """The newest list with these labels whose files are as written."""
+        for path in sorted(self.directory.glob(f"*-{steplists.digest_of(labels)}.list"), reverse=True):
+            if listed := self._whole(path):
+                return listed
+        return None
+
+    def _collect(self) -> None:
+        with self.workspace.state.reading() as connection:
+            held = set(connection.execute(select(tables.generations.c.id)).scalars())
+        known = {LOCK}
+        for path in self.directory.glob("*.list"):
+            listed = steplists.read(path) if steplists.generation_of(path) in held else None
+            if listed is not None:
+                known |= {path.name, *(f.file for f in listed.files())}
+        disk.clean(self.directory, known)
+
+
+def _mapped(directory: Path, listed: Listed) -> Made:
+    """The slices of a list, mapped."""
+    slices, most = [], []
+    for bucket in listed.buckets:
+        found = columnfiles.read(directory / bucket.file.file)
+        labels = {name: Coded(found[f"label.{name}"], values) for name, values in listed.values.items()}
+        slices.append(
+            Steps(
+                found["customers"],
+                found["starts"],
+                found["times"],
+                found["codes"],
+                listed.names,
+                found["failed"],
+                labels,
+            )
+        )
+        most.append(found["busiest"])
+    return Made(tuple(slices), tuple(most), max((b.last for b in listed.buckets), default=0))
