@@ -1,4 +1,6 @@
-"""Made-up steps for the benchmark: customers of very different use, names that follow each other, bursts, half a year."""
+"""Made-up steps for the benchmark: customers of very different use, names that follow each other, in half a year."""
+
+# ruff: noqa: NPY002  numba compiles the old generator alone
 
 from __future__ import annotations
 
