@@ -42,6 +42,29 @@ class Settings:
         default=100_000,
         metadata={"help": "Items of one source held back and not yet settled; any beyond them is refused."},
     )
+    smtp: str = field(
+        default="",
+        metadata={
+            "help": "Mail server that alerts are sent through, HOST:PORT, with STARTTLS; port 465 with TLS from the "
+            "start. None by default."
+        },
+    )
+    smtp_user: str = field(default="", metadata={"help": "User of the mail server; empty signs in nowhere."})
+    smtp_secret: str = field(
+        default="",
+        metadata={"help": "Where the mail server's password is read from: `env:NAME` or `file:PATH`. Never itself."},
+    )
+    smtp_plain: bool = field(
+        default=False,
+        metadata={
+            "help": "1 lets mail go to a server without TLS; only for one on this machine or in your own network."
+        },
+    )
+    mail_from: str = field(default="", metadata={"help": "The address mail of alerts comes from: alerts@example.com."})
+    page_address: str = field(
+        default="",
+        metadata={"help": "Address of these pages in messages, as their readers reach it: http://127.0.0.1:7788."},
+    )
     question_seconds: float = field(
         default=60.0, metadata={"help": "Seconds one question may take on the pages before it is stopped."}
     )
@@ -63,8 +86,16 @@ def settings(**given: object) -> Settings:
         if raw is not None and raw != "":
             default: Any = item.default
             try:
-                values[item.name] = Path(raw) if isinstance(default, Path) else type(default)(raw)
+                values[item.name] = Path(raw) if isinstance(default, Path) else _typed(raw, type(default))
             except ValueError as error:
                 kind = type(default).__name__
                 raise BadInput(f"{name} must be of type {kind}, not {raw!r}.", where=name) from error
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def _typed(raw: str, kind: type) -> object:
+    if kind is not bool:
+        return kind(raw)
+    if raw.lower() not in {"0", "1", "no", "yes", "false", "true"}:
+        raise ValueError(raw)
+    return raw.lower() in {"1", "yes", "true"}

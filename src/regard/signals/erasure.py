@@ -23,7 +23,7 @@ from regard.signals import settling
 from regard.signals.settling import Progress
 from regard.signals.shapes import FOLD, KNOWN
 from regard.signals.views import read
-from regard.store import backup, latest, log, merging, scrub, sealing, tables
+from regard.store import alerts, backup, latest, log, merging, scrub, sealing, tables
 from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows
 from regard.store.recovery import ASIDE
 from regard.store.state import now_text, read_meta, write_meta
@@ -166,6 +166,8 @@ def _forget(workspace: Workspace) -> Iterator[Progress]:
     with inbox.appending():
         sealing.seal_held(inbox)  # items held back a moment ago are found with the others
         scrub.items(inbox, ids)
+        with workspace.state.writing() as connection:
+            alerts.forget(connection, scrub.theirs(connection, ids))
         scrub.files([root / "uploads"], ids)
         scrub.bad_rows(inbox, ids)
         for done, total in scrub.segments(inbox):
@@ -223,7 +225,19 @@ def export(workspace: Workspace, customer: str) -> dict[str, Any]:
         "standing": labels,
         "signals": _signals(workspace, person),
         "held_back": [_item(i) for i in scrub.items_of(workspace.inbox, person.ids)],
+        "alerts": _alerts(workspace, person),
     }
+
+
+def _alerts(workspace: Workspace, person: Person) -> list[dict[str, Any]]:
+    """Alerts that concerned the customer: when, and what was seen."""
+    ids = {id_ for _, id_ in person.ids} | {f"{space}:{id_}" for space, id_ in person.ids}
+    with workspace.state.reading() as connection:
+        rows = alerts.naming(connection, ids.__contains__)
+    return [
+        {"opened": row["opened"], "ended": row["ended"], "kind": row["kind"], "what": json.loads(row["raised"])["what"]}
+        for row in rows
+    ]
 
 
 def _item(item: Item) -> dict[str, Any]:

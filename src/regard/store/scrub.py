@@ -26,7 +26,7 @@ from regard.store.arrivals import ERASED, ID_COLUMNS, erased_rows, make_again, w
 from regard.store.state import now_text, read_meta, write_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -169,6 +169,20 @@ def items_of(inbox: Inbox, ids: Sequence[tuple[str, str]]) -> list[heldback.Item
     hashes = {tombstone(key, space, id_) for space, id_ in ids}
     with inbox.state.reading() as connection:
         return list(_naming(connection, key, hashes, [id_ for _, id_ in ids]))
+
+
+def theirs(connection: Connection, ids: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a text is an id of somebody being erased: by the ids that are known, else by tombstones not yet done."""
+    hashes = set(connection.execute(select(tables.tombstones.c.hash).where(~tables.tombstones.c.done)).scalars())
+    key = read_meta(connection, "tombstone_key")
+    return lambda text: _is_one_of(text, key=key, hashes=hashes, ids=ids)
+
+
+def _is_one_of(text: str, *, key: str, hashes: set[str], ids: Sequence[str]) -> bool:
+    space, _, rest = text.partition(":")
+    named = [(space, rest)] if space in SPACES and rest else []
+    named += [(space, text) for space in SPACES]
+    return any(id_ in ids or tombstone(key, space, id_) in hashes for space, id_ in named)
 
 
 def _naming(connection: Connection, key: str, hashes: set[str], ids: Sequence[str]) -> Iterator[heldback.Item]:

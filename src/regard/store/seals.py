@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
 SEAL = "seal"
-DERIVED = {"generations", "lake_files", "generation_files", "leases"}
+DERIVED = {"generations", "lake_files", "generation_files", "leases", "looks"}
 PASSING = {SEAL, "lake.seal", "erasing"}
 """Words of meta that are seals, or that must not outlive their act (ids of somebody being erased)."""
 

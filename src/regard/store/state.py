@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from regard.store.redo import Line
     from regard.store.seals import Change, Row
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration in `migrations/versions`; a database that says otherwise is migrated on opening."""
 
 HINT = "Make it again from what lies beside it (regard rebuild --state), or restore a backup (regard restore BACKUP)."

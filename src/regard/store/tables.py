@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -188,4 +190,103 @@ record = Table(
     Column("name", String, nullable=False),
     Column("by", String, nullable=False),
     Column("arguments", Text, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("cause", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("slice", String, nullable=False),
+    Column("detector", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("quiet", String, nullable=False),
+    Column("opened", String, nullable=False),
+    Column("missing", String, nullable=False),
+    Column("ended", String, nullable=False),
+    Column("size", Float, nullable=False),
+    Column("told_size", Float, nullable=False),
+    Column("told_at", String, nullable=False),
+    Column("raised", Text, nullable=False),
+    Index("alerts_open", "cause", unique=True, sqlite_where=text("state = 'open'")),
+    Index("alerts_by_cause", "cause"),
+)
+
+alert_events = Table(
+    "alert_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alert", Integer, ForeignKey("alerts.id"), nullable=False),
+    Column("at", String, nullable=False),
+    Column("what", String, nullable=False),
+    Column("words", Text, nullable=False),
+    Index("alert_events_by_alert", "alert"),
+)
+
+alert_answers = Table(
+    "alert_answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alert", Integer, ForeignKey("alerts.id"), nullable=False),
+    Column("cause", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("slice", String, nullable=False),
+    Column("answer", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("since", String, nullable=False),
+    Column("until", String, nullable=False),
+    Column("again", String, nullable=False),
+    Column("factor", Float, nullable=False),
+    Column("size", Float, nullable=False),
+    Column("at", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("undone", String, nullable=False),
+    Index("alert_answers_by_cause", "cause"),
+    Index("alert_answers_by_slice", "kind", "slice"),
+)
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("detector", String, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", String, nullable=False),
+    Column("raised", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+)
+
+receivers = Table(
+    "receivers",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("secret", String, nullable=False),
+    Column("private", Boolean, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("created", String, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("receiver", String, ForeignKey("receivers.name"), nullable=False),
+    Column("topic", String, nullable=False),
+    Column("made", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("due", String, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("told", Text, nullable=False),
+    Column("settled", String, nullable=False),
+    Index("outbox_due", "state", "due"),
+    Index("outbox_by_topic", "topic"),
 )
