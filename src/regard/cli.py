@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from regard.alerting import alerts_group
 from regard.bringing import import_command
 from regard.errors import BadInput, RegardError, UnknownName
 from regard.holding import held_group
@@ -61,13 +62,14 @@ class Known(click.Group):
 
 SECTIONS = {
     "Begin": ("demo", "try", "import", "serve"),
-    "Ask": (*ROOM_HELP, "report", "questions"),
+    "Ask": (*ROOM_HELP, "alerts", "report", "questions"),
 }
 """What a newcomer meets first, in the order it is needed; every other command keeps the workspace."""
 SHORT = {
     "try": "An answer from one file, with nothing set up.",
     "demo": "A made-up company in your browser, to look around in.",
     "import": "Bring files in: CSV, Excel, JSON Lines, Parquet.",
+    "alerts": "What is off course now, who is told, and answers.",
     "report": "The State of the Customer, dated; as a file with --out.",
     "questions": "What can be answered, and what to add.",
     "customers": "Grow or shrink, who they are, what is lost.",
@@ -244,7 +246,7 @@ def _simulate(workspace: Workspace, signals: int, seed: int, *, quiet: bool, unt
     follow(settle(workspace), quiet=quiet)
 
 
-for _command in (try_group, import_command, held_group, sources_group, *COMMANDS):
+for _command in (try_group, import_command, alerts_group, held_group, sources_group, *COMMANDS):
     regard.add_command(_command)
 
 

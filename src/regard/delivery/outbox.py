@@ -212,6 +212,13 @@ def _settle(connection: Connection, message: Message, told: Try, **values: Any) 
     connection.execute(update(tables.outbox).where(tables.outbox.c.id == message.id).values(**changed))
 
 
+def hasten(connection: Connection, receiver: str, *, now: datetime) -> None:
+    """Have what waits for a receiver because it failed before tried at once: it has just taken something."""
+    table = tables.outbox
+    waits = (table.c.receiver == receiver, table.c.state == WAITING, table.c.tries > 0, table.c.due > text(now))
+    connection.execute(update(table).where(*waits).values(due=text(now)))
+
+
 def again(connection: Connection, message: str, *, now: datetime) -> Message:
     """Have a message sent once more under its own id, its tries beginning anew.
 

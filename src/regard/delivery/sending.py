@@ -2,7 +2,8 @@
 
 A try happens outside any transaction. Whoever is killed between a try and keeping its outcome tries again with the
 same id: a receiver may see a message twice, and knows it by its id. One receiver that cannot be reached is not knocked
-at for every message that waits for it; when it is back, it is sent a few at a time.
+at for every message that waits for it; when it is back, what waits is sent a few
+at a time.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ def send_due(
                 with workspace.state.writing() as connection:
                     for message in messages:
                         counted[_kept(connection, message, reply, now=now(), seconds=seconds, jitter=jitter())] += 1
+                    if reply.taken:
+                        outbox.hasten(connection, name, now=now())
                     if reply.gone and known[name].kind == "webhook":
                         receivers.turn(connection, name, to="off", why=f"it {reply.words}")
                 if not reply.reached or reply.gone or reply.wait:

@@ -199,6 +199,8 @@ class _Line:
             if self._over.is_set():
                 raise TimeoutError from None
             raise
+        if self._over.is_set():
+            raise TimeoutError
         return _judged(reply)
 
 

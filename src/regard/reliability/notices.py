@@ -17,8 +17,8 @@ DRAFTS = {
         "write again when it is as it should be."
     ),
     "odd": (
-        "We noticed something that may not be what you meant, and would rather ask than guess. If it is right as it is, "
-        "you need not do anything. If it was a mistake, reply to this message and we put it right."
+        "We noticed something that may not be what you meant, and would rather ask than guess. If it is right as "
+        "it is, you need not do anything. If it was a mistake, reply to this message and we put it right."
     ),
     "promise": (
         "We promised you something and may not be able to keep it in time. We would rather you hear it from us, now. "
