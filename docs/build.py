@@ -20,6 +20,8 @@ from regard.signals import declarations
 from regard.signals.kinds import COMMON, KINDS
 from regard.signals.scope import Given
 from regard.trying.trials import Check, Trial, find, known, meta_of
+from regard.delivery import receivers  # noqa: F401
+from regard.reliability import answering  # noqa: F401
 from regard.signals import writers  # noqa: F401
 from regard.sources import correcting, mapping, replaying  # noqa: F401  acts register when their module is read
 from regard.sources.limits import LIMITS, Wire

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import sys
 from datetime import datetime
@@ -36,27 +34,16 @@ def alerts_group(context: click.Context, *, workspace: str | None, as_json: bool
     if context.invoked_subcommand is not None:
         return
     from regard.reliability import alerts
+    from regard.sheets import csv_rows
 
     with opened(workspace, create=False) as company:
         found, zone = alerts.read(company), company.declarations()[1].time_zone
     if as_json:
         say(found, "", as_json=True)
     elif as_csv:
-        click.echo(csv_of(alerts.sheet(found)), nl=False)
+        click.echo(csv_rows(alerts.COLUMNS, alerts.sheet(found)), nl=False)
     else:
         _tell(found, zone)
-
-
-def csv_of(rows: list[dict[str, Any]]) -> str:
-    """Alerts as CSV; cells no spreadsheet runs."""
-    from regard.reliability.alerts import COLUMNS
-    from regard.sheets import safe
-
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([safe(row[name]) for name in COLUMNS] for row in rows)
-    return out.getvalue()
 
 
 def _tell(found: Alerts, zone: str) -> None:

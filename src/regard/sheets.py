@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -39,6 +40,20 @@ def csv_of(finding: Finding, table: str = "") -> str:
     name = table or next(iter(found))
     writer.writerow(flat_names(found[name]))
     writer.writerows([safe(v) for v in flat_values(row)] for row in getattr(finding, name))
+    return out.getvalue()
+
+
+def csv_rows(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV (RFC 4180, UTF-8), cells safe.
+
+    Args:
+        columns: Their names, in order.
+        rows: A value for each.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([safe(row[name]) for name in columns] for row in rows)
     return out.getvalue()
 
 

@@ -23,6 +23,7 @@ from regard.reliability.detectors import Detector, Looking, detectors
 from regard.reliability.raised import Raised, check
 from regard.signals.kinds import BY_NAME
 from regard.store import alerts, disk
+from regard.store.state import write_meta
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from regard.signals.workspace import Workspace
 
 LOCK = "alerts.lock"
+LOOKED = "looked"
+"""Word of state: the log position and moment of the last round."""
+
 OLD = timedelta(days=7)
 """A log whose last signal is older is an old export: detectors look at its end, not at today."""
 
@@ -98,6 +102,7 @@ def look(
             looks.append(found)
         with _book(workspace, view, now, total) as book:
             book.leave({d.name for d in chosen})
+            write_meta(book.connection, LOOKED, f"{view.position} {now.isoformat(timespec='microseconds')}")
     return Round(looks=tuple(looks), **total)
 
 

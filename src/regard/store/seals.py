@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 SEAL = "seal"
 DERIVED = {"generations", "lake_files", "generation_files", "leases", "looks"}
-PASSING = {SEAL, "lake.seal", "erasing"}
-"""Words of meta that are seals, or that must not outlive their act (ids of somebody being erased)."""
+PASSING = {SEAL, "lake.seal", "erasing", "looked"}
+"""Words of meta that are seals, are found again by looking, or must not outlive their act (ids of who is erased)."""
 
 LIMIT = 1 << 128
 

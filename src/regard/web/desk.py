@@ -19,7 +19,7 @@ from regard.sheets import csv_of
 from regard.signals.ask import View, answer
 from regard.signals.readiness import readiness
 from regard.signals.scope import Given, groupings
-from regard.web import arrivals, intake, repairs
+from regard.web import arrivals, intake, repairs, watching
 from regard.web.catalogue import Catalogue, Planned, code_version, told
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Desk:
             "search": self.search,
         }
         self._operations = own | intake.operations(self) | repairs.operations(self) | arrivals.operations(self)
+        self._operations |= watching.operations(self)
 
     def do(self, name: str, given: dict[str, Any]) -> Any:
         """Carry out one operation.

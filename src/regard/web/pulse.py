@@ -24,6 +24,12 @@ STATE = "state.sqlite"
 JOURNALS = "journal"
 MANY = 1000
 _HELD = f"SELECT count(*) FROM (SELECT 1 FROM held WHERE state = 'held' LIMIT {MANY})"
+_ALERTS = f"SELECT count(*) FROM (SELECT 1 FROM alerts WHERE state = 'open' AND quiet = '' LIMIT {MANY})"
+_LOOKED = """
+SELECT (SELECT value FROM meta WHERE name = 'looked'),
+       (SELECT min(o.due) FROM outbox AS o JOIN receivers AS r ON r.name = o.receiver
+        WHERE o.state = 'waiting' AND r.state = 'on')
+"""
 _GLANCE = """
 SELECT (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'position'),
        (SELECT max(version) FROM declarations),
@@ -46,6 +52,7 @@ class Pulse:
         settled_at: When it was published.
         unsealed: Whether the journal holds signals that are not in the log yet.
         held: Items held back that wait for a decision; counted up to `MANY`.
+        alerts: Open alerts that somebody must act on; counted up to `MANY`.
     """
 
     received: int = 0
@@ -56,6 +63,7 @@ class Pulse:
     settled_at: datetime | None = None
     unsealed: bool = False
     held: int = 0
+    alerts: int = 0
 
     @property
     def mark(self) -> str:
@@ -81,7 +89,7 @@ def pulse(workspace: Path) -> Pulse:
         connection = _reading(path)
         try:
             row = connection.execute(_GLANCE).fetchone()
-            held = _held(connection)
+            held, alerts = _counted(connection, _HELD), _counted(connection, _ALERTS)
         finally:
             connection.close()
     except sqlite3.Error:
@@ -96,6 +104,7 @@ def pulse(workspace: Path) -> Pulse:
         settled_at=datetime.fromisoformat(published).astimezone(UTC) if published else None,
         unsealed=waiting(workspace / JOURNALS, Mark.read(sealed or "")),
         held=held,
+        alerts=alerts,
     )
 
 
@@ -119,9 +128,36 @@ def _reading(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0.2)
 
 
-def _held(connection: sqlite3.Connection) -> int:
-    """How many items wait for a decision; none where an earlier version made the workspace."""
+def _counted(connection: sqlite3.Connection, statement: str) -> int:
+    """How many there are; none where an earlier version made the workspace."""
     try:
-        return int(connection.execute(_HELD).fetchone()[0])
+        return int(connection.execute(statement).fetchone()[0])
     except sqlite3.OperationalError:
         return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """When detectors last looked, at which log position, and when the next message is due."""
+
+    position: int = -1
+    at: datetime | None = None
+    due: datetime | None = None
+
+
+def watched(workspace: Path) -> Watched:
+    """When a workspace's detectors last looked; nothing where it has none, or an earlier version made it."""
+    path = workspace / STATE
+    if not path.exists():
+        return Watched()
+    try:
+        with closing(_reading(path)) as connection:
+            looked, due = connection.execute(_LOOKED).fetchone()
+    except sqlite3.Error:
+        return Watched()
+    position, _, at = str(looked or "").partition(" ")
+    return Watched(
+        position=int(position) if position.lstrip("-").isdecimal() else -1,
+        at=datetime.fromisoformat(at) if at else None,
+        due=datetime.fromisoformat(due) if due else None,
+    )

@@ -13,6 +13,7 @@ import sys
 import time
 import webbrowser
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -21,8 +22,9 @@ from regard.errors import BadInput
 from regard.settings import Settings, settings
 from regard.sources.limits import wire
 from regard.sources.proxies import proxies
-from regard.web.pulse import pulse
+from regard.web.pulse import pulse, watched
 from regard.web.signin import Door
+from regard.web.watcher import has_to_watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +110,7 @@ class Supervisor:
         self._children = {
             "pages": Kept(["regard.web", where, str(self.port), str(handle), told], (handle,)),
             "settler": Kept(["regard.web.settler", where]),
+            "watcher": Kept(["regard.web.watcher", where]),
         }
         if self.intake is not None:
             taken = self.intake.fileno()
@@ -123,8 +126,11 @@ class Supervisor:
         for name in ("intake", "pages"):
             if name in self._children and self._children[name].ended():
                 self._children[name].start()
-        if self._children["settler"].ended() and pulse(self.workspace).unsettled:
+        now = pulse(self.workspace)
+        if self._children["settler"].ended() and now.unsettled:
             self._children["settler"].start()
+        if self._children["watcher"].ended() and has_to_watch(now, watched(self.workspace), datetime.now(UTC)):
+            self._children["watcher"].start()
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         self._stopping = number
