@@ -178,11 +178,15 @@ def _watch(name: str, title: str, row: Row | None) -> Watch:
 
 
 def _sentence(loud: list[Alert], quiet: list[Alert], watched: tuple[Watch, ...]) -> str:
-    beside = f" {wording.count(len(quiet), 'alert')} quiet because of what was answered." if quiet else ""
+    beside = (
+        f" {wording.count(len(quiet), 'alert')} {'is' if len(quiet) == 1 else 'are'} quiet because of what was answered."
+        if quiet
+        else ""
+    )
     if loud:
-        customers = len({c for a in loud for c in a.who.customers})
-        told = f", {wording.count(customers, 'customer')} concerned" if customers else ""
-        return f"{wording.count(len(loud), 'alert')} open{told}.{beside}"
+        most = max(a.who.count for a in loud)
+        told = f"; the largest concerns {wording.count(most, 'customer')}" if len(loud) > 1 and most else ""
+        return f"{wording.count(len(loud), 'alert')} to act on{told}.{beside}"
     failed = [w for w in watched if w.outcome == "failed"]
     if failed:
         return f"Nothing we can see, but {wording.listed([w.title for w in failed])} could not look.{beside}"

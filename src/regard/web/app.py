@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from regard.web import declaring, heldback, pages, palette, people, senders, sourcing
+from regard.web import alerting, declaring, heldback, pages, palette, people, senders, sourcing
 from regard.web.findings import Findings
 from regard.web.forms import form_of
 from regard.web.frame import LOOKS, House, house, part, static
@@ -99,6 +99,7 @@ def routes() -> list[Route]:
         *heldback.ROUTES,
         *declaring.ROUTES,
         *people.ROUTES,
+        *alerting.ROUTES,
         ("/{room}", pages.room, get),
         ("/{room}/{question}", pages.question, get),
     ]

@@ -14,6 +14,7 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -54,6 +55,9 @@ ROOM_WORDS = {
     "reliability": "Whether the service works, as customers meet it.",
     "leadership": "What we do about it, and whether it works.",
 }
+ALWAYS = {"report", "reliability"}
+"""Rooms that have a page whatever can be asked: the State, and alerts."""
+
 MOST_KINDS, NOUNS = 4, {"telemetry": "reading", "answer": "survey answer"}
 FIRST, GLANCE, AT_ONCE = 8.0, 0.5, 0.05
 """Seconds a page waits for the company's words: when none are known yet, and when those of last time are."""
@@ -217,6 +221,7 @@ class House:
             "heading": heading,
             "title": wording.title,
             "day": wording.day,
+            "customer": lambda id_: f"/customers/customer?{urlencode({'id': id_})}",
         }
         environment.globals |= {"wording": wording, "command": command, "CUTS": CUTS}
         return environment
@@ -278,7 +283,7 @@ async def frame(request: Request, room: str) -> dict[str, Any]:
         with suppress(Failed):
             catalogue = await here.catalogue()
             company, choices = await asyncio.gather(here.company(), here.choices())
-    rooms = [(name, words) for name, words in ROOMS.items() if catalogue.room(name) or name == "report"]
+    rooms = [(name, words) for name, words in ROOMS.items() if catalogue.room(name) or name in ALWAYS]
     return {
         "assets": {name: asset.url for name, asset in here.assets.items()},
         "rooms": rooms,
@@ -292,6 +297,7 @@ async def frame(request: Request, room: str) -> dict[str, Any]:
         "path": request.url.path,
         "fresh": freshness(here.findings.pulse()),
         "held_back": waiting_for_a_decision(here.findings.pulse()) if request.scope.get("regard.session") else "",
+        "to_act": _many(here.findings.pulse().alerts) if request.scope.get("regard.session") else "",
         "presets": slices.preset_names(company.last_day),
         "period": slices.period_words(seen.scope, company.last_day),
     }
@@ -312,7 +318,11 @@ def freshness(pulse: Pulse) -> dict[str, Any]:
 
 def waiting_for_a_decision(pulse: Pulse) -> str:
     """How many items are held back, for the rail; nothing where none is."""
-    return "" if not pulse.held else f"{MANY - 1}+" if pulse.held >= MANY else str(pulse.held)
+    return _many(pulse.held)
+
+
+def _many(n: int) -> str:
+    return "" if not n else f"{MANY - 1}+" if n >= MANY else str(n)
 
 
 async def static(request: Request) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from regard.errors import UnknownName
 from regard.web import slices
 from regard.web.days import days
-from regard.web.frame import ROOM_WORDS, ROOMS, house, page, part, question_of
+from regard.web.frame import ALWAYS, ROOM_WORDS, ROOMS, house, page, part, question_of
 from regard.web.marks import linked
 from regard.web.refusals import not_found
 from regard.web.trails import INVITES, marks
@@ -62,7 +62,7 @@ async def room(request: Request) -> Response:
     name = request.path_params["room"]
     catalogue = await house(request).catalogue()
     listed = catalogue.room(name)
-    if not listed or name == "report":
+    if name == "report" or not (listed or name in ALWAYS):
         return await not_found(request)
     seen = slices.read(request.query_params)
     askable = [q for q in listed if not any(p.required for p in q.parameters)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from regard.web import slices
-from regard.web.frame import ROOMS, house, part
+from regard.web.frame import ALWAYS, ROOMS, house, part
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,6 +21,8 @@ PATIENCE = 1.5
 """Seconds the palette waits for customers before it shows the rest."""
 KEYS = {"customers": "g c", "journey": "g j", "listening": "g l", "reliability": "g r", "leadership": "g e"}
 PAGES = (
+    ("/reliability/alerts", "Alerts: what is off course now", ""),
+    ("/reliability/alerts/receivers", "Who is told of alerts", ""),
     ("/sources", "Sources", "g i"),
     ("/sources/ledger", "Ledger: what became of every signal", ""),
     ("/sources/held", "Held back: what waits to be mended", ""),
@@ -64,7 +66,8 @@ async def palette(request: Request) -> Response:
 
 
 def _pages(catalogue: Catalogue) -> list[tuple[str, str, str]]:
-    rooms = [(f"/{n}", t, KEYS.get(n, "")) for n, t in ROOMS.items() if n != "report" and catalogue.room(n)]
+    there = [n for n in ROOMS if n != "report" and (catalogue.room(n) or n in ALWAYS)]
+    rooms = [(f"/{n}", ROOMS[n], KEYS.get(n, "")) for n in there]
     return [("/", "State", "g s"), *rooms, *PAGES]
 
 
