@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from listening import receiver
 
+from listening import receiver
 from regard.delivery import addresses, webhooks
 from regard.errors import BadInput
 
@@ -12,7 +12,7 @@ SECRET = webhooks.new_secret()
 
 INWARD = [
     "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "017700000001", "0177.0.0.1",
-    "127.255.255.254", "0.0.0.0", "0", "localhost", "localhost.", "LOCALHOST", "[::1]", "[::]",
+    "127.255.255.254", "0.0.0.0", "0", "localhost", "localhost.", "LOCALHOST", "[::1]", "[::]",  # noqa: S104
     "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]",
     "[2002:7f00:1::]", "[fe80::1]", "[fec0::1]", "[fc00::1]", "[fd12:3456::1]", "[ff02::1]", "10.0.0.1", "10.255.255.255",
     "172.16.0.1", "172.31.255.255", "192.168.0.1", "192.168.255.255", "169.254.169.254", "100.64.0.1",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
-from listening import receiver
 
+from listening import receiver
 from regard.delivery import outbox, receivers, webhooks
 from regard.delivery.receivers import add_receiver, resume_receiver, send_again, stop_receiver
 from regard.delivery.sending import AT_ONCE, knock, send_due
@@ -106,7 +107,7 @@ def test_the_documented_waits_are_kept_and_after_the_last_try_it_is_dead_and_sho
         company.pass_(server)
         tried.append((due - START).total_seconds())
 
-    waits = [later - earlier for earlier, later in zip(tried, tried[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(tried)]
     assert waits == list(outbox.BACKOFF)
     assert [m.state for m in company.messages()] == ["dead"]
     company.pass_(server, seconds=10**6)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from listening import receiver
 
+from listening import receiver
 from regard.delivery import webhooks
 from regard.errors import BadInput
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 the standard's own example
 ID, AT = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330
 
 

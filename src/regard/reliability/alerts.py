@@ -178,11 +178,8 @@ def _watch(name: str, title: str, row: Row | None) -> Watch:
 
 
 def _sentence(loud: list[Alert], quiet: list[Alert], watched: tuple[Watch, ...]) -> str:
-    beside = (
-        f" {wording.count(len(quiet), 'alert')} {'is' if len(quiet) == 1 else 'are'} quiet because of what was answered."
-        if quiet
-        else ""
-    )
+    are = "alert is" if len(quiet) == 1 else "alerts are"
+    beside = f" {wording.number(len(quiet))} {are} quiet because of what was answered." if quiet else ""
     if loud:
         most = max(a.who.count for a in loud)
         told = f"; the largest concerns {wording.count(most, 'customer')}" if len(loud) > 1 and most else ""
