@@ -73,6 +73,8 @@ class Receiver:
             line.sendall(REPLIES[how])
 
     def close(self):
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)  # closing alone does not wake who waits in accept
         self._listening.close()
 
 

@@ -71,9 +71,8 @@ def _killed_everywhere(root):
         if not forked(root / "first", int(size), die_at):
             break
         kills += 1
-        forked(root / "first", int(size), 0)  # the next round finishes it
         if die_at % 2:
-            size *= 1.6  # every second death is in a round in which all have grown
+            size *= 1.6  # every second death is in a round in which all have grown; the next goes on from there
     with Workspace.open(root / "first") as workspace, workspace.state.reading() as connection:
         workspace.state.verify()
         opened = alerts.open_of(connection)

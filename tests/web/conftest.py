@@ -17,6 +17,9 @@ import pytest
 from regard.signals.workspace import Workspace
 from regard.simulation import run_simulation
 
+for room in ("reliability", "delivery"):  # what their tests share: alerts to raise, receivers to send to
+    sys.path.insert(0, str(Path(__file__).parents[1] / room))
+
 SERVE = (
     "import sys; from pathlib import Path; from regard.web.supervisor import serve; "
     "serve(Path(sys.argv[1]), port=int(sys.argv[2]), intake=sys.argv[3], say=lambda line: print(line, flush=True))"

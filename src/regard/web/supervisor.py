@@ -29,10 +29,15 @@ from regard.web.watcher import has_to_watch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from regard.web.pulse import Pulse
+
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 8.0
 SLOWEST_RESTART = 30.0
+FIRST_PAGE_SECONDS = 20.0
+"""Nothing is watched for so long: whoever opens the first page does not wait for it."""
+
 PR_SET_PDEATHSIG = 1
 """From Linux's prctl.h."""
 
@@ -95,6 +100,7 @@ class Supervisor:
     listening: socket.socket
     intake: socket.socket | None = None
     _stopping: int = 0
+    _began: float = field(default_factory=time.monotonic)
     _children: dict[str, Kept] = field(default_factory=dict)
 
     @property
@@ -129,8 +135,12 @@ class Supervisor:
         now = pulse(self.workspace)
         if self._children["settler"].ended() and now.unsettled:
             self._children["settler"].start()
-        if self._children["watcher"].ended() and has_to_watch(now, watched(self.workspace), datetime.now(UTC)):
+        up = time.monotonic() - self._began
+        if up > FIRST_PAGE_SECONDS and self._children["watcher"].ended() and self._has_to_watch(now):
             self._children["watcher"].start()
+
+    def _has_to_watch(self, now: Pulse) -> bool:
+        return has_to_watch(now, watched(self.workspace), datetime.now(UTC))
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         self._stopping = number

@@ -28,7 +28,7 @@ APART = timedelta(seconds=60)
 AT_LEAST = timedelta(hours=1)
 """So often detectors look though nothing came: what did not happen is news, too."""
 
-LINGER_SECONDS = 15.0
+LINGER_SECONDS = 6.0
 LOOK_SECONDS = 0.5
 
 
