@@ -191,3 +191,87 @@ def _one_walk(journey, i, route, within, forward):
 
 def median(values):
     return statistics.median(values) if values else float("nan")
+
+
+def retention(log, edges, begins, again):
+    seen, began = defaultdict(set), defaultdict(set)
+    for whose, journey in log.journeys.items():
+        first = next((i for i, step in enumerate(journey) if step[1] in begins), None)
+        cohort = None if first is None else period(edges, journey[first][0])
+        if cohort is None:
+            continue
+        began[cohort].add(whose)
+        for t, name, *_ in journey[first:]:
+            if name in again and period(edges, t) is not None:
+                seen[cohort, period(edges, t) - cohort].add(whose)
+    return began, seen
+
+
+def period(edges, t):
+    found = [i for i in range(len(edges) - 1) if edges[i] <= t < edges[i + 1]]
+    return found[0] if found else None
+
+
+def gaps(log, start, to):
+    found = {}
+    for whose, journey in log.journeys.items():
+        inside = (
+            i for i, (t, n, *_) in enumerate(journey) if n in start and log.selection.since <= t < log.selection.until
+        )
+        i = next(inside, None)
+        if i is not None:
+            came = next((t for t, n, *_ in journey[i + 1 :] if n in to), None)
+            t = journey[i][0]
+            found[whose] = (((log.end if came is None else came) - t) / 1e6, came is not None)
+    return found
+
+
+def loops(log, pause):
+    repeats, returns = Counter(), Counter()
+    repeating, returning = defaultdict(set), defaultdict(set)
+    for whose, run in runs(log, pause):
+        for i, step in enumerate(run):
+            before = [s[1] for s in run[:i]]
+            if before and before[-1] == step[1]:
+                repeats[step[1]] += 1
+                repeating[step[1]].add(whose)
+            elif step[1] in before:
+                returns[step[1]] += 1
+                returning[step[1]].add(whose)
+    return repeats, repeating, returns, returning
+
+
+def dropoff(log, silence, goal):
+    stopped, still, reached, passed = defaultdict(list), Counter(), Counter(), Counter()
+    end = min(log.end, log.selection.until)
+    every = list(runs(log, silence))
+    for number, (whose, run) in enumerate(every):
+        final = number + 1 == len(every) or every[number + 1][0] != whose
+        names = [s[1] for s in run]
+        passed.update(set(names))
+        if set(names) & set(goal):
+            reached[names[-1]] += 1
+        elif final and end - run[-1][0] <= silence:
+            still[names[-1]] += 1
+        else:
+            stopped[names[-1]].append(whose)
+    return stopped, still, reached, passed
+
+
+def deflected(log, articles, contacts, within):
+    views, contacted, still = defaultdict(list), defaultdict(list), Counter()
+    for whose, journey in log.journeys.items():
+        last = {}
+        for i, (t, name, *_) in enumerate(journey):
+            if name not in articles or not log.selection.since <= t < log.selection.until:
+                continue
+            if name in last and t - last[name] <= within:
+                continue
+            last[name] = t
+            came = any(n in contacts and u - t <= within for u, n, *_ in journey[i + 1 :])
+            if not came and t > log.end - within:
+                still[name] += 1
+                continue
+            views[name].append(whose)
+            contacted[name] += [whose] if came else []
+    return views, contacted, still
