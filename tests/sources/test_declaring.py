@@ -94,3 +94,25 @@ def test_an_empty_log_proposes_nothing(view_of):
 
     assert found.declarations == Declarations()
     assert found.reasons == ()
+
+
+def test_indicators_are_proposed_from_measurements_and_from_events_with_errors(view_of):
+    at = "2026-09-10"
+    probes = [
+        {"name": "till_ok", "person": f"p{n % 40}", "occurred_at": at, "good": 9.0 if n < 4 else 10.0, "total": 10.0}
+        for n in range(120)
+    ]
+    paid = [
+        {"name": "pay", "person": f"p{n % 40}", "occurred_at": at, "error": "declined" if n % 8 == 0 else None}
+        for n in range(200)
+    ]
+    seen = [{"name": "seen", "person": f"p{n % 40}", "occurred_at": at} for n in range(200)]
+    view = view_of(telemetry=probes, event=paid + seen)
+
+    proposal = propose(view.connection, Declarations())
+
+    found = {one.name: one for one in proposal.declarations.indicators}
+    assert set(found) == {"Till works", "Pay works"}
+    assert (found["Till works"].total, found["Till works"].needed) == ("till_ok", 1.0)
+    assert found["Pay works"].needed == 0.8  # five of forty customers were declined every time
+    assert any("Indicators: till_ok" in reason for reason in proposal.reasons)

@@ -77,6 +77,39 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     moments: Annotated[tuple[Moment, ...], Meta(description="Its moments, in order.")] = ()
 
 
+class Indicator(msgspec.Struct, frozen=True, kw_only=True):
+    """What working means, as a customer meets it: what an attempt is, and when one went well."""
+
+    name: Annotated[str, Meta(description="What people call it: Checkout works.")]
+    total: Annotated[
+        str,
+        Meta(
+            description="What an attempt is: names of events, of telemetry (spans are) or of metrics, with | between "
+            "them; * at the end matches a prefix."
+        ),
+    ]
+    good: Annotated[
+        str, Meta(description="What says that one went well, likewise; empty: the attempt itself, without an error.")
+    ] = ""
+    within: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Seconds it may take (of a gauge: the most it may be); longer did not go well."),
+    ] = None
+    moment: Annotated[str, Meta(description="The moment of the journey it belongs to.")] = ""
+    needed: Annotated[
+        float,
+        Meta(description="Share of a customer's attempts that must go well for them to be served well.", gt=0, le=1),
+    ] = 1.0
+    each: Annotated[
+        Literal["period", "week", "day"],
+        Meta(description="Stretch of time that share must hold in: every week of the period, every day, or the whole."),
+    ] = "period"
+    target: Annotated[
+        Annotated[float, Meta(gt=0, lt=1)] | None,
+        Meta(description="Share of customers that should be served well: 0.99."),
+    ] = None
+
+
 class Improvement(msgspec.Struct, frozen=True, kw_only=True):
     """Something the company could do, to be weighed against the rest. Ranges are one number or low, likely, high."""
 
@@ -213,6 +246,7 @@ class Declarations(msgspec.Struct, frozen=True, kw_only=True):
             description="Who does more steps in any 24 hours is taken for a machine: left out of paths, counted.", ge=1
         ),
     ] = 2000
+    indicators: Annotated[tuple[Indicator, ...], Meta(description="What working means, for reliability/served.")] = ()
     improvements: Annotated[
         tuple[Improvement, ...], Meta(description="What could be done, for leadership/priorities.")
     ] = ()

@@ -18,6 +18,7 @@ from sqlglot import exp
 
 from regard.errors import BadInput, UnknownName
 from regard.periods import WEEKDAYS, Period, checked, offsets, parse_day, parse_period, zone_of
+from regard.signals.attempts import ATTEMPTED, ATTEMPTS, attempts
 from regard.signals.declarations import Declarations, Dimension
 from regard.signals.kinds import BY_NOUN, Kind
 from regard.signals.measures import SCORED, SCORES, VALUED, WORTH, exact_sum, scores, worth
@@ -148,13 +149,16 @@ def _names(statement: str) -> frozenset[str]:
 _MADE = frozenset({"customers", "moments", "standings", WORTH})
 """Nouns that are of no kind of signal alone."""
 
+_SEVERAL = {SCORES: SCORED, ATTEMPTS: ATTEMPTED}
+"""Nouns read from those of several kinds."""
+
 
 def nouns_of(statement: str) -> list[str]:
     """The nouns a statement reads, in order of appearance."""
     tree = _parsed(statement)
     made = {cte.alias for cte in tree.find_all(exp.CTE)}
     names = dict.fromkeys(t.name for t in tree.find_all(exp.Table) if not t.db)
-    return [n for n in names if n not in made and (_plain(n) in BY_NOUN or _plain(n) == SCORES or n in _MADE)]
+    return [n for n in names if n not in made and (_plain(n) in BY_NOUN or _plain(n) in _SEVERAL or n in _MADE)]
 
 
 def _plain(noun: str) -> str:
@@ -240,7 +244,7 @@ def _has(noun: str, name: str) -> bool:
 
 def _kinds(noun: str) -> list[Kind]:
     """The kinds of signal a noun is read from."""
-    names = SCORED if _plain(noun) == SCORES else (_plain(noun),)
+    names = _SEVERAL.get(_plain(noun), (_plain(noun),))
     return [BY_NOUN[name] for name in names if name in BY_NOUN]
 
 
@@ -259,6 +263,13 @@ def _definition(noun: str, scope: Scope, declarations: Declarations) -> str:
         ends = noun.removeprefix(SCORES)
         answers, reviews = (_definition(name + ends, scope, declarations) for name in SCORED)
         return scores(answers, reviews, whole=ends == WHOLE)
+    if _plain(noun) == ATTEMPTS:
+        ever = noun.endswith(EVER)
+        events, telemetry, all_time = (
+            _noun(BY_NOUN[name], scope, declarations, ever=wide)
+            for name, wide in (("events", ever), ("telemetry", ever), ("telemetry", True))
+        )
+        return attempts(events, telemetry, all_time, indicators=declarations.indicators, ever=ever)
     if noun.endswith(WHOLE):
         return _whole(BY_NOUN[_plain(noun)], scope, declarations)
     return _noun(BY_NOUN[_plain(noun)], scope, declarations, ever=noun.endswith(EVER))

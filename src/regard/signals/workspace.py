@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select
 from regard.errors import BadInput, Damaged
 from regard.settings import Settings, settings
 from regard.signals import erasure, settling, writers
+from regard.signals.attempts import check_indicators
 from regard.signals.declarations import Declarations
 from regard.signals.plans import FORMAT
 from regard.signals.shapes import SENT, SETTLED
@@ -364,13 +365,16 @@ def parse_declarations(text: str, *, where: str) -> Declarations:
 
     Raises:
         BadInput: Not TOML (names the line), or a declaration that does not fit (names it).
+        UnknownName: An indicator belongs to a moment that nobody declared.
     """
     try:
-        return msgspec.convert(tomllib.loads(text), Declarations, strict=True)
+        declared = msgspec.convert(tomllib.loads(text), Declarations, strict=True)
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{DECLARATIONS} cannot be read: {error}.", where=where, hint="Correct that line.") from error
     except msgspec.ValidationError as error:
         raise BadInput(f"{DECLARATIONS} does not fit: {error}.", where=where, hint="Correct that entry.") from error
+    check_indicators(declared)
+    return declared
 
 
 def _holds_something(path: Path) -> bool:

@@ -13,6 +13,7 @@ from regard.signals.declarations import (
     Declarations,
     Dimension,
     Improvement,
+    Indicator,
     Moment,
     Rate,
     Stage,
@@ -279,6 +280,23 @@ CHANGES = (
 """What it changed, as it declared it; the bell changed nothing."""
 
 
+INDICATORS = (
+    Indicator(
+        name="The oven answers", moment="Four in the morning", total="oven_link_ok", needed=0.9, each="week",
+        target=0.95,
+    ),
+    Indicator(
+        name="The till keeps up", moment="The queue at the counter", total="till_sync_ok", needed=0.9, each="week",
+        target=0.95,
+    ),
+    Indicator(
+        name="The jar is awake", moment="Minding the jar", total="jar_pulse_ok", needed=0.9, each="week", target=0.95
+    ),
+    Indicator(name="A payment goes through", moment="Finds the dough", total="payment_made", needed=0.8, target=0.9),
+)  # fmt: skip
+"""What working means at Proof & Crumb: three measured by the week, and one told by the events themselves."""
+
+
 def declarations() -> Declarations:
     """What Proof & Crumb declares: bakeries are its customers, worth a year's fees, lost when the contract ends."""
     return Declarations(
@@ -302,6 +320,7 @@ def declarations() -> Declarations:
             Dimension(name="language", title="Language"),
         ),
         stages=STAGES,
+        indicators=INDICATORS,
         improvements=IMPROVEMENTS,
         changes=CHANGES,
     )

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from regard.signals.declarations import CustomerBase, Declarations, Dimension, Value
+from regard.sources.indicating import propose_indicators
 from regard.sources.journeys import propose_stages
 from regard.wording import number, percent
 
@@ -63,6 +64,7 @@ def propose(connection: duckdb.DuckDBPyConnection, declared: Declarations) -> Pr
         "metric": _metric(log),
         "dimensions": _dimensions(log),
         "stages": propose_stages(connection, log.counts, log.reasons),
+        "indicators": propose_indicators(connection, log.reasons),
     }
     blank = Declarations()
     changes = {k: v for k, v in proposed.items() if getattr(declared, k) == getattr(blank, k)}
