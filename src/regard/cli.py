@@ -38,6 +38,7 @@ ROOM_HELP = {
     "customers": "Does the base grow or shrink, in count and value, and why?",
     "journey": "The experience as customers live it: stages, moments, promises.",
     "listening": "What do customers say, what drives it, what do they need help with?",
+    "reliability": "Which customers are served well, and which are disrupted now?",
     "leadership": "What to do next, and is it getting better?",
 }
 
@@ -75,6 +76,7 @@ SHORT = {
     "customers": "Grow or shrink, who they are, what is lost.",
     "journey": "Where it hurts, which promises were kept.",
     "listening": "Scores, what drives them, contacts, own words.",
+    "reliability": "Who is served well, and who is not.",
     "leadership": "What to do first, and whether it gets better.",
     "ledger": "What became of every signal received.",
     "declare": "What the company declares (company.toml).",
