@@ -5,7 +5,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import asking, drivers, effects, floor, ids, importing, intake, lifetimes, proofs, segments, trying
+from benchmarks import (
+    asking,
+    drivers,
+    effects,
+    exported,
+    floor,
+    ids,
+    importing,
+    intake,
+    lifetimes,
+    proofs,
+    segments,
+    trying,
+)
 from benchmarks.measuring import write
 
 HERE = Path(__file__).parent
@@ -30,6 +43,7 @@ def main() -> None:
             "lifetimes",
             "effects",
             "trying",
+            "otlp",
         ],
     )
     parser.add_argument("--signals", type=int, default=None)
@@ -50,6 +64,8 @@ def main() -> None:
         rows += lifetimes.measure()
     if given.what == "effects":
         rows += effects.measure(work, rows=given.signals or effects.ROWS)
+    if given.what in {None, "otlp"}:
+        rows += exported.measure(work)
     if given.what in {None, "trying"}:
         rows += trying.measure(work)
     if given.what == "floor":

@@ -41,6 +41,9 @@ class Load:
     key: str
     bodies: Iterator[bytes]
     rate: float = 0.0
+    path: str = "/v1/batch"
+    head: str = ""
+    told: bytes = rb'"stored":(\d+)'
     taken: list[float] = field(default_factory=list)
     stored: int = 0
     refused: int = 0
@@ -59,7 +62,9 @@ class Load:
 
     def _send(self, until: float) -> None:
         where = urlsplit(self.address)
-        head = f"POST /v1/batch HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {self.key}\r\ncontent-length: "
+        head = (
+            f"POST {self.path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {self.key}\r\n{self.head}content-length: "
+        )
         with socket.create_connection((where.hostname, where.port)) as made:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while (due := self._due()) < until and (body := self._body()) is not None:
@@ -81,7 +86,7 @@ class Load:
             return next(self.bodies, None)
 
     def _note(self, answer: bytes, seconds: float) -> None:
-        stored = re.search(rb'"stored":(\d+)', answer)
+        stored = re.search(self.told, answer)
         with self._turn:
             if stored is None:
                 self.refused += 1
@@ -103,7 +108,7 @@ def _answer(made: socket.socket) -> bytes:
     found = re.search(rb"content-length: (\d+)", head)
     while found and len(body) < int(found[1]):
         body += _more(made)
-    return body
+    return head + b"\r\n\r\n" + body
 
 
 def _more(made: socket.socket) -> bytes:

@@ -18,6 +18,8 @@ from zlib import crc32
 
 import httpx
 import pytest
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "intake"))
 
@@ -191,6 +193,44 @@ def test_mutated_requests_are_answered_and_the_next_good_one_is_taken(intake, fu
     ledger = intake.ledger("app")
     assert ledger["received"] == sum(ledger[n] for n in ("stored", "duplicate", "held_back", "refused"))
     found(f"{count:,} requests, seed {SEED}: 0 of them 5xx, p99 {p99 * 1000:.0f} ms")
+
+
+def export(chance):
+    """A good export of spans, changed in its bytes."""
+    made = ExportTraceServiceRequest()
+    inner = made.resource_spans.add().scope_spans.add()
+    for _ in range(chance.randint(1, 5)):
+        span = inner.spans.add(trace_id=chance.randbytes(16), span_id=chance.randbytes(8), name="POST /buy", kind=2)
+        span.start_time_unix_nano = span.end_time_unix_nano = time.time_ns()
+        span.attributes.add(key="user.id").value.string_value = f"u{chance.randrange(99)}"
+        span.attributes.add(key="n").value.int_value = chance.randrange(-(2**63), 2**63)
+    text = made.SerializeToString() if chance.random() < 0.6 else json.dumps(MessageToDict(made)).encode()
+    media = "application/json" if text[:1] == b"{" else "application/x-protobuf"
+    for _ in range(chance.randint(0, 5)):
+        text = chance.choice(SPOILS)(text, chance.randrange(len(text)) if text else 0, chance)
+    return text, {"content-type": chance.choice([media] * 9 + ["text/plain"])}
+
+
+@pytest.mark.promise("hostile requests")
+def test_mutated_exports_are_answered_in_their_own_words_and_add_up(intake, full, found):
+    chance = random.Random(SEED)
+    count, statuses = 5_000 if full else 300, Counter()
+    with httpx.Client(base_url=intake.address, headers={"authorization": f"Bearer {intake.key}"}, timeout=30) as client:
+        for number in range(count):
+            text, headers = export(chance)
+            path = chance.choice(["/v1/traces"] * 4 + ["/v1/logs", "/v1/metrics"])
+            reply = client.post(path, content=text, headers=headers)
+            statuses[reply.status_code] += 1
+            assert reply.status_code < 500, (number, reply.status_code, text[:300])
+            if reply.status_code == 200:
+                told = dict(part.split("=") for part in reply.headers["x-regard-outcomes"].split(", "))
+                assert int(told.pop("received")) == sum(map(int, told.values()))
+
+    assert intake.process.poll() is None
+    assert set(statuses) == {200, 400, 415}
+    ledger = intake.ledger("app")
+    assert ledger["received"] == sum(ledger[n] for n in ("stored", "duplicate", "held_back", "refused"))
+    found(f"{count:,} exports of OpenTelemetry, seed {SEED}: 0 of them 5xx")
 
 
 # ---------------------------------------------------------------------- 12 and 13
