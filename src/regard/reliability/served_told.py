@@ -46,11 +46,11 @@ def _others(whole: Sequence[ServedRow]) -> str:
     """How the other indicators stand."""
     below = sum(row.target is not None and (row.share or 0) < row.target for row in whole)
     if below:
-        return f"{below} of {len(whole)} indicators {'is' if below == 1 else 'are'} below target; this one most."
-    without = sum(row.target is None for row in whole)
-    return (
-        f"All {len(whole)} indicators reach their target." if not without else f"{len(whole)} indicators are told of."
-    )
+        most = ", this one most" if below > 1 else ""
+        return f"Of {len(whole)} indicators {below} {'is' if below == 1 else 'are'} below target{most}."
+    if all(row.target is not None for row in whole):
+        return f"All {len(whole)} indicators reach their target."
+    return f"It is the lowest of {len(whole)} indicators."
 
 
 def _percent(share: float | None) -> str:
