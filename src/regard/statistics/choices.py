@@ -106,8 +106,8 @@ def compare(
     2008), where a share of several choices counts as more than one answer by its smaller variance.
 
     Assumes independent people (give accounts as `who` where people of one act together). It tells that ways changed,
-    not why: others may have come. Thin evidence: fewer than 10 people at a place in either period, or 5 on a way in both,
-    are not tested; without any way left it refuses.
+    not why: others may have come. Thin evidence: fewer than 10 people at a place in either period, or 5 on a way in
+    both, are not tested; without any way left it refuses.
 
     Args:
         who: Whose choice it is, any labels, shape (n,).
