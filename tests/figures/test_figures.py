@@ -199,7 +199,63 @@ def lived(n: int, label: str = "Shop") -> f.Figure:
     return f.counterfactual(times, title=label, who=label, placebos=[[float(i % 3) for i in range(n)]] * 3)
 
 
-FORMS = [waterfall, line, drivers, groups, journey, heat, stacked, lanes, spark, stay, behave, choice, gaps, passing]
+def flow_of(n: int, label: str = "Step", *, change: bool = False) -> f.Flow:
+    """A ring of steps with shortcuts, turns back and repeats."""
+    names = [f"{label} {i}" for i in range(n)]
+    steps = tuple(
+        f.FlowStep(name=name, volume=100 - i, text="100", note="3 % errors", tone="bad" if i == 2 else "none",
+                   end=("begin" if i == 0 else "end" if i == n - 1 else "") if n > 2 else "", link="/x")
+        for i, name in enumerate(names)
+    )  # fmt: skip
+    pairs = [(i, (i + k) % n) for i in range(n) for k in (1, 3, 0, n - 2) if n > 1]
+    lines = tuple(
+        f.FlowLine(source=names[i], target=names[j], volume=40 / (1 + i), text="40 %", link="/x",
+                   change=("grew", "shrank", "")[i % 3] if change else "", tone="fairly-bad" if i == 1 else "none")
+        for i, j in dict.fromkeys(pairs)
+    )  # fmt: skip
+    return f.Flow(steps=steps, lines=lines)
+
+
+def flow(n: int, label: str = "Step") -> f.Figure:
+    return f.flow_map(flow_of(n, label), title=label, legend="Width: customers; beneath: turning back.")
+
+
+def changed(n: int, label: str = "Step") -> f.Figure:
+    now = flow_of(n, label)
+    before = f.Flow(steps=now.steps[1:], lines=now.lines[::2])
+    return f.flow_change(before, now, flow_of(n, label, change=True), title=label, legend="Width: points.")
+
+
+def walked(n: int, label: str = "Step") -> f.Figure:
+    def step(depth: int, volume: float) -> f.PathStep:
+        ways = tuple(step(depth + 1, volume * 0.5**k) for k in range(1, 4)) if depth < min(n, 4) else ()
+        return f.PathStep(
+            label=label, volume=volume, text="12 %", note="3 % errors", told=label, change="up 3 points", ways=ways,
+            tone=("none", "bad", "fairly-good")[depth % 3], stays=depth == 3, link="/x",
+        )  # fmt: skip
+
+    return f.path_tree(step(1, 100.0 * n), title=label, legend="Height: customers.")
+
+
+FORMS = [
+    waterfall,
+    line,
+    drivers,
+    groups,
+    journey,
+    heat,
+    stacked,
+    lanes,
+    spark,
+    stay,
+    behave,
+    choice,
+    gaps,
+    passing,
+    flow,
+    changed,
+    walked,
+]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
@@ -310,6 +366,75 @@ def test_a_bar_whose_interval_crosses_zero_is_faded_and_says_so():
     svg = f.interval_bars([f.DriverBar(label="Webinar", winning=f.Side(value=1, low=-1, high=3))], title="t").svg
     assert "fig-faded" in svg
     assert "it may not matter" in svg
+
+
+def chain(*lines: tuple[str, str, float]) -> f.Flow:
+    names = dict.fromkeys(n for a, b, _ in lines for n in (a, b))
+    steps = tuple(f.FlowStep(name=n, volume=10) for n in names)
+    return f.Flow(steps=steps, lines=tuple(f.FlowLine(source=a, target=b, volume=v) for a, b, v in lines))
+
+
+def boxes(svg: str) -> dict[str, tuple[float, float, float, float]]:
+    """Where each step's box stands: x, y, width, height."""
+    found = {}
+    for mark in parsed(svg).iter("g"):
+        box = next((e for e in mark if e.tag == "rect" and "fig-flow-box" in e.get("class", "")), None)
+        if box is not None:
+            found[mark.get("data-key")] = tuple(float(box.get(k)) for k in ("x", "y", "width", "height"))
+    return found
+
+
+def test_a_flow_runs_from_left_to_right_and_what_turns_back_runs_beneath():
+    svg = f.flow_map(chain(("a", "b", 9), ("b", "c", 8), ("c", "d", 7), ("d", "b", 2), ("a", "c", 1)), title="t").svg
+    at = boxes(svg)
+    assert at["a"][0] < at["b"][0] < at["c"][0] < at["d"][0]
+    backs = [e for e in parsed(svg).iter("path") if "fig-flow-back" in e.get("class")]
+    foot = max(y + tall for _, y, _, tall in at.values())
+    assert len(backs) == 1
+    assert max(float(y) for y in re.findall(r"V(-?[\d.]+)", backs[0].get("d"))) > foot - 9
+
+
+def test_lines_are_as_wide_as_the_flow():
+    svg = f.flow_map(chain(("a", "b", 80), ("a", "c", 20), ("b", "d", 80), ("c", "d", 20)), title="t").svg
+    width = {}
+    for mark in parsed(svg).iter("g"):
+        drawn = [e for e in mark if e.tag == "path" and e.get("class", "").startswith("fig-flow fig")]
+        width |= {mark.get("data-key"): float(e.get("stroke-width")) for e in drawn}
+    assert width["a → b"] == pytest.approx(4 * width["a → c"], abs=0.2)
+
+
+def test_no_boxes_of_a_map_overlap_and_every_step_has_one():
+    at = list(
+        boxes(
+            f.flow_map(chain(*((f"s{i}", f"s{(i * 7 + 3) % 23}", 30 - i) for i in range(23))), title="t").svg
+        ).values()
+    )
+    assert len(at) == 23
+    for i, (x, y, wide, tall) in enumerate(at):
+        assert not [1 for a, b, c, d in at[:i] if x < a + c and a < x + wide and y < b + d and b < y + tall]
+
+
+def test_a_step_stands_at_one_place_in_all_three_maps_of_a_change():
+    now = chain(("a", "b", 9), ("b", "c", 8), ("a", "d", 3), ("d", "c", 3))
+    before = chain(("a", "b", 2), ("b", "c", 2))
+    drawn = parsed(f.flow_change(before, now, now, title="t").svg)
+    small = [g for g in drawn.iter("g") if g.get("transform")]
+    large = boxes(f.flow_change(before, now, now, title="t").svg)
+    assert len(small) == 2
+    for part in small:
+        assert boxes(ET.tostring(part, encoding="unicode")).items() <= large.items()
+
+
+def test_a_path_is_as_high_as_its_customers_and_stands_beside_where_it_came_from():
+    ways = (f.PathStep(label="b", volume=75, key="a/b"), f.PathStep(label="c", volume=25, key="a/c"))
+    drawn = parsed(f.path_tree(f.PathStep(label="a", volume=100, key="a", ways=ways), title="t").svg)
+    at = {}
+    for mark in drawn.iter("g"):
+        box = next(e for e in mark if e.tag == "rect")
+        at[mark.get("data-key")] = tuple(float(box.get(k)) for k in ("x", "y", "height"))
+    assert at["a/b"][2] + at["a/c"][2] == pytest.approx(at["a"][2], abs=3.5)
+    assert at["a/b"][2] == pytest.approx(3 * at["a/c"][2], abs=4)
+    assert at["a/b"][0] > at["a"][0]
 
 
 def test_a_gap_in_the_answers_is_a_gap_in_the_line():

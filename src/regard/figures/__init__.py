@@ -10,10 +10,12 @@ from regard.figures.behaviour import BehaviourRow, Stretch, behaviour_rows
 from regard.figures.choice import ChoiceBar, choice_bars
 from regard.figures.counterfactual import Lived, counterfactual
 from regard.figures.figure import Figure, standalone, stylesheet
+from regard.figures.flowmap import Flow, FlowLine, FlowStep, flow_change, flow_map
 from regard.figures.heat import Cell, heat_table
 from regard.figures.interruption import Passed, interruption
 from regard.figures.journey import StageMark, journey_band
 from regard.figures.line import Notch, Point, banded_line
+from regard.figures.pathtree import PathStep, path_tree
 from regard.figures.sparkline import sparkline
 from regard.figures.stacked import Distribution, stacked
 from regard.figures.staying import Staying, staying
@@ -27,12 +29,16 @@ __all__ = [
     "Distribution",
     "DriverBar",
     "Figure",
+    "Flow",
+    "FlowLine",
+    "FlowStep",
     "Gap",
     "GroupBar",
     "Lived",
     "Notch",
     "Panel",
     "Passed",
+    "PathStep",
     "Point",
     "Side",
     "StageMark",
@@ -45,11 +51,14 @@ __all__ = [
     "behaviour_rows",
     "choice_bars",
     "counterfactual",
+    "flow_change",
+    "flow_map",
     "group_bars",
     "heat_table",
     "interruption",
     "interval_bars",
     "journey_band",
+    "path_tree",
     "sparkline",
     "stacked",
     "standalone",

@@ -152,6 +152,10 @@ class Sheet:
         """Add a path."""
         self.parts.append(f'<path d="{d}" class="{_classes(look)}"/>')
 
+    def stroke(self, d: str, look: str, width: float) -> None:
+        """Add a path drawn with a pen of some width."""
+        self.parts.append(f'<path d="{d}" class="{_classes(look)}" stroke-width="{short_number(max(width, 0.1))}"/>')
+
     def polyline(self, points: Sequence[tuple[float, float]], look: str) -> None:
         """Add a line through points."""
         self.path("M" + " L".join(f"{short_number(x)},{short_number(y)}" for x, y in points), look)
