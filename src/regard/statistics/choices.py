@@ -145,6 +145,46 @@ def compare(
     )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """One way on from one place: how many stood there, and the mean share of their choices that went this way."""
+
+    place: int
+    way: int
+    n: int
+    share: Estimate
+
+
+def shares(
+    who: ArrayLike, place: ArrayLike, way: ArrayLike, *, times: ArrayLike | None = None, level: float = LEVEL
+) -> tuple[Share, ...]:
+    """Where people go from each place, each a voice of one, in the order of place and way.
+
+    The interval is Wilson's (1927), in which a share of several choices counts as more than one answer by its smaller
+    variance. Assumes independent people. Arguments as for `compare`.
+    """
+    table = _table(who, place, way, np.ones(len(np.asarray(way)), bool), times)
+    if table is None:
+        return ()
+    s, q, n, _, _ = table.sums()
+    z, method, found = quantile(level), "share by person, Wilson", []
+    for i in range(len(s)):
+        middle, low, high = _score_ends(s[i] / n[i], _voices(s[i], q[i], n[i]), z)
+        share = Estimate(
+            value=float(s[i] / n[i]), low=low, high=high, error=(high - low) / (2 * z), centre=middle, n=int(n[i]),
+            effective=float(n[i]), level=level, method=method,
+        )  # fmt: skip
+        found.append(Share(place=int(table.places[i]), way=int(table.ways[i]), n=int(n[i]), share=share))
+    return tuple(found)
+
+
+def _score_ends(share: float, worth: float, z: float) -> tuple[float, float, float]:
+    """Middle and ends of the score interval of a share."""
+    middle = (share + z * z / (2 * worth)) / (1 + z * z / worth)
+    half = z * math.sqrt(share * (1 - share) / worth + z * z / (4 * worth**2)) / (1 + z * z / worth)
+    return float(middle), float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
+
+
 def _p_values(seen: Floats, null: Floats) -> tuple[Floats, Floats]:
     """Raw and step-down corrected p-values of |seen|, shape (ways,), beside null ratios, shape (draws, ways)."""
     size, drawn = np.abs(seen), np.abs(null)
@@ -333,9 +373,7 @@ def _apart(sides: list[tuple[float, float]], linked: float, *, n: int, level: fl
     z = quantile(level)
     ends, errors = [], []
     for share, worth in sides:
-        middle = (share + z * z / (2 * worth)) / (1 + z * z / worth)
-        half = z * math.sqrt(share * (1 - share) / worth + z * z / (4 * worth**2)) / (1 + z * z / worth)
-        ends.append((max(middle - half, 0.0), min(middle + half, 1.0)))
+        ends.append(_score_ends(share, worth, z)[1:])
         errors.append(max(math.sqrt(share * (1 - share) / worth), 1e-9))
     (now, _), (before, _) = sides
     alike = min(max(linked / (errors[0] * errors[1]), -0.99), 0.99) if min(errors) > 1e-8 else 0.0

@@ -16,13 +16,13 @@ from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CANDIDATES = 40
+CANDIDATES = 25
 """Most paths taken over to the half that confirms."""
 ALIKE = 0.95
 """Paths that so nearly the same people took are one: the shorter stands."""
 LEAST_SETS = 20
 LEAST_PEOPLE = 10
-DRAWS = 999
+DRAWS = 499
 HINT = 1.5
 """How many standard errors a path must stand out on the first half to be worth confirming."""
 
