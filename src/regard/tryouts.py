@@ -28,6 +28,8 @@ SHORT = {
     "effect": "What does using it do, among those who chose to?",
     "experiment": "Which arm of the experiment won, and is it sound?",
     "priorities": "What to do first within the budget?",
+    "journey": "What do customers do, step by step, and what changed?",
+    "paths": "Which ways do they go from a step, and what changed?",
 }
 """Each trial in few words, so that the list is shown without reading any of them."""
 
@@ -63,9 +65,9 @@ class Trials(click.Group):
 def try_group() -> None:
     """An answer from one file, with nothing set up.
 
-    FILE is CSV, Excel, JSON Lines or Parquet, packed or not. Options name its columns; columns left out are guessed
-    from their headings, and the guess is told. Exit code 0: answered; 3: an honest refusal; 2: the input cannot be
-    used as given.
+    FILE is CSV, Excel, JSON Lines, Parquet or XES, packed or not. Options name its columns; those left out are
+    guessed from their headings, and the guess is told. Exit code 0: answered; 3: an honest refusal; 2: the input
+    cannot be used as given.
     """
 
 

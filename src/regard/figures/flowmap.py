@@ -18,6 +18,7 @@ LABELLED = 40
 LAYERS = 8
 END = 46.0
 LANE = 17.0
+ASIDE = 34.0
 Course = tuple[str, tuple[float, ...], list[tuple[float, float]]]
 
 
@@ -243,7 +244,8 @@ class _Map:
                 return max(low, need[0][item] + 8, need[1][item] + 8)
             return self.width.get(item[0], LEAST) + 2  # type: ignore[index]
 
-        weights = {x.ends: x.volume for x in self.lines}
+        floor = 0.05 * max((x.volume for x in self.lines), default=1.0) or 1.0
+        weights = {x.ends: x.volume + floor for x in self.lines}
         links = {link: weights.get(link, 1e-9) for link in self.plan.through} | weights
         beside = with_levels(self.plan, links, neighbours(self.plan, links))
         at = stacked_up(self.plan.rows, tall, beside, GAP)  # type: ignore[arg-type]
@@ -256,12 +258,15 @@ class _Map:
     def _columns(self, ends: set[str]) -> None:
         """Left edge and width of each layer; beginning and end are narrow."""
         narrow = [all(item in ends for item in row) for row in self.plan.rows]
-        inner = len(narrow) - sum(narrow)
-        room = self.sheet.width - END * sum(narrow)
-        gap = min(max(room / max(len(narrow) - 1, 1) * 0.3, 34.0), 90.0)
-        wide = min((room - gap * (len(narrow) - 1)) / max(inner, 1), 150.0)
-        gap = (room - wide * inner) / max(len(narrow) - 1, 1)
-        x, self.gap = 0.0, gap
+        inner, last = len(narrow) - sum(narrow), len(narrow) - 1
+        backs = [x.ends for x in self.lines if self.plan.way(x.ends) == "back"]
+        left = ASIDE if any(self.plan.layer[t] == 0 for _, t in backs) else 0.0
+        right = ASIDE if any(self.plan.layer[s] == last for s, _ in backs) else 0.0
+        room = self.sheet.width - END * sum(narrow) - left - right
+        gap = min(max(room / max(last, 1) * 0.34, 34.0), 90.0)
+        wide = min((room - gap * last) / max(inner, 1), 150.0)
+        self.gap = gap = (room - wide * inner) / max(last, 1)
+        x = left
         for one in narrow:
             self.column.append((x, END if one else wide))
             x += self.column[-1][1] + gap
@@ -318,7 +323,7 @@ class _Map:
     def _beneath(self, line: FlowLine, lane: int, foot: float) -> Course:
         """Out to the right, down between the layers, back beneath everything, and up to the target's left side."""
         source, target = self.boxes[line.source], self.boxes[line.target]
-        y, aside = foot + LANE * (lane + 0.9), self.gap * (0.3 + 0.13 * (lane % 4))
+        y, aside = foot + LANE * (lane + 0.9), min(self.gap, ASIDE + 14) * (0.3 + 0.11 * (lane % 4))
         x0, x1 = source.x + source.wide + aside, target.x - aside
         y0, y1 = self.port[line.ends, 0], self.port[line.ends, 1]
         d = (
@@ -386,15 +391,18 @@ class _Map:
     def _label(self, line: FlowLine, places: list[tuple[float, float]]) -> None:
         """The line's words where they hide nothing; where there is no room the pointer and the table have them."""
         wide = text_width(line.text, 11) + 2
-        for x, y in places:
-            for lift in (0.0, -11.0, 11.0):
-                own = (x - wide / 2, y + lift - 6, x + wide / 2, y + lift + 6)
-                clear = all(own[2] < a or own[0] > c or own[3] < b or own[1] > d for a, b, c, d in self.taken)
-                if line.text and clear and own[0] > -4 and own[2] < self.sheet.width + 4:
-                    self.taken.append(own)
-                    look = {"grew": "edge accent-text", "shrank": "edge bad-text"}.get(line.change, "edge")
-                    self.sheet.text(x, y + lift + 3.8, line.text, look, anchor="middle")
-                    return
+        tried = [(x, y + lift) for x, y in places for lift in (0.0, -11.0, 11.0)]
+        free = [at for at in tried if self._free(at, wide)]
+        if line.text and (free or line.change):
+            x, y = (free or tried)[0]
+            self.taken.append((x - wide / 2, y - 6, x + wide / 2, y + 6))
+            look = {"grew": "edge accent-text", "shrank": "edge bad-text"}.get(line.change, "edge")
+            self.sheet.text(x, y + 3.8, line.text, look, anchor="middle")
+
+    def _free(self, at: tuple[float, float], wide: float) -> bool:
+        left, right, top, foot = at[0] - wide / 2, at[0] + wide / 2, at[1] - 6, at[1] + 6
+        clear = all(right < a or left > c or foot < b or top > d for a, b, c, d in self.taken)
+        return clear and left > -4 and right < self.sheet.width + 4
 
 
 def _listed(sheet: Sheet, flow: Flow, plan: Layers) -> None:

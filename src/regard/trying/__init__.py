@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from regard.trying.drivers import drivers
     from regard.trying.effect import effect
     from regard.trying.experiment import experiment
+    from regard.trying.journey import journey
+    from regard.trying.paths import paths
     from regard.trying.priorities import priorities
     from regard.trying.proof import proof
     from regard.trying.scores import scores
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
     from regard.trying.value import value
 
 __all__ = [
-    "NAMES", "Check", "Trial", "churn", "drivers", "effect", "experiment", "find", "known", "priorities", "proof",
-    "scores", "series", "value",
+    "NAMES", "Check", "Trial", "churn", "drivers", "effect", "experiment", "find", "journey", "known", "paths",
+    "priorities", "proof", "scores", "series", "value",
 ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from regard.sources.chunks import BadRow, Lines
 from regard.sources.columnar import as_text_column
 from regard.sources.columns import Column, describe
 from regard.sources.reading import Reading, detect
+from regard.sources.xes import is_xes, read_xes
 
 SAMPLED = 4000
 TAKEN = "a path, a pandas or polars data frame, an Arrow table, or a mapping of column names to arrays"
@@ -66,6 +67,8 @@ def table_of(data: Any, *, reading: Mapping[str, Any] | None = None) -> Table:
 
 
 def _file(path: Path, reading: Mapping[str, Any]) -> Table:
+    if is_xes(path) and path.is_file() and not reading:
+        return _texts(read_xes(path), path.name)
     found = detect(path, overrides=reading)
     chunks = list(Reading(found))
     rows = (
@@ -84,6 +87,11 @@ def _file(path: Path, reading: Mapping[str, Any]) -> Table:
     bad = [row for c in chunks for row in c.bad]
     notes = tuple(n for n in found.notes if "assumed" in n or "is read as" in n or n.startswith("Read as"))
     return Table(rows=rows, shapes=shapes, source=path.name, line=line, bad=bad, notes=notes)
+
+
+def _texts(rows: pa.Table, source: str) -> Table:
+    shapes = {n: describe(n, rows.column(n).slice(0, SAMPLED).to_pylist()) for n in rows.column_names}
+    return Table(rows=rows, shapes=shapes, source=source, line=lambda place: place + 1, bad=[])
 
 
 def _arrow(data: Any) -> pa.Table:

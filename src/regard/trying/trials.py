@@ -34,7 +34,19 @@ from regard.trying.columns import Columns, columns_of
 P = ParamSpec("P")
 R = TypeVar("R", bound="Trial")
 
-NAMES = ("scores", "drivers", "value", "churn", "proof", "series", "effect", "experiment", "priorities")
+NAMES = (
+    "scores",
+    "drivers",
+    "value",
+    "churn",
+    "proof",
+    "series",
+    "effect",
+    "experiment",
+    "priorities",
+    "journey",
+    "paths",
+)
 """Every trial, in the order a newcomer meets them."""
 
 
