@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from regard.signals.ask import View
 from regard.signals.declarations import Declarations
+from regard.signals.derived import statement
 from regard.signals.kinds import KINDS
+from regard.signals.stepping import NO_STEPS, Made
+from regard.signals.steprows import OTHERS
+from regard.steps.columns import of_arrays
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -76,6 +81,52 @@ def _load(connection, kind, given, customer):
     connection.unregister("given")
 
 
+def steps_of(connection, declarations):
+    """The steps of a log as the column cache gives them, in one slice, read plainly."""
+    for kind in OTHERS:
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW step_{kind} AS SELECT * FROM lake_{kind}")
+    rows = (
+        connection.sql(
+            "SELECT customer, epoch_us(occurred_at) AS time, position, name, labels, error, FALSE AS promised FROM lake_event "
+            "WHERE customer IS NOT NULL AND occurred_at IS NOT NULL UNION ALL "
+            f"SELECT customer, time, position, name, labels, NULL, promised FROM ({statement('stepping.sql')})",
+            params={"zone": declarations.time_zone},
+        )
+        .to_arrow_table()
+        .sort_by([("customer", "ascending"), ("time", "ascending"), ("position", "ascending")])
+    )
+    if not rows.num_rows:
+        return NO_STEPS
+    spells = connection.sql("SELECT customer, since, until, labels FROM lake_standing").fetchall()
+    labels = {d.name: _labels(rows, spells, d) for d in declarations.dimensions}
+    failed = [bool(text) for text in rows["error"].to_pylist()]
+    names = [n or "" for n in rows["name"].to_pylist()]
+    made = of_arrays(rows["customer"].to_numpy(), rows["time"].to_numpy(), names, failed=failed, labels=labels)
+    busiest = np.zeros(len(made.customers), np.int32)
+    for c in range(len(busiest)):
+        own = made.times[made.starts[c] : made.starts[c + 1]]
+        busiest[c] = int((np.searchsorted(own, own + 86_400_000_000) - np.arange(len(own))).max())
+    ends = [
+        t for t, promised in zip(rows["time"].to_pylist(), rows["promised"].to_pylist(), strict=True) if not promised
+    ]
+    return Made((made,), (busiest,), max(ends, default=0))
+
+
+def _labels(rows, spells, dimension):
+    """The label of each row: its own where the dimension is the signal's, else what the customer's was then, or is."""
+    key, known = dimension.label or dimension.name, {}
+    for customer, since, until, labels in spells:
+        known.setdefault(customer, []).append((since, until, json.loads(labels).get(key) if labels else None))
+    found = []
+    for customer, time, labels in zip(*(rows[n].to_pylist() for n in ("customer", "time", "labels")), strict=True):
+        at = datetime(1970, 1, 1) + timedelta(microseconds=time)
+        own = json.loads(labels).get(key) if labels and dimension.of == "signal" else None
+        held = sorted(known.get(customer, []))
+        then = held[-1][2] if held and dimension.when == "now" else next((v for a, b, v in held if a <= at < b), None)
+        found.append(own if own is not None else then)
+    return [None if v is None else str(v) for v in found]
+
+
 @pytest.fixture
 def view_of():
     """A function: kind name to rows (dicts or an Arrow table), declarations → View, as a settled lake would give it."""
@@ -94,8 +145,9 @@ def view_of():
             _load(connection, kind, given.get(kind.name), customer)
         _derive(connection)
         return View(
-            connection=connection, declarations=declarations, declarations_version=1, position=1000, today=today
-        )
+            connection=connection, declarations=declarations, declarations_version=1, position=1000, today=today,
+            made_steps=lambda: steps_of(connection, declarations),
+        )  # fmt: skip
 
     yield make
     for connection in opened:

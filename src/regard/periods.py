@@ -197,3 +197,23 @@ def grain(period: Period) -> str:
     if period.days <= 45:
         return "day"
     return "week" if period.days <= 200 else "month"
+
+
+UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+LONG = {"day": "d", "days": "d", "hour": "h", "hours": "h", "week": "w", "weeks": "w", "minutes": "min"}
+
+
+def parse_span(text: str, *, where: str) -> int | None:
+    """A length of time in microseconds; None where empty.
+
+    Raises:
+        BadInput: It is no length of time.
+    """
+    if not text:
+        return None
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", text.lower())
+    unit = found[2] if found else ""
+    unit = LONG.get(unit, unit)
+    if found is None or unit not in UNITS or float(found[1]) <= 0:
+        raise BadInput(f"{text!r} is no length of time.", where=where, hint="Write it like 30min, 12h, 7d or 2w.")
+    return int(float(found[1]) * UNITS[unit] * 1_000_000)

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter, defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,22 +23,20 @@ def slowly(log, start, within):
     bound = within if within is not None else 1 << 62
     for who, journey in log.journeys.items():
         steps = [s for s in journey if log.selection.since <= s[0] < log.selection.until]
-        runs, run, last = [], [], None
+        runs, last = [[]], None
         for at, name, failed, _ in steps:
             if start:
-                if name in start:
-                    last = at
-                inside = last is not None and at - last <= bound
-                if not inside:
-                    runs, run = ([*runs, (run, begun)] if run else runs), []
+                last = at if name in start else last
+                if last is None or at - last > bound:
+                    runs.append([])
                     continue
-            elif run and at - run[-1][0] > bound:
-                runs, run = [*runs, (run, begun)], []
-            run.append((at, name, failed))
-            begun = last if start else at
-        for run, begun in [*runs, (run, begun)] if run else runs:
+            elif runs[-1] and at - runs[-1][-1][0] > bound:
+                runs.append([])
+            runs[-1].append((at, name, failed, last if start else at))
+        for one in filter(None, runs):
+            run, begun = [step[:3] for step in one], one[-1][3]
             found.append((who, "begin", run[0][1], None, run[0][2]))
-            for (t0, n0, _), (t1, n1, bad) in zip(run, run[1:], strict=False):
+            for (t0, n0, _), (t1, n1, bad) in pairwise(run):
                 found.append((who, n0, n1, (t1 - t0) / SECOND, bad))
             if begun > log.end - bound:
                 still += 1
@@ -68,7 +67,7 @@ def test_lines_are_those_the_kernel_counts(seed):
     log = random_log(seed)
     found = moves(log.steps, Journeys(within=60 * SECOND), selection=log.selection)
     counted = follow(log.steps, pause=60 * SECOND, selection=log.selection)
-    lines = {(x.source, x.target): x for x in lines_of(found) if BEGIN != x.source and x.target != END}
+    lines = {(x.source, x.target): x for x in lines_of(found) if x.source != BEGIN and x.target != END}
 
     assert {k: (x.times, x.customers) for k, x in lines.items()} == {
         (int(s), int(t)): (int(n), int(c))

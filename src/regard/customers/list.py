@@ -15,6 +15,8 @@ from regard import wording
 from regard.customers.movements import Movements, movements
 from regard.errors import BadInput, MissingDeclaration, UnknownName
 from regard.findings import Caution, Finding
+from regard.journey.behind import TOLD as WALKED
+from regard.journey.behind import behind
 from regard.journey.promises import zone_steps
 from regard.questions import question
 from regard.signals.ask import Ask
@@ -22,7 +24,7 @@ from regard.signals.ask import Ask
 Who = Literal[
     "all", "base", "opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange",
     "promoters", "passives", "detractors", "broken-promise", "promise-at-risk", "contacted", "waiting", "met-error",
-    "ordered", "stage",
+    "ordered", "stage", "did", "walked", "reached",
 ]  # fmt: skip
 LINES = ("opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange")
 NEAR = 1000
@@ -88,6 +90,13 @@ def customer_list(
     q: Annotated[str, Meta(description="Only those whose name, mail or id holds this text.")] = "",
     stage: Annotated[str, Meta(description="For who = stage: name of the stage.")] = "",
     moment: Annotated[str, Meta(description="For who = stage: only this moment of it.")] = "",
+    path: Annotated[
+        str,
+        Meta(description="For who = did, walked, reached: the step, or steps with arrows: A → B; (stops) may end it."),
+    ] = "",
+    window: Annotated[
+        str, Meta(description="For who = walked, reached: how long after the first step the others count: 2h, 7d.")
+    ] = "",
     metric: Annotated[
         str, Meta(description="For promoters, passives and detractors: the metric; empty takes the declared one.")
     ] = "",
@@ -99,9 +108,12 @@ def customer_list(
         _known_place(ask, stage, moment)
     rule, typed = ask.declarations.base.lost is not None, bool(q.strip()) and who == "all"
     moved = movements(ask) if rule and not typed else None
-    ids, seen = _group(
-        ask, who, moved, {"stage": stage, "moment": moment, "metric": metric or ask.declarations.metric or "nps"}
-    )
+    if who in WALKED:
+        ids = behind(ask, who, path, window)
+        seen = np.zeros(len(ids))
+    else:
+        given = {"stage": stage, "moment": moment, "metric": metric or ask.declarations.metric or "nps"}
+        ids, seen = _group(ask, who, moved, given)
     ids, seen, rank = _searched(ask, q, ids, seen) if q.strip() else (ids, seen, np.zeros(len(ids), dtype=np.int64))
     total = len(ids)
     if rule and typed:
@@ -113,7 +125,13 @@ def customer_list(
     shown = np.lexsort((ids, -seen, -np.nan_to_num(values), rank))[skip : skip + limit]
     worth = ask.declarations.value.kind is not None and moved is not None
     rows = tuple(_lines(ask, ids[shown], values[shown], worth=worth))
-    group = f"Seen at {stage}{': ' if moment else ''}{moment}" if who == "stage" else TOLD[who]
+    group = (
+        f"{WALKED[who]} {path}"
+        if who in WALKED
+        else f"Seen at {stage}{': ' if moment else ''}{moment}"
+        if who == "stage"
+        else TOLD[who]
+    )
     return _finding(ask, group, q, rows, total, float(np.nansum(values)) if worth and len(ids) == total else None)
 
 

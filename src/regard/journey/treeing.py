@@ -198,9 +198,9 @@ def most_clear(rows: Sequence[PathRow]) -> PathRow | None:
     return min(tested, key=lambda r: (r.adjusted or 0.0, -abs(r.change or 0.0), r.path), default=None)
 
 
-def tree_drawn(rows: Sequence[PathRow], *, least: float = 0.004) -> PathStep:
-    """Rows as a tree to draw; what hardly anybody took stays in the table."""
-    root = rows[0]
+def tree_drawn(rows: Sequence[PathRow], *, start: str = "", least: float = 0.004) -> PathStep:
+    """Rows as a tree to draw, from the first or from a path on; what hardly anybody took stays in the table."""
+    root = next((r for r in rows if r.path == start), rows[0])
     below: dict[str, list[PathRow]] = {}
     for row in rows[1:]:
         if row.customers >= least * root.customers:

@@ -15,8 +15,9 @@ from regard.figures.flowmap import flow_change, flow_map
 from regard.findings import Caution, Interval
 from regard.journey import flows
 from regard.journey.flowing import CLEAR, Drawn, LineRow, StepRow, drawn, legend, line_rows, step_rows
+from regard.periods import parse_span
 from regard.trying.columns import Columns
-from regard.trying.logs import Log, log_of, span, split_at, tied
+from regard.trying.logs import Log, log_of, split_at, tied
 from regard.trying.trials import Check, Trial, trial
 from regard.wording import count, day, duration, number, percent
 
@@ -74,7 +75,7 @@ def journey(
     """What do customers do, step by step, and what of it changed?"""
     log = log_of(data, customer=customer, time=time, event=event, error=error, most=most)
     start = log.known((from_,), "--from") if from_ else ()
-    within = span(window, where="--window")
+    within = parse_span(window, where="--window")
     found = flows.moves([log.steps], flows.Journeys(start=start, within=within), selection=log.selection)
     if not (found.target >= 0).any() or not (found.source >= 0).any():
         raise Refusal("No customer takes two steps.", hint="Name another column of customers, or a longer --window.")

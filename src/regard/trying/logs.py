@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -26,7 +25,6 @@ CUSTOMER = (
 )  # fmt: skip
 TIME = ("time", "timestamp", "time timestamp", "occurred at", "at", "datetime", "date", "when", "start", "created at")
 EVENT = ("event", "concept name", "activity", "event name", "action", "step", "page", "screen", "name", "what", "type")
-UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 MOST_NAMES = 5000
@@ -143,22 +141,6 @@ def _crowded(steps: Steps, most: int) -> NDArray[np.bool_]:
         days = steps.times[steps.starts[c] : steps.starts[c + 1]] // DAY
         found[c] = np.unique(days, return_counts=True)[1].max() > most
     return found
-
-
-def span(text: str, *, where: str) -> int | None:
-    """A length of time in microseconds; None where empty.
-
-    Raises:
-        BadInput: It is no length of time.
-    """
-    if not text:
-        return None
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", text.lower())
-    unit = found[2] if found else ""
-    unit = {"day": "d", "days": "d", "hour": "h", "hours": "h", "week": "w", "weeks": "w"}.get(unit, unit)
-    if found is None or unit not in UNITS or float(found[1]) <= 0:
-        raise BadInput(f"{text!r} is no length of time.", where=where, hint="Write it like 30min, 12h, 7d or 2w.")
-    return int(float(found[1]) * UNITS[unit] * SECOND)
 
 
 def split_at(text: str, *, where: str, log: Log) -> tuple[date, int]:

@@ -15,8 +15,9 @@ from regard.figures.pathtree import path_tree
 from regard.findings import Caution, Interval
 from regard.journey import ways
 from regard.journey.treeing import CLEAR, PathRow, legend, most_clear, path_rows, tree_drawn
+from regard.periods import parse_span
 from regard.trying.columns import Columns
-from regard.trying.logs import Log, log_of, span, split_at, tied
+from regard.trying.logs import Log, log_of, split_at, tied
 from regard.trying.trials import Check, Trial, trial
 from regard.wording import count, day, number, percent
 
@@ -86,7 +87,7 @@ def paths(
     start = from_ or ("" if to else _first_step(log))
     route = ways.Route(
         start=log.known((start,), "--from") if start else (), target=log.known((to,), "--to") if to else (),
-        depth=depth, within=span(window, where="--window"),
+        depth=depth, within=parse_span(window, where="--window"),
     )  # fmt: skip
     split = split_at(before_after, where="--before-after", log=log) if before_after else None
     told = _split(log, route, split) if split else _grouped(log, route) if by else _all(log, route)

@@ -97,15 +97,28 @@ def _promises(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     return {n: broken for n in ("broken", "late", "never") if row.get(n)} if row.get("promise") == "all" else {}
 
 
+def _paths(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """A step of a tree: its name leads on from there, its number to its customers."""
+    if not row.get("path"):
+        return {} if not row.get("step") else {"step": seen.with_arguments("/journey/paths", start=row["step"])}
+    window = seen.arguments.get("window", "7d")
+    who = seen.link(LIST, {"who": "walked", "path": row["path"], "window": window})
+    on = "" if row.get("step", "").startswith("(") or seen.arguments.get("target") else row["path"]
+    found = {"customers": who} if not seen.arguments.get("target") else {}
+    return found | ({"path": seen.with_arguments("/journey/paths", start=on)} if on else {})
+
+
 _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "customers/ledger": _ledger,
     "journey/map": _stage,
+    "journey/paths": _paths,
     "journey/promises": _promises,
     "listening/contacts": _contacts,
 }
 _MARKS = {
     "customers/ledger": ("line", "customers"),
     "journey/map": ("stage", "customers"),
+    "journey/paths": ("path", "path"),
     "listening/contacts": ("area · issue", "customers"),
 }
 """The fields that make a mark's key, and the column whose address it takes; elsewhere a mark is a slice."""
@@ -118,7 +131,11 @@ _BEHIND = {
     "listening/contacts": {"n": "contacted", "rate": "contacted"},
 }  # fmt: skip
 """Single numbers, and whom customers/list shows for them."""
-INVITES = {"listening/contacts": "show what they said", "customers/losses": "this slice alone"}
+INVITES = {
+    "listening/contacts": "show what they said",
+    "customers/losses": "this slice alone",
+    "journey/paths": "walk on from here",
+}
 """What following a mark does, where it is not showing the customers."""
 CUTS = {"customers/losses": ["category", "seller"]}
 """Questions that say little in one piece, and the columns besides the dimensions that they are usually cut by."""
@@ -150,6 +167,20 @@ LEADING = {
         "worth",
         "changes",
         "why",
+    ),
+    "journey/paths": (
+        "path",
+        "customers",
+        "share",
+        "median_seconds",
+        "errors",
+        "before",
+        "now",
+        "change",
+        "adjusted",
+        "score",
+        "stayed",
+        "spent",
     ),
     "leadership/policies": ("policy", "uses", "customers", "judged"),
     "leadership/proof": ("change", "grade", "effect", "low", "high", "least", "on", "told"),
