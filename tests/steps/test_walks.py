@@ -8,7 +8,8 @@ from slowly import random_log
 from slowly import walks as slow_walks
 
 from regard.errors import BadInput
-from regard.steps.walks import QUANTILES, Route, walk
+from regard.steps.spread import QUANTILES
+from regard.steps.walks import Route, walk
 
 ROUTES = (
     Route(start=("A",), depth=3),

@@ -203,7 +203,7 @@ class Making:
             return number, old
         if old is None and not new:
             return number, None
-        there = columnfiles.read(self.directory / old.file.file) if old else None
+        there = columnfiles.read(self.directory / old.file.file, at_once=True) if old else None
         for each in gone:
             there = self._without(there, each)
         columns = self._together(there, together(new) if new else None)
@@ -228,7 +228,7 @@ class Making:
         rowwise = {n: c[stay] for n, c in there.items() if n not in {"customers", "starts", "busiest"}}
         some = left > 0
         starts = np.append(0, np.cumsum(left[some]))
-        most = busiest(starts, rowwise["times"])
+        most = busiest(starts, rowwise["times"], np.arange(int(some.sum())))
         return {"customers": there["customers"][some], "starts": starts, "busiest": most, **rowwise}
 
     def _together(self, there: dict[str, NDArray[Any]] | None, new: Rows | None) -> dict[str, NDArray[Any]]:
@@ -248,7 +248,7 @@ class Making:
                 customers, starts = joined(there["customers"], there["starts"], ids, edges)
                 columns = {"customers": customers, "starts": starts}
                 columns |= {name: woven(there[name], place, column) for name, column in fresh.items()}
-            columns["busiest"] = busiest(columns["starts"], columns["times"])
+            columns["busiest"] = _busiest(columns, there, ids)
         if self.relabel and there is not None:
             columns |= self._labelled(columns["customers"], columns["starts"], columns)
         return columns
@@ -263,6 +263,18 @@ class Making:
                 now = d.when == "now"
                 found[f"label.{d.name}"] = as_then(customers, starts, columns["times"], spells, now=now, own=own)
         return found
+
+
+def _busiest(columns: dict[str, NDArray[Any]], there: dict[str, NDArray[Any]] | None, touched: Whole) -> NDArray[Any]:
+    """The busiest day of each customer, looked at again of those with new steps alone."""
+    customers, starts, times = columns["customers"], columns["starts"], columns["times"]
+    if there is None or len(touched) == len(customers):
+        return busiest(starts, times, np.arange(len(customers)))
+    found = np.zeros(len(customers), np.int32)
+    found[np.searchsorted(customers, there["customers"])] = there["busiest"]
+    at = np.searchsorted(customers, touched)
+    found[at] = busiest(starts, times, at)
+    return found
 
 
 def _between(gone: tuple[Whole, Whole, Codes], low: int, high: int) -> tuple[Whole, Whole, Codes]:

@@ -11,12 +11,19 @@ from numpy.typing import NDArray
 from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, Whole
 from regard.steps.compiled import compiled
 from regard.steps.pieces import Piece, each_piece, pieces
+from regard.steps.spread import QUANTILES, quantiles
+from regard.steps.tables import slot, span, wider
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Floats = NDArray[np.float64]
-SECOND = 1_000_000
+DENSE = 100
+"""Up to so many names, paths of three are counted in an array; more in a table."""
+TIMED = 400
+"""Edges whose times are told, the most frequent ones."""
+SAMPLED = 4_000_000
+"""Transitions whose times are looked at, about; of more, each so many-th: customers lie in no order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +39,9 @@ class Follows:
         targets: (e,) code of the step after.
         counts: (e,) how often.
         customers: (e,) different customers.
+        after: (e, q) seconds from one to the other at `QUANTILES`, of the first 400 edges where asked for; else NaN.
+        sampled: Each how many-th transition the times are of; 1 for all.
+        threes: The most frequent paths of three steps with how often, where asked for.
         ties: Transitions between steps of equal time: their order is the log's.
         transitions: All transitions.
         journeys: Runs of steps with no longer pause than asked for.
@@ -45,6 +55,9 @@ class Follows:
     targets: Whole
     counts: Whole
     customers: Whole
+    after: Floats
+    sampled: int
+    threes: tuple[tuple[tuple[str, ...], int], ...]
     ties: int
     transitions: int
     journeys: int
@@ -56,76 +69,244 @@ class Follows:
         return int(np.searchsorted(np.cumsum(self.counts), share * self.transitions - 1e-9)) + 1
 
 
-def follow(steps: Sequence[Steps], *, pause: int | None = None, selection: Selection = EVERYTHING) -> Follows:
+def follow(
+    steps: Sequence[Steps],
+    *,
+    pause: int | None = None,
+    times: bool = False,
+    threes: int = 0,
+    selection: Selection = EVERYTHING,
+) -> Follows:
     """Count which step directly follows which, within a customer.
 
     Args:
         steps: Slices of one log.
         pause: Microseconds; a longer pause ends a journey. None: a customer's steps are one journey.
+        times: Tell how long the transitions take, too.
+        threes: How many of the most frequent paths of three steps to tell.
         selection: Which steps.
     """
     names = steps[0].names if steps else ()
-    size = max(len(names), 1)
-
-    def work(piece: Piece) -> _Counted:
-        out = _Counted(size)
-        _pairs(*piece.read, NEVER if pause is None else pause, selection.since, selection.until, size,
-               piece.first, piece.last, out.counts, out.customers, out.marks, out.steps, out.begins, out.ends,
-               out.ties)  # fmt: skip
-        return out
-
-    found = each_piece(work, pieces(steps, selection))
-    total = _Counted(size)
-    for part in found:
-        for name in ("counts", "customers", "steps", "begins", "ends", "ties"):
-            getattr(total, name).__iadd__(getattr(part, name))
+    size, bound, cut = max(len(names), 1), NEVER if pause is None else pause, pieces(steps, selection)
+    dense = bool(threes) and size <= DENSE
+    total = _Counted(size, dense=dense)
+    for part in each_piece(lambda piece: _count(piece, bound, selection, size, dense=dense), cut):
+        total.add(part)
+    if threes and not dense:
+        total.tables = each_piece(lambda piece: _hashed(piece, bound, selection, size), cut)
+    rank = np.argsort(np.argsort(np.array(names or ("",))))  # codes are given as names come: ties go by name
     edges = np.flatnonzero(total.counts)
-    edges = edges[np.argsort(-total.counts[edges], kind="stable")]
+    sources, targets = edges // size, edges % size
+    edges = edges[np.lexsort((rank[targets], rank[sources], -total.counts[edges]))]
+    after, each = _times(cut, edges, total.counts, bound, selection, size) if times else (None, 1)
     n = len(names)
+    done = total.counts.reshape(size, size).sum(axis=1) + total.ends
     return Follows(
-        names=names, steps=total.steps[:n], begins=total.begins[:n], ends=total.ends[:n],
-        sources=edges // size, targets=edges % size, counts=total.counts[edges], customers=total.customers[edges],
-        ties=int(total.ties[0]), transitions=int(total.counts.sum()), journeys=int(total.begins.sum()),
+        names=names, steps=done[:n], begins=total.begins[:n], ends=total.ends[:n], sources=edges // size,
+        targets=edges % size, counts=total.counts[edges], customers=total.customers[edges],
+        after=np.full((len(edges), len(QUANTILES)), np.nan) if after is None else after, sampled=each,
+        threes=_top(total, names, size, threes), ties=int(total.ties[0]), transitions=int(total.counts.sum()),
+        journeys=int(total.begins.sum()),
     )  # fmt: skip
 
 
+def following(
+    steps: Sequence[Steps], first: str, then: str, *, pause: int | None = None, selection: Selection = EVERYTHING
+) -> Whole:
+    """The customers behind an edge: those who did one step directly after another."""
+    names = steps[0].names if steps else ()
+    if first not in names or then not in names:
+        return np.zeros(0, np.int64)
+    a, b, bound = names.index(first), names.index(then), NEVER if pause is None else pause
+
+    def work(piece: Piece) -> Whole:
+        found = np.zeros(len(piece.steps.customers), np.bool_)
+        _followed(*piece.read, bound, selection.since, selection.until, a, b, piece.first, piece.last, found)
+        return piece.steps.customers[found]
+
+    return np.sort(np.concatenate([np.zeros(0, np.int64), *each_piece(work, pieces(steps, selection))]))
+
+
 class _Counted:
-    def __init__(self, names: int) -> None:
+    def __init__(self, names: int, *, dense: bool) -> None:
         self.counts = np.zeros(names * names, np.int64)
         self.customers = np.zeros(names * names, np.int64)
-        self.marks = np.full(names * names, -1, np.int32)
-        self.steps, self.begins, self.ends = (np.zeros(names, np.int64) for _ in range(3))
+        self.begins, self.ends = (np.zeros(names, np.int64) for _ in range(2))
         self.ties = np.zeros(1, np.int64)
+        self.threes = np.zeros(names**3 if dense else 0, np.int32)
+        self.tables: list[tuple[Whole, Whole]] = []
+
+    def add(self, other: _Counted) -> None:
+        for name in ("counts", "customers", "begins", "ends", "ties", "threes"):
+            getattr(self, name).__iadd__(getattr(other, name))
+
+
+def _count(piece: Piece, pause: int, selection: Selection, size: int, *, dense: bool) -> _Counted:
+    out = _Counted(size, dense=dense)
+    marks = np.full(size * size, -1, np.int32)
+    _pairs(*piece.read, pause, selection.since, selection.until, size, piece.first, piece.last, out.counts,
+           out.customers, marks, out.begins, out.ends, out.ties, out.threes)  # fmt: skip
+    return out
+
+
+def _hashed(piece: Piece, pause: int, selection: Selection, size: int) -> tuple[Whole, Whole]:
+    keys, counts = _threes(*piece.read, pause, selection.since, selection.until, size, piece.first, piece.last)
+    return keys[keys >= 0], counts[keys >= 0]
+
+
+def _top(total: _Counted, names: tuple[str, ...], size: int, most: int) -> tuple[tuple[tuple[str, ...], int], ...]:
+    """The most frequent paths of three; of equal ones, in the order of their names."""
+    keys, counts = np.flatnonzero(total.threes), total.threes[total.threes > 0].astype(np.int64)
+    if total.tables:
+        keys, place = np.unique(np.concatenate([k for k, _ in total.tables]), return_inverse=True)
+        counts = np.zeros(len(keys), np.int64)
+        np.add.at(counts, place, np.concatenate([c for _, c in total.tables]))
+    if not most or not len(keys):
+        return ()
+    least = np.sort(counts)[-min(most, len(counts))]
+    chosen = np.flatnonzero(counts >= least)
+    told = [(tuple(names[c] for c in _three(int(keys[k]), size)), int(counts[k])) for k in chosen.tolist()]
+    return tuple(sorted(told, key=lambda each: (-each[1], each[0]))[:most])
+
+
+def _three(key: int, size: int) -> tuple[int, int, int]:
+    return key // (size * size), key // size % size, key % size
+
+
+def _times(
+    cut: list[Piece], edges: Whole, counts: Whole, pause: int, selection: Selection, size: int
+) -> tuple[Floats, int]:
+    """Quantiles of the first edges' times, and each how many-th transition they are of."""
+    chosen = edges[:TIMED]
+    each = max(int(counts[chosen].sum()) // SAMPLED, 1)
+    place = np.full(size * size, -1, np.int32)
+    place[chosen] = np.arange(len(chosen))
+
+    def work(piece: Piece) -> tuple[Whole, NDArray[np.float32]]:
+        room = int(piece.steps.starts[piece.last] - piece.steps.starts[piece.first]) // each + 1
+        which, seconds = np.empty(room, np.int64), np.empty(room, np.float32)
+        n = _taken(*piece.read, pause, selection.since, selection.until, size, piece.first, piece.last, place, each,
+                   which, seconds)  # fmt: skip
+        return which[:n].copy(), seconds[:n].copy()
+
+    found = each_piece(work, cut)
+    which = np.concatenate([np.zeros(0, np.int64), *(f[0] for f in found)])
+    out = np.full((len(edges), len(QUANTILES)), np.nan)
+    seconds = np.concatenate([np.zeros(0, np.float32), *(f[1] for f in found)])
+    out[: len(chosen)] = quantiles(which, seconds, len(chosen))
+    return out, each
 
 
 @compiled(
     "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8",
-    "w:i8", "w:i8", "w:i4", "w:i8", "w:i8", "w:i8", "w:i8",
+    "w:i8", "w:i8", "w:i4", "w:i8", "w:i8", "w:i8", "w:i4",
 )  # fmt: skip
 def _pairs(starts, times, codes, keep, rows, pause, since, until, size, first, last,
-           counts, customers, marks, done, begins, ends, ties):  # fmt: skip
+           counts, customers, marks, begins, ends, ties, threes):  # fmt: skip
+    """One look at each step: the step before is in hand, and the two before that as one number."""
+    masked, wide = len(rows) > 0, len(threes) > 0
+    tied = 0
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        before = np.int64(-1)
+        low, high = span(times, starts[c], starts[c + 1], since, until)
+        before, edge = np.int64(-1), np.int64(-1)
         then = np.int64(0)
-        for i in range(starts[c], starts[c + 1]):
-            t = times[i]
-            if t < since or t >= until or (len(rows) and not rows[i]):
+        for i in range(low, high):
+            if masked and not rows[i]:
                 continue
-            code = np.int64(codes[i])
-            done[code] += 1
+            t, code = times[i], np.int64(codes[i])
             if before < 0 or t - then > pause:
                 if before >= 0:
                     ends[before] += 1
                 begins[code] += 1
+                edge = np.int64(-1)
             else:
+                if wide and edge >= 0:
+                    threes[edge * size + code] += 1
                 edge = before * size + code
                 counts[edge] += 1
-                ties[0] += t == then
+                tied += t == then
                 if marks[edge] != c:
                     marks[edge] = c
                     customers[edge] += 1
             before, then = code, t
         if before >= 0:
             ends[before] += 1
+    ties[0] += tied
+
+
+@compiled("r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8")
+def _threes(starts, times, codes, keep, rows, pause, since, until, size, first, last):
+    """Paths of three steps in a table, where an array of all there might be is too large."""
+    keys, counts = np.full(4096, -1, np.int64), np.zeros(4096, np.int64)
+    used = 0
+    for c in range(first, last):
+        if len(keep) and not keep[c]:
+            continue
+        low, high = span(times, starts[c], starts[c + 1], since, until)
+        before, edge = np.int64(-1), np.int64(-1)
+        then = np.int64(0)
+        for i in range(low, high):
+            if len(rows) and not rows[i]:
+                continue
+            t, code = times[i], np.int64(codes[i])
+            if before < 0 or t - then > pause:
+                edge = np.int64(-1)
+            else:
+                if edge >= 0:
+                    at = slot(keys, edge * size + code)
+                    if keys[at] == -1:
+                        keys[at] = edge * size + code
+                        used += 1
+                    counts[at] += 1
+                    if 2 * used > len(keys):
+                        keys, counts = wider(keys, counts)
+                edge = before * size + code
+            before, then = code, t
+    return keys, counts
+
+
+@compiled(
+    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "r:i4", "i8", "w:i8", "w:f4",
+)  # fmt: skip
+def _taken(starts, times, codes, keep, rows, pause, since, until, size, first, last, place, each, which, seconds):
+    """Each so many-th transition of the edges chosen: which edge, and how long it took."""
+    n, passed = 0, 0
+    for c in range(first, last):
+        if len(keep) and not keep[c]:
+            continue
+        low, high = span(times, starts[c], starts[c + 1], since, until)
+        before = np.int64(-1)
+        then = np.int64(0)
+        for i in range(low, high):
+            if len(rows) and not rows[i]:
+                continue
+            t, code = times[i], np.int64(codes[i])
+            if before >= 0 and t - then <= pause:
+                edge = place[before * size + code]
+                if edge >= 0:
+                    if passed % each == 0:
+                        which[n], seconds[n] = edge, (t - then) / 1e6
+                        n += 1
+                    passed += 1
+            before, then = code, t
+    return n
+
+
+@compiled("r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "i8", "w:b1")
+def _followed(starts, times, codes, keep, rows, pause, since, until, a, b, first, last, found):
+    """Customers with one edge."""
+    for c in range(first, last):
+        if len(keep) and not keep[c]:
+            continue
+        low, high = span(times, starts[c], starts[c + 1], since, until)
+        before = np.int64(-1)
+        then = np.int64(0)
+        for i in range(low, high):
+            if len(rows) and not rows[i]:
+                continue
+            if before == a and codes[i] == b and times[i] - then <= pause:
+                found[c] = True
+                break
+            before, then = np.int64(codes[i]), times[i]

@@ -12,6 +12,8 @@ from regard.errors import BadInput
 from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, Whole, codes_of, end_of
 from regard.steps.compiled import compiled
 from regard.steps.pieces import Piece, each_piece, pieces
+from regard.steps.spread import quantiles
+from regard.steps.tables import slot, wider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 SECOND = 1_000_000
 DEEPEST = 64
-QUANTILES = (0.5, 0.9)
 CLOSED, LAST, DEEPER, ARRIVED = 0, 1, 2, 3
 """Why a walk stops: nothing more in time, the customer's last step, more than is looked at, at the target."""
 
@@ -155,13 +156,14 @@ def _told(planted: list[Any], settings: _Settings, cut: list[Piece]) -> Walks:
     depth = np.zeros(len(parent), np.int64)
     for node in range(1, len(parent)):
         depth[node] = depth[parent[node]] + 1
-    order = np.lexsort((code, -tree[4], parent, depth))
+    rank = np.append(np.argsort(np.argsort(np.array(settings.names or ("",)))), -1)  # codes are given as names come
+    order = np.lexsort((rank[code], -tree[4], parent, depth))
     moved = np.empty(len(order), np.int64)
     moved[order] = np.arange(len(order))
     nodes = [moved[place[low + p[2]]] for low, p in zip(bounds[:-1], planted, strict=True)]
     arrivals = np.concatenate([np.zeros(0, np.int64), *nodes])
     times = [np.concatenate([np.zeros(0, np.float32), *(p[k] for p in planted)]) for k in (3, 4)]
-    after, since_start = (_quantiles(arrivals, values, len(parent)) for values in times)
+    after, since_start = (quantiles(arrivals, values, len(parent)) for values in times)
     after[depth[order] <= 1] = np.nan
 
     def behind(path: Whole, ended: bool) -> Whole:  # noqa: FBT001
@@ -181,23 +183,6 @@ def _told(planted: list[Any], settings: _Settings, cut: list[Piece]) -> Walks:
 
 _NUMBERS = ("arrivals", "customers", "failed", "repeats", "ended", "still_open", "goes_on")
 """Rows of a tree from the fourth on; before them parent, code, and the last customer who came by."""
-
-
-def _quantiles(node: Whole, values: NDArray[np.float32], nodes: int) -> Floats:
-    """Quantiles of the values of each node, (nodes, q), between neighbours in a straight line."""
-    count = np.bincount(node, minlength=nodes)
-    bounds = np.append(0, np.cumsum(count))[:-1]
-    # seconds are never negative, so their bits sort as they do: one sort of whole numbers instead of two keys
-    keys = np.sort(node.astype(np.uint64) << np.uint64(32) | values.view(np.uint32))
-    placed = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32).view(np.float32).astype(np.float64)
-    out = np.full((nodes, len(QUANTILES)), np.nan)
-    some = np.flatnonzero(count)
-    for q, share in enumerate(QUANTILES):
-        at = share * (count[some] - 1)
-        low = at.astype(np.int64)
-        left, right = placed[bounds[some] + low], placed[bounds[some] + np.minimum(low + 1, count[some] - 1)]
-        out[some, q] = left + (at - low) * (right - left)
-    return out
 
 
 @compiled()
@@ -226,28 +211,6 @@ def _scan(times, codes, failed, rows, i, edge, target, depth, within, collapse, 
                 return length, ARRIVED
         j += step
     return length, LAST
-
-
-@compiled()
-def _slot(keys, key):
-    """Where a key is or belongs in a table of a power of two; -1 marks an empty place."""
-    mask = len(keys) - 1
-    h = key * np.int64(-7046029254386353131)
-    at = (h ^ (h >> 29)) & mask
-    while keys[at] != key and keys[at] != -1:
-        at = (at + 1) & mask
-    return at
-
-
-@compiled()
-def _wider(keys, values):
-    """The same table with twice the room."""
-    new, kept = np.full(2 * len(keys), -1, np.int64), np.zeros(2 * len(keys), np.int64)
-    for i in range(len(keys)):
-        if keys[i] >= 0:
-            at = _slot(new, keys[i])
-            new[at], kept[at] = keys[i], values[i]
-    return new, kept
 
 
 @compiled()
@@ -318,7 +281,7 @@ def _next(codes, rows, i, edge, end, collapse, forward):
 def _child(keys, nodes, node, code, size):
     """The child of a node by a step; a new one takes the number ``size``."""
     key = node * 65536 + code
-    at = _slot(keys, key)
+    at = slot(keys, key)
     if keys[at] == -1:
         keys[at], nodes[at] = key, size
     return nodes[at]
@@ -334,7 +297,7 @@ def _branch(keys, nodes, tree, size, above, code):
         tree[0, size], tree[1, size] = above, code
         size += 1
         if 2 * size > len(keys):
-            keys, nodes = _wider(keys, nodes)
+            keys, nodes = wider(keys, nodes)
     return keys, nodes, tree, size, node
 
 

@@ -90,10 +90,10 @@ def without(
     return stay
 
 
-def busiest(starts: Whole, times: Whole) -> NDArray[np.int32]:
-    """The most steps each customer did in any 24 hours, (c,)."""
-    found = np.zeros(len(starts) - 1, np.int32)
-    _busiest(starts, times, found)
+def busiest(starts: Whole, times: Whole, which: Whole) -> NDArray[np.int32]:
+    """The most steps some customers, by their place, did in any 24 hours."""
+    found = np.zeros(len(which), np.int32)
+    _busiest(starts, times, which, found)
     return found
 
 
@@ -123,6 +123,8 @@ def _before(starts, times, place, known, time, found):
     for j in range(len(time)):
         low = starts[place[j]]
         high = starts[place[j] + 1] if known[j] else low
+        if high > low and times[high - 1] <= time[j]:
+            low = high  # as most new steps are: after all there were
         while low < high:
             middle = (low + high) // 2
             if times[middle] <= time[j]:
@@ -169,17 +171,18 @@ def _without(starts, times, codes, place, time, code, stay):
     return True
 
 
-@compiled("r:i8", "r:i8", "w:i4")
-def _busiest(starts, times, found):
+@compiled("r:i8", "r:i8", "r:i8", "w:i4")
+def _busiest(starts, times, which, found):
     """The widest window of a day."""
-    for c in range(len(starts) - 1):
+    for k in range(len(which)):
+        c = which[k]
         low = starts[c]
         most = 0
         for i in range(starts[c], starts[c + 1]):
             while times[i] - times[low] >= 86_400_000_000:
                 low += 1
             most = max(most, i - low + 1)
-        found[c] = most
+        found[k] = most
 
 
 @compiled("r:i8", "r:i8", "r:i8", "r:i8", "r:b1", "r:i8", "r:u2", "b1", "w:u2")

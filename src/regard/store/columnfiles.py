@@ -73,8 +73,12 @@ def _put(file: Any, digest: Any, data: memoryview) -> None:
         data = data[file.write(data) :]
 
 
-def read(path: Path) -> dict[str, NDArray[Any]]:
+def read(path: Path, *, at_once: bool = False) -> dict[str, NDArray[Any]]:
     """The columns of a file, mapped: nothing is read until it is looked at. The file may be removed meanwhile.
+
+    Args:
+        path: The file.
+        at_once: All of it will be looked at now: have the system map it in one go, not page by page.
 
     Raises:
         Damaged: It is not such a file.
@@ -82,7 +86,8 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
     """
     with path.open("rb") as file:
         try:
-            mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            flags = mmap.MAP_SHARED | (getattr(mmap, "MAP_POPULATE", 0) if at_once else 0)
+            mapped = memoryview(mmap.mmap(file.fileno(), 0, flags=flags, prot=mmap.PROT_READ))
             long = int(bytes(mapped[:HEAD]))
             places = json.loads(bytes(mapped[HEAD : HEAD + long]))
             begin = -(-(HEAD + long) // ALIGNED) * ALIGNED
