@@ -17,6 +17,7 @@ from benchmarks import (
     lifetimes,
     proofs,
     segments,
+    steps,
     trying,
 )
 from benchmarks.measuring import write
@@ -42,6 +43,7 @@ def main() -> None:
             "proof",
             "lifetimes",
             "effects",
+            "steps",
             "trying",
             "otlp",
         ],
@@ -68,6 +70,8 @@ def main() -> None:
         rows += exported.measure(work)
     if given.what in {None, "trying"}:
         rows += trying.measure(work)
+    if given.what == "steps":
+        rows += steps.measure(work, events=given.signals or steps.EVENTS)
     if given.what == "floor":
         rows += floor.measure(work, known=given.signals or ids.KNOWN)
     if given.what in {None, "drivers"}:
@@ -78,6 +82,9 @@ def main() -> None:
         rows += asking.measure(work, signals=given.signals or 10_000_000)
     if given.what in {None, "intake"}:
         rows += intake.measure(work, known=given.signals if given.what and given.signals else ids.KNOWN)
+    if given.what == "steps" and given.signals:
+        write(rows, HERE / f"RESULTS-steps-{given.signals // 1_000_000}.md")
+        return
     write(rows, HERE / ("RESULTS.md" if given.what is None else f"RESULTS-{given.what}.md"))
     for row in rows:
         print(f"{'ok ' if row.met else '-- '} {row.name}: {row.figure} (target {row.target})")

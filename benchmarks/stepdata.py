@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numba
 import numpy as np
 
@@ -28,8 +30,8 @@ def made(events: int, customers: int, *, slices: int = 16, seed: int = 1) -> lis
     """Slices of whole customers."""
     ids = np.sort(np.unique(np.random.default_rng(7).integers(-(1 << 63), (1 << 63) - 1, customers)))
     n = sizes(events, customers)
-    found = []
-    for part in range(slices):
+
+    def one(part: int) -> Steps:
         low, high = part * customers // slices, (part + 1) * customers // slices
         starts = np.append(0, np.cumsum(n[low:high]))
         times, codes = np.empty(starts[-1], np.int64), np.empty(starts[-1], np.uint16)
@@ -37,11 +39,13 @@ def made(events: int, customers: int, *, slices: int = 16, seed: int = 1) -> lis
         plan = (np.arange(low, high) * 7919 % 4 + 1).astype(np.uint16)
         labels = {"plan": Coded(np.repeat(plan, n[low:high]), PLANS)}
         failed = (times // 1000 + codes) % 97 == 0
-        found.append(Steps(ids[low:high], starts, times, codes, NAMES, failed, labels))
-    return found
+        return Steps(ids[low:high], starts, times, codes, NAMES, failed, labels)
+
+    with ThreadPoolExecutor(2) as threads:
+        return list(threads.map(one, range(slices)))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _fill(starts, times, codes, seed, names):
     np.random.seed(seed)
     for c in range(len(starts) - 1):

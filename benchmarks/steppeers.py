@@ -1,5 +1,7 @@
 """The three questions as the peers are best asked, each in a process of its own over data laid down for it."""
 
+# ruff: noqa: E501  other languages have lines of their own
+
 from __future__ import annotations
 
 START = """

@@ -95,18 +95,20 @@ def follow(
     if threes and not dense:
         total.tables = each_piece(lambda piece: _hashed(piece, bound, selection, size), cut)
     rank = np.argsort(np.argsort(np.array(names or ("",))))  # codes are given as names come: ties go by name
-    edges = np.flatnonzero(total.counts)
+    begins, counts = total.counts[size * size :], total.counts[: size * size]
+    done = total.counts.reshape(size + 1, size).sum(axis=0)
+    edges = np.flatnonzero(counts)
     sources, targets = edges // size, edges % size
-    edges = edges[np.lexsort((rank[targets], rank[sources], -total.counts[edges]))]
-    after, each = _times(cut, edges, total.counts, bound, selection, size) if times else (None, 1)
+    edges = edges[np.lexsort((rank[targets], rank[sources], -counts[edges]))]
+    after, each = _times(cut, edges, counts, bound, selection, size) if times else (None, 1)
     n = len(names)
-    done = total.counts.reshape(size, size).sum(axis=1) + total.ends
     return Follows(
-        names=names, steps=done[:n], begins=total.begins[:n], ends=total.ends[:n], sources=edges // size,
-        targets=edges % size, counts=total.counts[edges], customers=total.customers[edges],
+        names=names, steps=done[:n], begins=begins[:n],
+        ends=(done - counts.reshape(size, size).sum(axis=1))[:n], sources=edges // size,
+        targets=edges % size, counts=counts[edges], customers=total.customers[edges],
         after=np.full((len(edges), len(QUANTILES)), np.nan) if after is None else after, sampled=each,
-        threes=_top(total, names, size, threes), ties=int(total.ties[0]), transitions=int(total.counts.sum()),
-        journeys=int(total.begins.sum()),
+        threes=_top(total, names, size, threes), ties=int(total.ties[0]), transitions=int(counts.sum()),
+        journeys=int(begins.sum()),
     )  # fmt: skip
 
 
@@ -128,24 +130,25 @@ def following(
 
 
 class _Counted:
+    """Counts of edges; the last row of them stands for no step before, so it counts what journeys begin with."""
+
     def __init__(self, names: int, *, dense: bool) -> None:
-        self.counts = np.zeros(names * names, np.int64)
-        self.customers = np.zeros(names * names, np.int64)
-        self.begins, self.ends = (np.zeros(names, np.int64) for _ in range(2))
+        self.counts = np.zeros((names + 1) * names, np.int64)
+        self.customers = np.zeros((names + 1) * names, np.int64)
         self.ties = np.zeros(1, np.int64)
-        self.threes = np.zeros(names**3 if dense else 0, np.int32)
+        self.threes = np.zeros((names + 1) * names * names + 1 if dense else 0, np.int32)
         self.tables: list[tuple[Whole, Whole]] = []
 
     def add(self, other: _Counted) -> None:
-        for name in ("counts", "customers", "begins", "ends", "ties", "threes"):
+        for name in ("counts", "customers", "ties", "threes"):
             getattr(self, name).__iadd__(getattr(other, name))
 
 
 def _count(piece: Piece, pause: int, selection: Selection, size: int, *, dense: bool) -> _Counted:
     out = _Counted(size, dense=dense)
-    marks = np.full(size * size, -1, np.int32)
+    marks = np.full((size + 1) * size, -1, np.int32)
     _pairs(*piece.read, pause, selection.since, selection.until, size, piece.first, piece.last, out.counts,
-           out.customers, marks, out.begins, out.ends, out.ties, out.threes)  # fmt: skip
+           out.customers, marks, out.ties, out.threes)  # fmt: skip
     return out
 
 
@@ -156,7 +159,8 @@ def _hashed(piece: Piece, pause: int, selection: Selection, size: int) -> tuple[
 
 def _top(total: _Counted, names: tuple[str, ...], size: int, most: int) -> tuple[tuple[tuple[str, ...], int], ...]:
     """The most frequent paths of three; of equal ones, in the order of their names."""
-    keys, counts = np.flatnonzero(total.threes), total.threes[total.threes > 0].astype(np.int64)
+    threes = total.threes[: size**3]  # behind them: those that begin with no step
+    keys, counts = np.flatnonzero(threes), threes[threes > 0].astype(np.int64)
     if total.tables:
         keys, place = np.unique(np.concatenate([k for k, _ in total.tables]), return_inverse=True)
         counts = np.zeros(len(keys), np.int64)
@@ -199,40 +203,33 @@ def _times(
 
 @compiled(
     "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8",
-    "w:i8", "w:i8", "w:i4", "w:i8", "w:i8", "w:i8", "w:i4",
+    "w:i8", "w:i8", "w:i4", "w:i8", "w:i4",
 )  # fmt: skip
 def _pairs(starts, times, codes, keep, rows, pause, since, until, size, first, last,
-           counts, customers, marks, begins, ends, ties, threes):  # fmt: skip
-    """One look at each step: the step before is in hand, and the two before that as one number."""
-    masked, wide = len(rows) > 0, len(threes) > 0
+           counts, customers, marks, ties, threes):  # fmt: skip
+    """One look at each step. Where a journey ends cannot be foreseen, so nothing branches on it: the step before is
+    then the one that stands for none, and a path of three that is none goes to the last place. Places are unsigned:
+    a signed one would be looked at for being less than nothing each time."""
+    masked, wide, nowhere, none = len(rows) > 0, len(threes) > 0, np.uint64(len(threes) - 1), np.uint64(size)
     tied = 0
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
         low, high = span(times, starts[c], starts[c + 1], since, until)
-        before, edge = np.int64(-1), np.int64(-1)
-        then = np.int64(0)
-        for i in range(low, high):
+        before, edge, then, whose = none, np.uint64(0), np.int64(0), np.int32(c)
+        for i in range(np.uint64(low), np.uint64(high)):
             if masked and not rows[i]:
                 continue
-            t, code = times[i], np.int64(codes[i])
-            if before < 0 or t - then > pause:
-                if before >= 0:
-                    ends[before] += 1
-                begins[code] += 1
-                edge = np.int64(-1)
-            else:
-                if wide and edge >= 0:
-                    threes[edge * size + code] += 1
-                edge = before * size + code
-                counts[edge] += 1
-                tied += t == then
-                if marks[edge] != c:
-                    marks[edge] = c
-                    customers[edge] += 1
+            t, code = times[i], np.uint64(codes[i])
+            goes_on = (before != none) & (t - then <= pause)
+            if wide:
+                threes[edge * none + code if goes_on else nowhere] += 1
+            edge = (before if goes_on else none) * none + code
+            counts[edge] += 1
+            customers[edge] += marks[edge] != whose
+            marks[edge] = whose
+            tied += goes_on & (t == then)
             before, then = code, t
-        if before >= 0:
-            ends[before] += 1
     ties[0] += tied
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 MOST_STAGES = 62
 SECOND = 1_000_000
+GATHERED = 1024
+"""Steps of a customer looked through at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +145,8 @@ def _told(
             for number in range(k):
                 rows[:, number] += np.bincount(code[m.taken[number][entered] >= 0], minlength=len(values))
     median = np.full(k, np.nan)
-    for number in range(k):
+    median[:1] = 0 if reached[0] else np.nan
+    for number in range(1, k):
         found = np.concatenate([np.zeros(0, np.int64), *(m.taken[number][m.taken[number] >= 0] for m in made)])
         median[number] = np.median(found) / SECOND if len(found) else np.nan
     return Funnel(
@@ -159,40 +162,70 @@ def _told(
 )  # fmt: skip
 def _walk(starts, times, codes, keep, rows, meant, optional, within, since, until, first, last,
           furthest, entry, latest, taken):  # fmt: skip
-    """Per customer, the latest beginning of a try whose last stage is each one; later ones leave most time."""
+    """Per customer, the steps that are stages are gathered without a branch for each step, then looked at."""
     k = len(optional)
-    begun = np.full(k, -1, np.int64)
+    begun, gathered = np.full(k, -1, np.int64), np.empty(GATHERED, np.int64)
+    is_stage, one = np.zeros(len(meant), np.uint64), np.full(len(meant), -1, np.int64)
+    for code in range(len(meant)):
+        is_stage[code] = np.uint64(meant[code] != 0)
+        for s in range(1, k):  # most steps are one stage, and most stages follow one that is not optional
+            if meant[code] == np.uint64(1) << np.uint64(s) and not optional[s - 1]:
+                one[code] = s
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        touched = False
-        for i in range(starts[c], starts[c + 1]):
-            bits = meant[codes[i]]
-            if bits == 0 or (len(rows) and not rows[i]):
-                continue
-            for s in range(k - 1, 0, -1):
-                if not (bits >> np.uint64(s)) & np.uint64(1):
+        at, touched = starts[c], False
+        while at < starts[c + 1]:
+            n, to = np.uint64(0), min(at + GATHERED, starts[c + 1])
+            for j in range(np.uint64(at), np.uint64(to)):
+                gathered[n] = np.int64(j)
+                n += is_stage[codes[j]]
+            at = to
+            for g in range(np.int64(n)):
+                i = gathered[g]
+                if len(rows) and not rows[i]:
                     continue
-                begin = np.int64(-1)
-                for p in range(s - 1, -1, -1):
-                    begin = max(begin, begun[p])
-                    if not optional[p]:
-                        break
-                if begin < 0 or times[i] - times[begin] > within:
+                s = one[codes[i]]
+                if s > 0:
+                    begin = begun[s - 1]
+                    if begin >= 0 and times[i] - times[begin] <= within:
+                        _reach(times, begun, s, begin, i, c, furthest, entry, taken)
                     continue
-                begun[s] = max(begun[s], begin)
-                if taken[s, c] < 0:
-                    taken[s, c] = times[i] - times[begin]
-                    if s > furthest[c]:
-                        furthest[c] = s
-                        entry[c] = begin
-            if bits & np.uint64(1) and times[i] >= since and times[i] < until:
-                begun[0] = i
-                latest[c] = times[i]
-                touched = True
-                if furthest[c] < 0:
-                    furthest[c] = 0
-                    entry[c] = i
-                    taken[0, c] = 0
+                bits = meant[codes[i]]
+                if bits != 1:
+                    _advance(times, optional, within, begun, bits, i, c, furthest, entry, taken)
+                if bits & np.uint64(1) and times[i] >= since and times[i] < until:
+                    begun[0] = i
+                    latest[c] = times[i]
+                    touched = True
+                    if furthest[c] < 0:
+                        furthest[c], entry[c], taken[0, c] = 0, i, 0
         if touched:
-            begun[:] = -1
+            for s in range(k):
+                begun[s] = -1
+
+
+@compiled()
+def _advance(times, optional, within, begun, bits, i, c, furthest, entry, taken):
+    """A step as the stages after the first it may be: tries whose last stage is before go on with it."""
+    for s in range(len(optional) - 1, 0, -1):
+        if not (bits >> np.uint64(s)) & np.uint64(1):
+            continue
+        begin = np.int64(-1)
+        for p in range(s - 1, -1, -1):
+            begin = max(begin, begun[p])
+            if not optional[p]:
+                break
+        if begin < 0 or times[i] - times[begin] > within:
+            continue
+        _reach(times, begun, s, begin, i, c, furthest, entry, taken)
+
+
+@compiled()
+def _reach(times, begun, s, begin, i, c, furthest, entry, taken):
+    """A try reaches a stage; of two with the same last stage the later has more time left."""
+    begun[s] = max(begun[s], begin)
+    if taken[s, c] < 0:
+        taken[s, c] = times[i] - times[begin]
+        if s > furthest[c]:
+            furthest[c], entry[c] = s, begin

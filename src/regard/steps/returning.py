@@ -13,6 +13,7 @@ from regard.periods import WEEKDAYS, add_months, midnight
 from regard.steps.columns import EVERYTHING, Selection, Steps, Truths, Whole, codes_of, end_of
 from regard.steps.compiled import compiled
 from regard.steps.pieces import Piece, each_piece, pieces
+from regard.steps.tables import span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 By = Literal["day", "week", "month"]
 EPOCH = datetime(1970, 1, 1)
+BITS = 64
+"""Periods that fit into one number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +102,24 @@ def returning(
     cut = pieces(steps, selection)
     p = len(days)
 
+    bins, shift = _bins(edges)
+
     def work(piece: Piece) -> Whole:
         seen = np.zeros((p, p + 1), np.int64)
-        _return(*piece.read, begins, returns, whatever, edges, piece.first, piece.last, seen)
+        if whatever and not len(piece.rows) and p <= BITS:
+            _return_bits(
+                piece.steps.starts,
+                piece.steps.times,
+                piece.customers,
+                edges,
+                bins,
+                shift,
+                piece.first,
+                piece.last,
+                seen,
+            )
+            return seen
+        _return(*piece.read, begins, returns, edges, piece.first, piece.last, seen)
         return seen
 
     seen = sum(each_piece(work, cut), np.zeros((p, p + 1), np.int64))
@@ -130,30 +148,58 @@ def instant(at: datetime) -> int:
     return (at.astimezone(UTC).replace(tzinfo=None) - EPOCH) // timedelta(microseconds=1)
 
 
+def _bins(edges: Whole) -> tuple[Whole, int]:
+    """For each span of a power of two of microseconds, the period it begins in; a span meets one edge at most."""
+    shift = max(int(np.diff(edges).min()).bit_length() - 1, 0)
+    begin = edges[0] + (np.arange(((int(edges[-1]) - int(edges[0])) >> shift) + 1) << shift)
+    return np.searchsorted(edges, begin, side="right") - 1, shift
+
+
+@compiled("r:i8", "r:i8", "r:b1", "r:i8", "r:i8", "i8", "i8", "i8", "w2:i8")
+def _return_bits(starts, times, keep, edges, bins, shift, first, last, seen):
+    """Where any step counts: a bit for each period somebody was there in, without a branch for each step."""
+    periods = len(edges) - 1
+    begin, final = edges[0], edges[periods]
+    for c in range(first, last):
+        low, high = starts[c], starts[c + 1]
+        if (len(keep) and not keep[c]) or low == high or times[low] < begin:
+            continue
+        low, high = span(times, low, high, begin, final)
+        there = np.uint64(0)
+        for i in range(np.uint64(low), np.uint64(high)):  # unsigned places need no look whether they are negative
+            at = np.uint64(bins[np.uint64(times[i] - begin) >> np.uint64(shift)])
+            at += np.uint64(times[i] >= edges[at + np.uint64(1)])
+            there |= np.uint64(1) << at
+        if there == np.uint64(0):
+            continue
+        cohort = 0
+        while not there & np.uint64(1):
+            there >>= np.uint64(1)
+            cohort += 1
+        seen[cohort, periods] += 1
+        for later in range(periods - cohort):
+            seen[cohort, later] += np.int64((there >> np.uint64(later)) & np.uint64(1))
+
+
 @compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "r:b1", "b1", "r:i8", "i8", "i8", "w2:i8",
+    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "r:b1", "r:i8", "i8", "i8", "w2:i8",
 )  # fmt: skip
-def _return(starts, times, codes, keep, rows, begins, returns, whatever, edges, first, last, seen):
+def _return(starts, times, codes, keep, rows, begins, returns, edges, first, last, seen):
     """Periods are walked beside a customer's steps; each counts once."""
     periods = len(edges) - 1
     final = edges[periods]
-    plain = whatever and not len(rows)
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
         cohort = -1
         upper = np.int64(-9223372036854775807)
         low, high = starts[c], starts[c + 1]
-        if plain and low < high and (times[low] < edges[0] or times[low] >= final):
-            continue
         at = 0
         for i in range(low, high):
             t = times[i]
             if t < upper:
                 continue
-            if not plain and (
-                (len(rows) and not rows[i]) or not (begins[codes[i]] if cohort < 0 else returns[codes[i]])
-            ):
+            if (len(rows) and not rows[i]) or not (begins[codes[i]] if cohort < 0 else returns[codes[i]]):
                 continue
             if cohort < 0 and (t < edges[0] or t >= final):
                 break
@@ -164,7 +210,7 @@ def _return(starts, times, codes, keep, rows, begins, returns, whatever, edges, 
             if cohort < 0:
                 cohort = at
                 seen[cohort, periods] += 1
-                if not plain and not returns[codes[i]]:
+                if not returns[codes[i]]:
                     continue
             seen[cohort, at - cohort] += 1
             upper = edges[at + 1]

@@ -1,0 +1,145 @@
+"""Questions about paths beside Polars, DuckDB and chdb on the same steps, the map beside pm4py's, the column cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.measuring import Row, median
+from benchmarks.peers import PYTHON, ROOT
+from benchmarks.stepdata import DAY, FIRST, NAMES, made
+from benchmarks.steppeers import PEERS, PM4PY
+from benchmarks.stepwork import PAUSE, WITHIN, timed
+from regard.steps.follows import follow
+
+EVENTS = 50_000_000
+BESIDE = 100_000_000
+"""Up to so many events the peers are asked, too."""
+ARRANGED = 10_000_000
+MAPPED = 500_000
+QUESTIONS = {
+    "funnel": "Four steps within 7 days, by plan",
+    "pairs": "What follows what, and the top paths of three, in sessions of 30 minutes",
+    "weeks": "Weekly retention",
+}
+
+
+def measure(work: Path, *, events: int = EVENTS) -> list[Row]:
+    """All rows of this table."""
+    where = work / "steps"
+    shutil.rmtree(where, ignore_errors=True)
+    where.mkdir(parents=True)
+    command = "python -m benchmarks steps" + (f" --signals {events}" if events != EVENTS else "")
+    try:
+        _own("make", where, events)
+        ours = _own("ours", where)
+        peers = {name: _peer(script, where) for name, script in PEERS.items()} if events <= BESIDE else {}
+        rows = [_question(name, ours, peers, events, command) for name in QUESTIONS]
+        most = max(ours[name]["mb"] for name in QUESTIONS)
+        rows.append(
+            Row(name=f"Memory of the three beside the mapped files, {events / 1e6:.0f} M events",
+                figure=f"{most:,.0f} MB", target="< 1,000 MB", met=most < 1000, command=command)
+        )  # fmt: skip
+        if events <= BESIDE:
+            rows += [*_cached(where, command), _map(where, command)]
+    finally:
+        shutil.rmtree(where, ignore_errors=True)
+    return rows
+
+
+def _own(*words: object) -> dict:
+    """One of Regard's own pieces, in a process of its own."""
+    what = [str(w) for w in words]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.stepwork", *what], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _peer(script: str, where: Path) -> dict:
+    given = [where, WITHIN, PAUSE, FIRST, 7 * DAY]
+    done = subprocess.run(
+        [PYTHON, "-c", script, *(str(g) for g in given)], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": "", "POLARS_MAX_THREADS": "2"},
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr[-2000:])
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _question(name: str, ours: dict, peers: dict[str, dict], events: int, command: str) -> Row:
+    mine = ours[name]
+    seconds, busy = median(mine["wall"]), median(mine["cpu"])
+    scans = busy / median(ours["sum"]["cpu"])
+    told = [f"CPU {busy:.2f} s, {scans:.1f} times a bare sum over times and codes"]
+    met, figure = seconds < 0.3 * events / EVENTS, f"{seconds:.3f} s"
+    if peers:
+        walls = {peer: min(found[name]["wall"]) for peer, found in peers.items()}
+        cpus = {peer: min(found[name]["cpu"]) for peer, found in peers.items()}
+        best = min(walls, key=lambda peer: walls[peer])
+        same = all(found[name]["answer"] == mine["answer"] for found in peers.values())
+        least = min(cpus.values())
+        ratio = walls[best] / seconds
+        figure += f"; {ratio:.1f} times as fast as the best, {best}; {'same' if same else 'OTHER'} answers"
+        told += [f"{p}: {walls[p]:.2f} s, CPU {cpus[p]:.2f} s" for p in peers]
+        told += [f"by CPU seconds {least / busy:.1f} times less than the best"]
+        met = met and ratio >= 5 and same and scans <= 3
+    target = f"< {0.3 * events / EVENTS:.1f} s" + (
+        "; ≥ 5 times the best peer; ≤ 3 bare sums" if peers else ", in a line"
+    )
+    return Row(
+        name=f"{QUESTIONS[name]}, {events / 1e6:.0f} M events, warm", figure=figure, target=target,
+        met=met, command=command, runs=mine["wall"], note="; ".join(told),
+    )  # fmt: skip
+
+
+def _cached(where: Path, command: str) -> list[Row]:
+    found = _own("cache", where, ARRANGED)
+    assert found["in_all"] == found["events"] + found["new"]
+    rate = found["events"] / found["build"]
+    share = found["refresh"] / found["build"]
+    return [
+        Row(name=f"Column cache of a settled generation, {ARRANGED / 1e6:.0f} M events",
+            figure=f"{rate / 1e6:.1f} M events/s", target="≥ 5 M events/s", met=rate >= 5e6, command=command,
+            note=f"CPU {found['build_cpu']:.2f} s"),
+        Row(name="Column cache after 1 % new events, in every bucket", figure=f"{100 * share:.0f} % of a full build",
+            target="< 5 %", met=share < 0.05, command=command,
+            note=f"{found['refresh']:.2f} s of {found['build']:.2f} s, CPU {found['refresh_cpu']:.2f} s: every bucket "
+            f"with new rows is written anew, at {found['events'] / found['refresh'] / 1e6:.0f} M events/s"),
+    ]  # fmt: skip
+
+
+def _map(where: Path, command: str) -> Row:
+    """The directly-follows map of the same events: pm4py's discovery on a frame it has formatted, and ours."""
+    steps = made(MAPPED, MAPPED // 50, slices=1)
+    s = steps[0]
+    table = pa.table({
+        "case": pa.array(np.repeat(np.arange(len(s.customers)), np.diff(s.starts))).cast(pa.string()),
+        "name": pa.array(np.array(NAMES)[s.codes]), "time": pa.array(s.times).cast(pa.timestamp("us", "UTC")),
+    })  # fmt: skip
+    pq.write_table(table, where / "map.parquet")
+    found, wall, _ = timed(lambda: follow(steps, times=True))
+    done = subprocess.run(
+        [PYTHON, "-c", PM4PY, where / "map.parquet"], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": ""},
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr[-2000:])
+    theirs = json.loads(done.stdout.strip().splitlines()[-1])
+    edges = zip(found.sources.tolist(), found.targets.tolist(), found.counts.tolist(), strict=True)
+    same = sorted([NAMES[a], NAMES[b], n] for a, b, n in edges) == theirs["answer"]
+    ratio = min(theirs["wall"]) / median(wall)
+    return Row(
+        name=f"Directly-follows map with times beside pm4py's without, {MAPPED:,} events",
+        figure=f"{median(wall):.3f} s; {ratio:.0f} times as fast; {'same' if same else 'OTHER'} edges",
+        target="≥ 50 times pm4py, same edges", met=ratio >= 50 and same, command=command, runs=wall,
+        note=f"pm4py {min(theirs['wall']):.2f} s, its formatting not counted",
+    )  # fmt: skip
