@@ -92,6 +92,14 @@ def test_a_write_key_stands_alone_on_the_last_line(tmp_path):
     assert run("sources", "add", "shop", "-w", tmp_path).returncode == 2
 
 
+def test_a_service_is_told_what_to_give_opentelemetrys_exporter(tmp_path):
+    result = run("sources", "add", "till", "--what", "service", "-w", tmp_path)
+
+    assert (
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:7789 OTEL_EXPORTER_OTLP_HEADERS=x-write-key=KEY" in result.stderr
+    )
+
+
 def test_the_workspace_comes_from_the_environment_too(company):
     assert told(run("ledger", "--json", REGARD_WORKSPACE=str(company)))["stored"] == 3
 

@@ -106,7 +106,7 @@ def add_command(workspace: str | None, name: str, what: str, *, as_json: bool) -
 
     with opened(workspace) as company:
         made = add_source(company, name=name, what=what, by=BY)
-    _tell(made, f"Source {made.source} added.", as_json=as_json)
+    _tell(made, f"Source {made.source} added.", what=what, as_json=as_json)
 
 
 @sources_group.command("key")
@@ -127,7 +127,7 @@ def key_command(workspace: str | None, name: str, *, as_json: bool) -> None:
     _tell(made, words, as_json=as_json)
 
 
-def _tell(made: Made, words: str, *, as_json: bool) -> None:
+def _tell(made: Made, words: str, *, what: str = "", as_json: bool) -> None:
     from regard.settings import Settings
 
     if as_json:
@@ -136,9 +136,13 @@ def _tell(made: Made, words: str, *, as_json: bool) -> None:
     address = f"http://{Settings.intake}"
     click.echo(f"{words} Its write key is shown only now, on the last line. Next:", err=True)
     click.echo(f"  1. regard serve    (signals are sent to {address} unless --intake says otherwise)", err=True)
-    click.echo("  2. Give the key to the client you have, or try it:", err=True)
-    body = '{"kind": "event", "person": "user-1", "name": "First Event"}'
-    click.echo(f"     curl {address}/v1/signals -H 'Authorization: Bearer KEY' -d '{body}'", err=True)
+    if what == "service":
+        click.echo("  2. Give OpenTelemetry's exporter the address and the key:", err=True)
+        click.echo(f"     OTEL_EXPORTER_OTLP_ENDPOINT={address} OTEL_EXPORTER_OTLP_HEADERS=x-write-key=KEY", err=True)
+    else:
+        click.echo("  2. Give the key to the client you have, or try it:", err=True)
+        body = '{"kind": "event", "person": "user-1", "name": "First Event"}'
+        click.echo(f"     curl {address}/v1/signals -H 'Authorization: Bearer KEY' -d '{body}'", err=True)
     click.echo("  3. See it arrive: regard sources, or the page Sources", err=True)
     click.echo(made.write_key)
 

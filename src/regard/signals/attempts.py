@@ -21,6 +21,12 @@ ATTEMPTS = "attempts"
 ATTEMPTED = ("events", "telemetry")
 """The nouns attempts are read from."""
 
+
+def _label(name: str) -> str:
+    """SQL of a label; JSON is read only where the name stands in it, for most rows have none of these."""
+    return f"""CASE WHEN contains(r.labels, '"{name}"') THEN json_extract_string(r.labels, '$."{name}"') END"""
+
+
 _SPOKEN = "no, indicator, moment, needed, each, target, within, name, prefix, is_total, is_good"
 
 _JOINED = """
@@ -30,14 +36,11 @@ FROM ({noun}) AS r JOIN ({wanted}) AS w ON {match}"""
 
 _EVENT = "r.error, r.duration AS took"
 
-_TELEMETRY = """r.good, r.total, r.value, {form} AS form, {error} AS error,
-       json_extract_string(r.labels, '$."otel.series"') AS series,
-       json_extract_string(r.labels, '$."otel.start"') AS start,
-       json_extract_string(r.labels, '$."otel.count"') AS counted,
-       json_extract_string(r.labels, '$."otel.buckets"') AS buckets""".format(
-    form="""json_extract_string(r.labels, '$."otel.metric"')""",
-    error="""json_extract_string(r.labels, '$."error"')""",
-)
+_TELEMETRY = """r.good, r.total, r.value, {form} AS form, {error} AS error, {series} AS series, {start} AS start,
+       {counted} AS counted, {buckets} AS buckets""".format(
+    error=_label("error"), form=_label("otel.metric"), series=_label("otel.series"), start=_label("otel.start"),
+    counted=_label("otel.count"), buckets=_label("otel.buckets"),
+)  # fmt: skip
 
 _OUT = """kind, position, customer, occurred_at, slice, slices, period, day, week, month, weight, no, indicator, moment,
        needed, each, target, error"""
@@ -100,10 +103,11 @@ def attempts(
     """
     exact, prefixes = _wanted(indicators, prefix=False), _wanted(indicators, prefix=True)
 
-    def joined(noun: str, own: str) -> str:
-        parts = [_JOINED.format(noun=noun, wanted=exact, own=own, match="r.name = w.name")] if exact else []
+    def joined(noun: str, own: str, only: str = "") -> str:
+        parts = [_JOINED.format(noun=noun, wanted=exact, own=own, match=f"r.name = w.name{only}")] if exact else []
         if prefixes:
-            parts.append(_JOINED.format(noun=noun, wanted=prefixes, own=own, match="starts_with(r.name, w.name)"))
+            match = f"starts_with(r.name, w.name){only}"
+            parts.append(_JOINED.format(noun=noun, wanted=prefixes, own=own, match=match))
         if not parts:
             nothing = _row(0, None, "", prefix=False, total=False, good=False)
             empty = f"SELECT * FROM (VALUES {nothing}) AS w ({_SPOKEN})"
@@ -111,7 +115,8 @@ def attempts(
         return " UNION ALL ".join(parts)
 
     plain = _SIZED.format(joined=joined(telemetry, _TELEMETRY), below=_BELOW)
-    running = _SIZED.format(joined=joined(telemetry_ever, _TELEMETRY), below=_BELOW)
+    only = """ AND contains(r.labels, '"otel.series"')"""
+    running = _SIZED.format(joined=joined(telemetry_ever, _TELEMETRY, only), below=_BELOW)
     stepped = _STEPPED.format(sized=f"SELECT * FROM ({running}) WHERE series IS NOT NULL")
     within = "" if ever else " AND period IN ('now', 'before')"
     parts = [
