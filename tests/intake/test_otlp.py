@@ -234,6 +234,21 @@ def test_the_same_span_in_either_form_is_one_span(served):
     assert "duplicate=1" in second.headers["x-regard-outcomes"]
 
 
+def test_what_is_passed_over_as_expected_does_not_hide_what_arrived(run_intake):
+    from regard.signals.workspace import Workspace
+    from regard.store import latest
+
+    mine = run_intake()
+    inner = [span(n, kind=1, parentSpanId="00000000000000aa", attributes=[], name="SELECT") for n in range(10, 40)]
+    mine.post("/v1/traces", request(span(1), span(2), *inner))
+    with Workspace.open(mine.root) as workspace:
+        items = latest.told(workspace.inbox, ["app"], most=10)["app"].items
+
+    assert sorted((item.name, item.outcome) for item in items) == [
+        ("POST /checkout", "stored"), ("POST /checkout", "stored"), ("SELECT", "refused"),
+    ]  # fmt: skip
+
+
 def test_one_broken_span_is_refused_and_its_neighbours_are_stored(served):
     message = ExportTraceServiceRequest()
     inner = message.resource_spans.add().scope_spans.add()

@@ -44,6 +44,9 @@ SHARED_ROWS = 500
 SHARED_SECONDS = 1.0
 """So long after its last request a source is counted as one that sends."""
 
+PASSED_OVER = frozenset(("inner_span", "plain_log"))
+"""Refused as expected, many at once: people are told of one of a request, so that it does not hide the others."""
+
 NAMED = {STORED: "stored", DUPLICATE: "duplicate", HELD: "held_back", REFUSED: "refused"}
 WORST = (HELD, STORED, REFUSED, DUPLICATE)
 """An item of several rows is told as the first of these that one of them met."""
@@ -240,8 +243,10 @@ def _held(waiting: Waiting) -> list[Held]:
 def _turned(waiting: Waiting) -> list[Turned]:
     """The last items that never became rows, as people are told of them."""
     parcel, found = waiting.parcel, []
+    said: set[str] = set()
     for told in reversed(parcel.told):
-        if told is not None:
+        if told is not None and not (told.code in PASSED_OVER and told.code in said):
+            said.add(told.code)
             name = parcel.called.get(told.index, "")
             found.append(Turned(waiting.source, told.outcome, name, told.code, told.reason[:LONGEST], told.where[:80]))
             if len(found) == TURNED:
