@@ -22,7 +22,8 @@ from regard.sources.limits import Wire, wire
 SMALL = {
     "body_bytes": 20_000, "inflated_bytes": 60_000, "inflate_ratio": 30, "batch_items": 10, "item_bytes": 5_000, "depth": 8,
     "keys": 50, "id_length": 64, "future_hours": 2, "header_seconds": 1, "body_seconds": 1, "idle_seconds": 2,
-    "header_bytes": 4_000, "connections": 40,
+    "header_bytes": 4_000, "connections": 40, "otlp_bytes": 30_000, "otlp_inflated_bytes": 80_000, "otlp_items": 5,
+    "otlp_item_bytes": 6_000,
 }  # fmt: skip
 SHARED = {"source_bytes": 5_000, "waiting_bytes": 8_000, "source_rate": 500, "source_burst": 2_000, "body_seconds": 5}
 
@@ -114,6 +115,44 @@ def future_hours(small):
     at = lambda hours: (datetime.now(UTC) + timedelta(hours=hours)).isoformat()  # noqa: E731
     assert code(small.post("/v1/track", track(timestamp=at(1.9)))) == "stored"
     assert code(small.post("/v1/track", track(timestamp=at(2.1)))) == "future"
+
+
+def exported(small, spans, *, size=0, packed=False, pad=""):
+    """What an export of so many spans is told: the request padded to a size, each span with a text."""
+    now = time.time_ns()
+    made = [
+        {"traceId": uuid4().hex, "spanId": uuid4().hex[:16], "name": "POST /buy", "kind": 2, "startTimeUnixNano": str(now),
+         "attributes": [{"key": "url.full", "value": {"stringValue": pad}}]}
+        for _ in range(spans)
+    ]  # fmt: skip
+    text = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": made}]}]}).encode()
+    text += b" " * (size - len(text))
+    head = {"content-encoding": "gzip"} if packed else {}
+    reply = small.post("/v1/traces", gzip.compress(text) if packed else text, headers=head)
+    if reply.status_code == 200:
+        return reply.json().get("partialSuccess", {}).get("errorMessage", "stored")
+    return reply.json()["message"].partition(":")[0]
+
+
+def otlp_bytes(small):
+    assert exported(small, 1, size=30_000) == "stored"
+    assert exported(small, 1, size=30_001) == "too_large"
+
+
+def otlp_inflated_bytes(small):
+    noise = Random(5).randbytes(2_500).hex()
+    assert exported(small, 1, size=80_000, packed=True, pad=noise) == "stored"
+    assert exported(small, 1, size=80_001, packed=True, pad=noise) == "too_large"
+
+
+def otlp_items(small):
+    assert exported(small, 5) == "stored"
+    assert exported(small, 6) == "too_many"
+
+
+def otlp_item_bytes(small):
+    assert exported(small, 2, pad="x" * 5_000) == "stored"
+    assert "6,000 are allowed" in exported(small, 2, pad="x" * 6_000)
 
 
 @contextmanager
