@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from regard import wording
 from regard.customers.panel import Fact, Panel, panel
-from regard.customers.tenures import UNKNOWN, Stays, stays
 from regard.errors import Refusal
 from regard.figures import Figure, GroupBar, group_bars
 from regard.findings import Caution, Finding, Interval
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.signals.tenures import UNKNOWN, Stays, stays
 from regard.statistics.comparisons import benjamini_hochberg
 from regard.statistics.estimates import Estimate, Whole
 from regard.statistics.matched import odds_ratio

@@ -144,10 +144,16 @@ def amount(
     )  # fmt: skip
 
 
-def collected(ask: Ask, asked: Asked) -> Iterator[Fact]:
-    """Every fact the log knows of these answers; those that hardly vary are left for the weighing to drop."""
+def collected(ask: Ask, asked: Asked, *, parts: bool = True) -> Iterator[Fact]:
+    """Every fact the log knows of these answers; those that hardly vary are left for the weighing to drop.
+
+    Args:
+        ask: Of this room's package, with the answers kept as ``picked``.
+        asked: The answers.
+        parts: Whether scores of parts are read, too: moments that are no answers have none.
+    """
     sources = (
-        ("answer", parts), ("promise", promises), ("contact", contacts), ("event", events), ("event", starts),
+        *((("answer", parts_scored),) if parts else ()), ("promise", promises), ("contact", contacts), ("event", events), ("event", starts),
         ("order", orders), ("subscription", prices), ("telemetry", service), ("message", messages),
     )  # fmt: skip
     for kind, read in sources:
@@ -155,7 +161,7 @@ def collected(ask: Ask, asked: Asked) -> Iterator[Fact]:
             yield from read(ask, asked)
 
 
-def parts(ask: Ask, asked: Asked) -> Iterator[Fact]:
+def parts_scored(ask: Ask, asked: Asked) -> Iterator[Fact]:
     """Scores of the parts of the experience given in the same response."""
     table = ask.table("drivers_parts.sql", **asked.parameters)
     names = texts(table, "part")
