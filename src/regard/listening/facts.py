@@ -144,16 +144,10 @@ def amount(
     )  # fmt: skip
 
 
-def collected(ask: Ask, asked: Asked, *, parts: bool = True) -> Iterator[Fact]:
-    """Every fact the log knows of these answers; those that hardly vary are left for the weighing to drop.
-
-    Args:
-        ask: Of this room's package, with the answers kept as ``picked``.
-        asked: The answers.
-        parts: Whether scores of parts are read, too: moments that are no answers have none.
-    """
+def collected(ask: Ask, asked: Asked) -> Iterator[Fact]:
+    """Every fact the log knows of these answers; those that hardly vary are left for the weighing to drop."""
     sources = (
-        *((("answer", parts_scored),) if parts else ()), ("promise", promises), ("contact", contacts), ("event", events), ("event", starts),
+        ("answer", parts), ("promise", promises), ("contact", contacts), ("event", events), ("event", starts),
         ("order", orders), ("subscription", prices), ("telemetry", service), ("message", messages),
     )  # fmt: skip
     for kind, read in sources:
@@ -161,7 +155,31 @@ def collected(ask: Ask, asked: Asked, *, parts: bool = True) -> Iterator[Fact]:
             yield from read(ask, asked)
 
 
-def parts_scored(ask: Ask, asked: Asked) -> Iterator[Fact]:
+def met(ask: Ask, asked: Asked) -> Iterator[Fact]:
+    """What customers met, not what they did, before moments that need not be answers: for what goes with leaving."""
+    sources = (
+        ("promise", promises), ("contact", contacts), ("event", errors), ("order", orders), ("subscription", prices),
+        ("telemetry", service),
+    )  # fmt: skip
+    for kind, read in sources:
+        if ask.count(kind):
+            yield from (fact for fact in read(ask, asked) if fact.tier == 0)
+
+
+def errors(ask: Ask, asked: Asked) -> Iterator[Fact]:
+    """Errors alone, without the days and the moments of use."""
+    table = ask.table("staked_used.sql", **asked.parameters)
+    total, failed = (asked.spread(table, n, 0.0) for n in ("events", "errors"))
+    yield _errors(asked, total, failed)
+
+
+def _errors(asked: Asked, total: Floats, failed: Floats) -> Fact:
+    rate = np.minimum(100 * failed / np.maximum(total, 1), 50)
+    words = ("many errors", "few errors")
+    return amount("errors", "Errors met", words, rate, ~asked.known | (total == 0), when=asked.when)
+
+
+def parts(ask: Ask, asked: Asked) -> Iterator[Fact]:
     """Scores of the parts of the experience given in the same response."""
     table = ask.table("drivers_parts.sql", **asked.parameters)
     names = texts(table, "part")
@@ -287,13 +305,11 @@ def events(ask: Ask, asked: Asked) -> Iterator[Fact]:
     """Use, errors, and the moments of the journey lived in the days before."""
     ask.keep("used", ask.table("drivers_used.sql", **asked.parameters))
     table = ask.table("drivers_events.sql", **asked.parameters)
-    total, errors, days = (asked.spread(table, n, 0.0) for n in ("events", "errors", "days"))
+    total, failed, days = (asked.spread(table, n, 0.0) for n in ("events", "errors", "days"))
     away = ~asked.known
     words = ("little use", "much use")
     yield replace(amount("active_days", "Days of use", words, days, away, when=asked.when, more="better"), tier=1)
-    rate = np.minimum(100 * errors / np.maximum(total, 1), 50)
-    words = ("many errors", "few errors")
-    yield amount("errors", "Errors met", words, rate, away | (total == 0), when=asked.when)
+    yield _errors(asked, total, failed)
     if not any(m.events for s in ask.declarations.stages for m in s.moments):
         return
     table = ask.table("drivers_moments.sql", **asked.parameters)

@@ -19,7 +19,7 @@ from msgspec import Meta
 
 from regard.errors import Refusal
 from regard.findings import Interval
-from regard.listening.facts import Asked, Fact, collected
+from regard.listening.facts import Asked, Fact, met
 from regard.signals.silences import SILENT, silences
 from regard.signals.tenures import MONTH, day_of, days, stays
 from regard.statistics import risksets
@@ -38,11 +38,11 @@ LOOKED_BACK = 730
 """Days of losses that ratios rest on."""
 COUNTED = 365
 """Days of losses that are divided, and days ahead that money is told for."""
-MOST_LOSSES = 1_500
-MOST_ROWS = 9_000
-FEWEST, MOST = 5, 20
+MOST_LOSSES = 1_000
+MOST_ROWS = 5_000
+FEWEST, MOST = 4, 12
 """Compared with each one lost."""
-SEEN = 2_000
+SEEN = 1_000
 """Most customers of the base whose present is looked at."""
 SIDE = 25
 """Rows each side of a fact needs."""
@@ -237,12 +237,12 @@ def _met(ask: Ask, base: Stays, stay: Whole, at: Floats, days: int) -> tuple[Fac
     asked = Asked(
         ids=np.arange(n), known=np.ones(n, bool), parameters={"days": days, "first": early}, days=days
     )
-    return tuple(f for f in collected(ask, asked, parts=False) if f.family == "experience")
+    return tuple(met(ask, asked))
 
 
 def _divided(every: tuple[Fact, ...], of: NDArray[np.bool_], losses: int) -> tuple[Fact, ...]:
     """What was met, not done, on both sides often enough, and not the double of another; the most common ones."""
-    usable = [f for f in every if f.tier == 0 and min(f.bad[of].sum(), (~f.bad[of]).sum()) >= SIDE]
+    usable = [f for f in every if min(f.bad[of].sum(), (~f.bad[of]).sum()) >= SIDE]
     usable.sort(key=lambda f: -int(f.bad[of].sum()))
     kept: list[Fact] = []
     for fact in usable:

@@ -89,6 +89,12 @@ def stays(ask: Ask) -> Stays:
     Raises:
         Refusal: No contract has begun.
     """
+    scope = ask.scope
+    filters = tuple(sorted((k, tuple(v)) for k, v in scope.where.items()))
+    return ask.view.once(("stays", scope.until, filters, scope.by), lambda: _stays(ask))
+
+
+def _stays(ask: Ask) -> Stays:
     declared = ask.declarations
     names = currencies(declared)
     table = replace(ask, package=__package__).table(
