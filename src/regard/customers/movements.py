@@ -205,4 +205,3 @@ def rates(ask: Ask) -> dict[str, Any]:
         "opening_rates": [rate_at(ask.declarations, name, ask.scope.since) for name in names],
         "closing_rates": [rate_at(ask.declarations, name, ask.scope.until) for name in names],
     }
-

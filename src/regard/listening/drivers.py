@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Meta
 
 from regard.figures.bars import DriverBar, Side, interval_bars
@@ -167,21 +169,41 @@ def drivers(
     return _finding(ask, read, families, tuple(rows), spoken=spoken, value_is=value_is)
 
 
-def lived_through(ask: Ask, *, metric: str, days: int) -> tuple[Read, tuple[Weighed, ...]]:
+@dataclass(frozen=True, kw_only=True)
+class Lived:
+    """What was lived through before the answers of a metric, weighed, and the same before other moments.
+
+    Attributes:
+        read: The answers.
+        weighed: The facts as they weigh; none where too few answered.
+        bad: By name of a weighed fact, which of the other moments stand on its bad side.
+    """
+
+    read: Read
+    weighed: tuple[Weighed, ...]
+    bad: dict[str, NDArray[np.bool_]]
+
+
+def lived_through(ask: Ask, *, metric: str, days: int, beside: pa.Table | None = None) -> Lived:
     """What was lived through before the answers of a metric, weighed: for questions that build on drivers.
 
     Args:
         ask: Of this room's package.
         metric: As `metric_of` names it.
         days: Days before an answer in which facts count.
-
-    Returns:
-        The answers, and the facts as they weigh; none where too few answered.
+        beside: Customers and moments, `customer` and `at`, that are no answers and whose facts are read along.
     """
-    read = _read(ask, metric, "", days)
+    read = _read(ask, metric, "", days, beside=beside)
     if read.people < LEAST_CUSTOMERS:
-        return read, ()
-    return read, _families(ask, read, list(collected(ask, read.asked)), ("experience",))["experience"].weighed
+        return Lived(read=read, weighed=(), bad={})
+    answers, more = len(read.asked.ids), 0 if beside is None else len(beside)
+    ids = np.r_[read.asked.ids, read.asked.ids.max(initial=0) + 1 + np.arange(more)]
+    asked = replace(read.asked, ids=ids, known=np.r_[read.asked.known, np.ones(more, bool)], answers=answers)
+    found = [f for f in collected(ask, asked) if f.family == "experience"]
+    weighed = _families(ask, read, [f.first(answers) for f in found], ("experience",))["experience"].weighed
+    whole = {f.name: f for f in found}
+    bad = {w.fact.name: whole[w.fact.name].side_of(w.fact)[answers:] for w in weighed}
+    return Lived(read=read, weighed=weighed, bad=bad)
 
 
 def _families(ask: Ask, read: Read, facts: list[Fact], names: tuple[str, ...]) -> dict[str, Family]:
@@ -197,10 +219,10 @@ def _families(ask: Ask, read: Read, facts: list[Fact], names: tuple[str, ...]) -
     }
 
 
-def _read(ask: Ask, metric: str, survey: str, days: int) -> Read:
+def _read(ask: Ask, metric: str, survey: str, days: int, *, beside: pa.Table | None = None) -> Read:
     """The answers of the period; with the period before where they are few; a fixed sample where they are very many.
 
-    They are kept as ``picked``, which every statement of facts reads.
+    They are kept as ``picked``, which every statement of facts reads; other moments stand after them there.
     """
     scope = ask.scope
     said = ask.table("drivers.sql", metric=metric, survey=survey)
@@ -211,12 +233,14 @@ def _read(ask: Ask, metric: str, survey: str, days: int) -> Read:
     if total > MOST:
         chosen &= said.column("id").to_numpy() % SPREAD * 7919 % SPREAD < SPREAD * MOST // total
     table = said.filter(chosen)
-    ask.keep("picked", table)
+    ids = table.column("id").to_numpy()
+    ask.keep("picked", table if beside is None else _after(table, beside))
     rule, score = rule_of(metric), floats(table, "score")
     on_scale = np.isfinite(classes(rule, score, floats(table, "scale_min"), floats(table, "scale_max")))
-    ids = table.column("id").to_numpy()
     known = np.asarray(table.column("customer").is_valid())
     first = min(scope.before_since, scope.since) if both else scope.since
+    if beside is not None and len(beside):
+        first = min(first, pc.min(beside.column("at")).as_py())
     asked = Asked(ids=ids, known=known, parameters={"days": days, "first": first - timedelta(days=days)}, days=days)
     # Facts are read for every answer; those off the scale count as missing outcome and are dropped by their score.
     return Read(
@@ -225,6 +249,12 @@ def _read(ask: Ask, metric: str, survey: str, days: int) -> Read:
         survey=texts(table, "survey"), at=np.asarray(table.column("at").to_numpy(zero_copy_only=False)),
         asked=asked, total=total, both=both,
     )  # fmt: skip
+
+
+def _after(table: pa.Table, beside: pa.Table) -> pa.Table:
+    ids = np.arange(len(beside)) + 1 + table.column("id").to_numpy().max(initial=0)
+    more = beside.append_column("id", pa.array(ids, table.schema.field("id").type))
+    return pa.concat_tables([table, more], promote_options="permissive")
 
 
 def _worth(ask: Ask, read: Read) -> tuple[dict[int, float], str]:

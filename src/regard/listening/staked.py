@@ -47,6 +47,7 @@ SEEN = 1_000
 SIDE = 25
 """Rows each side of a fact needs."""
 TWINS = 0.9
+SEED = 20_261_126
 TERMS = {"year": 365.0, "quarter": 365.0 / 4}
 
 
@@ -104,7 +105,7 @@ class Staked:
         """Why nothing is divided; empty where it is."""
         return self.found.refused
 
-    def totals(self, seed: int) -> Floats:
+    def totals(self, seed: int = SEED) -> Floats:
         """The money expected to be lost, in as many draws as the division has."""
         n = len(self.found.logs)
         if self.total.refused or not self.total.value > 0:
@@ -115,11 +116,11 @@ class Staked:
         )
         return drawn
 
-    def rows(self, seed: int) -> tuple[StakeRow, ...]:
+    def rows(self) -> tuple[StakeRow, ...]:
         """The division as it is told everywhere, most money first."""
         if self.refused:
             return ()
-        parts, totals = self.found.parts(tuple(range(len(self.facts)))), self.totals(seed)
+        parts, totals = self.found.parts(tuple(range(len(self.facts)))), self.totals()
         some = bool(totals.any())
         lost = self.sets.lost & self.counted
         told = []
@@ -167,9 +168,10 @@ def _staked(ask: Ask, days: int) -> Staked:
     if (counted[~now] & sets.lost).sum() < EACH:
         counted = np.ones(len(stay), bool)
     worth = np.nan_to_num(base.value)
+    valued = worth[of][sets.lost & counted[~now]].sum() > 0
     found = attributed(
         np.column_stack([f.bad[~now] for f in facts]) if facts else np.zeros((len(of), 0), bool), sets.sets, sets.lost,
-        base.customer[of], weight=worth[of] if worth[of][sets.lost].sum() > 0 else None, counted=counted[~now],
+        base.customer[of], weight=worth[of] if valued else None, counted=counted[~now],
         beside=_beside(base, of, sets, [f.away[~now] for f in facts]), seed=ask.seed,
     )  # fmt: skip
     whole = RiskSets(
@@ -234,9 +236,7 @@ def _met(ask: Ask, base: Stays, stay: Whole, at: Floats, days: int) -> tuple[Fac
         "id": np.arange(n), "customer": base.customer[stay], "at": when, "about": nothing, "response": nothing,
     }))  # fmt: skip
     early = datetime(1970, 1, 1) + timedelta(days=float(at.min()) - days - 1)
-    asked = Asked(
-        ids=np.arange(n), known=np.ones(n, bool), parameters={"days": days, "first": early}, days=days
-    )
+    asked = Asked(ids=np.arange(n), known=np.ones(n, bool), parameters={"days": days, "first": early}, days=days)
     return tuple(met(ask, asked))
 
 

@@ -91,7 +91,7 @@ def _stays(ask: Ask, table: pa.Table, *, begins: Whole, ends: Whole, until: floa
 
 
 def _worth(ask: Ask, table: pa.Table, ends: Whole, at: Floats) -> Floats:
-    """What each was worth then: the orders of the declared days up to it; unknown where value is no matter of orders."""
+    """What each was worth then: orders of the declared days up to it; unknown where value is no matter of orders."""
     if ask.declarations.value.kind != "trailing":
         return np.full(len(ends), np.nan)
     who, last = table.column("customer").to_numpy(), days(table, "last_at")

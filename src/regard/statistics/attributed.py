@@ -1,7 +1,7 @@
-"""How much of what was lost goes with which of the things met before: parts that add up, with what is not known of them.
+"""How much of what was lost goes with which of the things met before: parts that add up, and what is not known of them.
 
-Everyone who was lost is held against like ones who were there at the same moment and stayed (a sample of each risk set),
-by what both had met before. Time is thereby matched exactly, and nobody's later life tells of an earlier moment.
+Everyone who was lost is held against like ones who were there at the same moment and stayed (a sample of each risk
+set), by what both had met before. Time is thereby matched exactly, and nobody's later life tells of an earlier moment.
 
 References: Langholz and Goldstein (1996), Statistical Science 11, 35-53 (sampled risk sets); Bruzzi et al. (1985),
 American Journal of Epidemiology 122, 904-914 (the attributed share, from those lost and the ratios alone); Eide and
@@ -12,7 +12,7 @@ in closed form by the integral of Owen (1972), Management Science 18, 64-79; Fay
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,8 +48,8 @@ class Attributed:
         shares: Its part of what was lost, of weight: negative where fewer were lost with it. They add up to `whole`.
         whole: The part of what was lost that goes with any of them.
         logs: Draws of the logarithms of the ratios: shape (draws, things).
-        met: What each kind of loss had met, one row a kind: shape (kinds, things).
-        held: Share of the weight that each kind makes up, in draws: shape (draws, kinds).
+        met: What each of those lost had met: shape (losses, things).
+        held: Share of the weight that each of them makes up, in draws: shape (draws, losses).
         kept: How much of each ratio is its own, and not what all have in common, 0 to 1.
         losses: How many losses it rests on.
         slope: Log ratio for one unit of `hints`, where they are given: value and standard deviation of its draws.
@@ -80,14 +80,21 @@ class Attributed:
         if not among:
             return found
         left = np.exp(-np.clip(self.logs[:, list(among)], -20, 20))
-        kinds, at = np.unique(self.met[:, list(among)], axis=0, return_inverse=True)
-        held = np.zeros((len(self.logs), len(kinds)))
-        np.add.at(held.T, at.reshape(-1), self.held.T)
+        kinds, held = _kinds(self.met[:, list(among)], self.held)
         for k, kind in enumerate(kinds):
             on = np.flatnonzero(kind)
             if len(on):
                 found[:, on] += held[:, k, None] * owen(left[:, on])
         return found
+
+    def joined(self, met: NDArray[np.bool_], logs: Floats) -> Attributed:
+        """The same with more things met, of whose ratios something else tells.
+
+        Args:
+            met: Which of those lost had met them: shape (losses, more).
+            logs: Draws of the logarithms of their ratios: shape (draws, more).
+        """
+        return replace(self, met=np.column_stack([self.met, met]), logs=np.column_stack([self.logs, logs]))
 
 
 def owen(left: Floats) -> Floats:
@@ -154,8 +161,12 @@ def attributed(
     logs, kept, slope = _together(beta[:k], variance, pushed[:, :k], hints, rng)
     chosen = np.ones(losses, bool) if counted is None else counted[lost]
     worth = (np.ones(losses) if weight is None else weight[lost]) * chosen
-    kinds, held = _kinds(met[lost], given * worth)
-    return _told(logs, kinds, held, kept, losses, slope, level)
+    held = given * worth
+    found = Attributed(
+        ratios=(), shares=(), whole=refusal("", n=losses), logs=logs, met=met[lost], kept=kept, losses=losses,
+        held=held / held.sum(axis=1, keepdims=True), slope=slope,
+    )  # fmt: skip
+    return _told(found, level)
 
 
 def _fitted(x: Floats, sets: Whole, lost: NDArray[np.bool_], k: int) -> tuple[Floats, Floats, Floats] | None:
@@ -196,9 +207,7 @@ def _fitted(x: Floats, sets: Whole, lost: NDArray[np.bool_], k: int) -> tuple[Fl
     return None
 
 
-def _redrawn(
-    pulls: Floats, lost: NDArray[np.bool_], who: Whole, draws: int, rng: Generator
-) -> tuple[Floats, Floats]:
+def _redrawn(pulls: Floats, lost: NDArray[np.bool_], who: Whole, draws: int, rng: Generator) -> tuple[Floats, Floats]:
     """Customers drawn again (Bayesian bootstrap): what it does to coefficients in one step, and weights of the losses.
 
     Those lost are drawn one by one, since both their coefficients and their shares go by them; what those who stayed do
@@ -252,30 +261,36 @@ def _together(
     return drawn @ vectors.T, kept, (float(slope.mean()), float(slope.std(ddof=1)))
 
 
-def _kinds(met: NDArray[np.bool_], given: Floats) -> tuple[NDArray[np.bool_], Floats]:
-    """Losses that had met the same, taken together; and their share of the weight in each draw."""
+def _kinds(met: NDArray[np.bool_], held: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """Losses that had met the same, taken together: the kinds, and what they hold in each draw."""
     kinds, at = np.unique(met, axis=0, return_inverse=True)
-    held = np.zeros((len(given), len(kinds)))
-    np.add.at(held.T, at.reshape(-1), given.T)
-    total = held.sum(axis=1, keepdims=True)
-    return kinds, held / np.where(total > 0, total, 1.0)
+    order = np.argsort(at.reshape(-1), kind="stable")
+    starts = np.searchsorted(at.reshape(-1)[order], np.arange(len(kinds)))
+    return kinds, np.add.reduceat(held[:, order], starts, axis=1)
 
 
-def _told(
-    logs: Floats, kinds: NDArray[np.bool_], held: Floats, kept: Floats, losses: int,
-    slope: tuple[float, float] | None, level: float,
-) -> Attributed:  # fmt: skip
-    k = logs.shape[1]
-    none = refusal("", n=losses)
-    found = Attributed(
-        ratios=(), shares=(), whole=none, logs=logs, met=kinds, held=held, kept=kept, losses=losses, slope=slope
-    )
-    parts = found.parts(tuple(range(k)))
-    return Attributed(
-        ratios=tuple(_estimate(np.exp(logs[:, j]), losses, level, middle=float(np.exp(logs[:, j].mean()))) for j in range(k)),
-        shares=tuple(_estimate(parts[:, j], losses, level) for j in range(k)),
-        whole=_estimate(parts.sum(axis=1), losses, level), logs=logs, met=kinds, held=held, kept=kept, losses=losses,
-        slope=slope,
+def _told(found: Attributed, level: float) -> Attributed:
+    """With its intervals."""
+    parts = found.parts(tuple(range(found.logs.shape[1])))
+    ratios = [_estimate(np.exp(log), found.losses, level, middle=float(np.exp(log.mean()))) for log in found.logs.T]
+    return replace(
+        found, ratios=tuple(ratios), shares=tuple(_estimate(part, found.losses, level) for part in parts.T),
+        whole=_estimate(parts.sum(axis=1), found.losses, level),
+    )  # fmt: skip
+
+
+def undivided(weight: Floats, *, seed: int, draws: int = DRAWS) -> Attributed:
+    """Those lost with nothing they met, in draws: what something else tells of may be joined.
+
+    Args:
+        weight: What each counts for: shape (losses,).
+        seed: Of the draws.
+        draws: How many.
+    """
+    held = np.random.default_rng(seed).exponential(size=(draws, len(weight))) * weight
+    return replace(
+        _none("nothing that was met before is known", 0, len(weight)), logs=np.zeros((draws, 0)),
+        met=np.zeros((len(weight), 0), bool), held=held / held.sum(axis=1, keepdims=True),
     )  # fmt: skip
 
 

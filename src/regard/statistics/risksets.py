@@ -1,7 +1,7 @@
 """Those lost, each beside like ones who were there at the same moment and stayed: a sample of every risk set.
 
-References: Thomas (1977), JRSS A 140, 469-491 (sampled controls); Langholz and Goldstein (1996), Statistical Science 11,
-35-53. With m compared to each one lost the variance is about (m + 1) / m of what the whole base would give.
+References: Thomas (1977), JRSS A 140, 469-491 (sampled controls); Langholz and Goldstein (1996), Statistical Science
+11, 35-53. With m compared to each one lost the variance is about (m + 1) / m of what the whole base would give.
 """
 
 from __future__ import annotations
@@ -70,9 +70,8 @@ def of_stays(
         t, length = left[i], term[i]
         members = order[a:b]
         due = length > 0 and _due(t, since[i], length)
-        found = _around(members, phase[members], t % length, length, controls, rng) if due else (
-            _some(members, controls, rng)
-        )  # fmt: skip
+        near = _around(phase[members], t % length, length) if due else None
+        found = _some(members if near is None else members[near], controls, rng)
         own = since[found] + np.round((t - since[found]) / length) * length if due else np.full(len(found), t)
         ok = (since[found] < own - (length / 2 if due else 0)) & (out[found] > own) & (found != i)
         if due:
@@ -121,10 +120,8 @@ def of_pauses(
     return sets.told()
 
 
-def _around(
-    members: Whole, phase: Floats, at: float, length: float, controls: int, rng: Generator
-) -> Whole:
-    """Some of those whose renewals fall within `NEAR` days of a day of the term, by their phase in order."""
+def _around(phase: Floats, at: float, length: float) -> Whole:
+    """Those whose renewals fall within `NEAR` days of a day of the term; their phases are in order."""
     low, high = at - NEAR, at + NEAR
     parts = [(low, high)]
     if low < 0:
@@ -132,7 +129,7 @@ def _around(
     elif high > length:
         parts = [(low, length), (0.0, high - length)]
     spans = [np.searchsorted(phase, ends) for ends in parts]
-    return _some(np.concatenate([members[a:b] for a, b in spans]), controls, rng)
+    return np.concatenate([np.arange(a, b) for a, b in spans])
 
 
 def _some(members: Whole, controls: int, rng: Generator) -> Whole:
