@@ -55,7 +55,7 @@ class Stake:
     Attributes:
         name: Its stable name.
         title: What people call it.
-        key: Whether it stands beyond chance: by losses, or where those cannot tell, by its effect on the score.
+        key: Whether it stands beyond chance: by losses, or by its effect on the score.
         direct: Whether losses tell of it; else it comes by way of the score.
         gain: Points of the score a customer would gain off its bad side; NaN where no answers tell.
         log: Logarithm of how much sooner customers on its bad side are lost, in draws.
@@ -226,10 +226,11 @@ def _drawn(ask: Ask, metric: str, held: Staked, lived: Lived, *, losing: RateMod
     found = found.joined(np.column_stack(met) if met else np.zeros((len(found.met), 0), bool), logs)
     total = replace(held, found=found).totals()
     kept = total[:, None] * found.parts(tuple(range(len(direct))))
+    scored = {w.fact.name for w in lived.weighed if w.key}
     gained = {w.fact.name: float(gains[:, i].mean()) for i, w in enumerate(lived.weighed)}
     rows_ = [
         Stake(
-            name=f.name, title=f.title, key=held.found.shares[j].clear and held.found.shares[j].value > 0, direct=True,
+            name=f.name, title=f.title, key=_stands(held, j) or f.name in scored, direct=True,
             gain=gained.get(f.name, np.nan), log=found.logs[:, j], value=kept[:, j],
             concerned=float(f.bad[held.now].mean()) * held.here,
         ) for j, f in enumerate(direct)
@@ -246,6 +247,11 @@ def _drawn(ask: Ask, metric: str, held: Staked, lived: Lived, *, losing: RateMod
         metric=metric, lived=lived, staked=held, stakes=tuple(rows_), found=found, total=total, losing=losing,
         alike=alike, doubt=slope,
     )  # fmt: skip
+
+
+def _stands(held: Staked, place: int) -> bool:
+    share = held.found.shares[place]
+    return share.clear and share.value > 0
 
 
 def _cleared(losing: RateModel, alike: Estimate, rng: np.random.Generator) -> Floats:

@@ -81,7 +81,7 @@ class StakeRow(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     customers: Annotated[float, Meta(description="Customers of the base on its bad side.")] = 0.0
     key: Annotated[
-        bool, Meta(description="Whether it stands beyond chance: by losses; else by its effect on the score.")
+        bool, Meta(description="Whether it stands beyond chance: by losses, or by its effect on the score.")
     ] = False
     by: Annotated[
         str, Meta(description="What tells of it: losses (the rows add up), or the score (beside them, not added).")

@@ -12,12 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Meta
 
+from regard.errors import Refusal
 from regard.figures.bars import DriverBar, Side, interval_bars
 from regard.findings import Caution, Finding, Interval
 from regard.listening.counted import metric_of, texts
 from regard.listening.facts import Asked, Fact, collected, floats
 from regard.listening.mentioned import MentionRow, mention_caution, mention_fact, parts_mentioned
 from regard.listening.rules import Rule, classes, rule_of
+from regard.listening.staked import StakeRow, staked
 from regard.listening.weighing import LEAST_CUSTOMERS, Family, Weighed, weigh
 from regard.questions import question
 from regard.signals.ask import Ask
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from regard.figures.figure import Figure
     from regard.statistics.estimates import Estimate
 
+NO_STAKE = StakeRow(what="")
 MOST = 8_000
 ENOUGH = 300
 SPREAD = 1_000_003
@@ -50,6 +53,12 @@ class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
     value: Annotated[float | None, Meta(description="What these customers are worth, in the company's currency.")] = (
         None
     )
+    at_stake: Annotated[
+        float | None,
+        Meta(description="Money a year expected to be lost with it, by who was lost after it; of what was met."),
+    ] = None
+    at_stake_low: Annotated[float | None, Meta(description="Lower end of that money.")] = None
+    at_stake_high: Annotated[float | None, Meta(description="Upper end of that money.")] = None
     family: Annotated[str, Meta(description="experience: read from the log; part: scored in the same survey.")] = ""
     q: Annotated[float | None, Meta(description="p of no effect, all drivers accounted for (false discovery).")] = None
     penalty: Annotated[float | None, Meta(description="What the bad side loses against the middle.")] = None
@@ -161,7 +170,8 @@ def drivers(
     if not weighed:
         return _refused(ask, read, "nothing else is known of those who answered, or it does not vary")
     worth, value_is = _worth(ask, read)
-    rows = sorted((_row(w, read, worth) for w in weighed), key=_order)
+    stakes = _stakes(ask, days)
+    rows = sorted((_row(w, read, worth, stakes) for w in weighed), key=_order)
     spoken = parts_mentioned(
         [f for f in facts if f.family == "part"], read.score, read.customer, survey=read.survey, at=read.at,
         weights=read.weights,
@@ -272,11 +282,22 @@ def _worth(ask: Ask, read: Read) -> tuple[dict[int, float], str]:
     return worth, meaning[kind] if worth else ""
 
 
-def _row(w: Weighed, read: Read, worth: dict[int, float]) -> DriverRow:
+def _stakes(ask: Ask, days: int) -> dict[str, StakeRow]:
+    """Money at stake by fact, from the one source of it; none where it is not declared when a customer is lost."""
+    if not ask.declarations.base.lost:
+        return {}
+    try:
+        return {r.name: r for r in staked(ask, days=days).rows()}
+    except Refusal:
+        return {}
+
+
+def _row(w: Weighed, read: Read, worth: dict[int, float], stakes: dict[str, StakeRow]) -> DriverRow:
     fact, share, penalty, reward = w.fact, w.driver.share, w.sides.penalty, w.sides.reward
     known = np.isfinite(read.score)
     bad, good = fact.bad & known, fact.good & known
     customers = np.unique(read.customer[bad])
+    stake = stakes.get(fact.name, NO_STAKE)
     means = [_mean(read, side, weighted=weighted) for weighted in (True, False) for side in (bad, good)]
     return DriverRow(
         title=fact.title, name=fact.name, contrast=fact.contrast,
@@ -290,7 +311,9 @@ def _row(w: Weighed, read: Read, worth: dict[int, float]) -> DriverRow:
         bad_mean=means[0], good_mean=means[1], bad_plain=means[2], good_plain=means[3],
         bad_n=int(bad.sum()), good_n=int(good.sum()), customers=len(customers),
         value=sum(worth.get(int(c), 0.0) for c in customers) if worth else None,
-        together=listed([*w.twins, *w.together], most=4),
+        together=listed([*w.twins, *w.together], most=4), at_stake=stake.value,
+        at_stake_low=stake.interval.low if stake.interval else None,
+        at_stake_high=stake.interval.high if stake.interval else None,
     )  # fmt: skip
 
 
@@ -325,11 +348,12 @@ def _finding(
     experience, parts = families["experience"].explained, families["part"].explained
     left = [LeftRow(title=t, why=why) for f in families.values() for t, why in f.left_out]
     loses, wins = _extremes(rows)
+    some = any(r.at_stake is not None for r in rows)
     finding = Drivers(
         answer="", metric=read.rule.metric, name=read.rule.name, n=int(np.isfinite(read.score).sum()),
         days=read.asked.days, explained=_value(experience), parts_explained=_value(parts),
         explained_interval=None if experience.refused else Interval(low=experience.low, high=experience.high),
-        currency=ask.declarations.currency if value_is else "", value_is=value_is,
+        currency=ask.declarations.currency if value_is or some else "", value_is=value_is,
         loses=loses.title if loses else "", wins=wins.title if wins else "", rows=rows, mentions=spoken,
         left_out=tuple(left), cautions=_cautions(ask, read, rows, spoken),
         evidence=ask.evidence(
@@ -412,6 +436,9 @@ def _cautions(ask: Ask, read: Read, rows: tuple[DriverRow, ...], spoken: tuple[M
         "moves_together": blurred and f"Hard to tell from others that move with them: {listed(blurred, most=3)}.",
         "weighted": read.weighted
         and "Answers are weighted to stand for everybody, in effects and shares, too; plain means are beside them.",
+        "at_stake": any(r.at_stake is not None for r in rows)
+        and "Money at stake goes with what was met before losses in the whole base, whether it answered or not; what "
+        "customers do themselves has none, since little use is how somebody leaves.",
         "no_value": not ask.declarations.value.kind
         and "What a customer is worth is not declared (value.kind): money is of the orders answers are about, if any.",
     }
@@ -438,6 +465,7 @@ def figure(finding: Drivers) -> Figure | None:
     """What loses to the left, what wins to the right, with whiskers; what its customers are worth at the end."""
     shown = [r for r in finding.rows if r.key][:9]
     shown += [r for r in finding.rows if not r.key][: max(1, 6 - len(shown))]
+    staked_ = any(r.at_stake is not None for r in shown)
     if finding.refused or not shown:
         return None
     bars = [
@@ -445,17 +473,24 @@ def figure(finding: Drivers) -> Figure | None:
             label=f"{r.title} (scored)" if r.family == "part" else r.title,
             losing=_side(r.penalty, r.penalty_low, r.penalty_high),
             winning=_side(r.reward, r.reward_low, r.reward_high),
-            column=money(r.value, finding.currency) if r.value is not None else "",
+            column=_money(r, finding, staked=staked_),
             tip=f"{r.title}: {r.contrast}",
         )
         for r in shown
         if r.penalty is not None or r.reward is not None
     ]
     column = "value of those concerned" if any(r.value is not None for r in shown) else ""
+    column = "at stake a year" if staked_ else column
     return interval_bars(
         bars, title=finding.answer, alt="Drivers with penalty and reward in points of the score, 95 % intervals",
         left="loses", right="wins", column=column, write=lambda v: signed(v, 1),
     )  # fmt: skip
+
+
+def _money(row: DriverRow, finding: Drivers, *, staked: bool) -> str:
+    """Money at the end of a bar: what is at stake with it; else what those concerned are worth."""
+    value = row.at_stake if staked else row.value
+    return money(value, finding.currency) if value is not None else ""
 
 
 def _side(value: float | None, low: float | None, high: float | None) -> Side | None:

@@ -151,8 +151,7 @@ def staked(ask: Ask, *, days: int = 90) -> Staked:
     ask.need("base.lost", "it says when a customer is lost.")
     scope = msgspec.structs.replace(ask.scope, by="")
     own = replace(ask, package=__package__, scope=scope)
-    key = ("staked", scope.until, tuple(sorted((k, tuple(v)) for k, v in scope.where.items())), days)
-    return ask.view.once(key, lambda: _staked(own, days))
+    return ask.view.once(("staked", *scope.key, days), lambda: _staked(own, days))
 
 
 def _staked(ask: Ask, days: int) -> Staked:

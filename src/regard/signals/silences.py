@@ -50,7 +50,10 @@ def silences(ask: Ask) -> Silences:
     Raises:
         Refusal: No sign of a known customer yet.
     """
-    ask = replace(ask, package=__package__)
+    return ask.view.once(("silences", *ask.scope.key), lambda: _silences(replace(ask, package=__package__)))
+
+
+def _silences(ask: Ask) -> Silences:
     base = ask.declarations.base
     table = ask.table("silences.sql", anything=base.lost == "no activity")
     if not len(table):

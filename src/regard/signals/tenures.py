@@ -89,9 +89,7 @@ def stays(ask: Ask) -> Stays:
     Raises:
         Refusal: No contract has begun.
     """
-    scope = ask.scope
-    filters = tuple(sorted((k, tuple(v)) for k, v in scope.where.items()))
-    return ask.view.once(("stays", scope.until, filters, scope.by), lambda: _stays(ask))
+    return ask.view.once(("stays", *ask.scope.key), lambda: _stays(ask))
 
 
 def _stays(ask: Ask) -> Stays:

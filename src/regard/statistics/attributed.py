@@ -203,7 +203,7 @@ def _fitted(x: Floats, sets: Whole, lost: NDArray[np.bool_], k: int) -> tuple[Fl
         if float(np.abs(step).max()) < 1e-8:
             back = np.empty_like(pulls)
             back[order] = pulls
-            return beta, np.linalg.inv(information), back
+            return beta, np.asarray(np.linalg.inv(information), np.float64), back
     return None
 
 
