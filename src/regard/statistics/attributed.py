@@ -157,6 +157,8 @@ def attributed(
         return _none("the comparison of those lost with those who stayed did not converge", k, losses)
     beta, inverse, pulls = fit
     pushed, given = _redrawn(pulls @ inverse, lost, who, draws, rng)
+    # Few clusters make the sandwich small: where the model's own error is larger, it holds.
+    pushed *= np.maximum(np.sqrt(np.diag(inverse)) / np.maximum(pushed.std(axis=0), 1e-12), 1.0)
     variance = np.cov(pushed[:, :k], rowvar=False).reshape(k, k) + 1e-9 * np.eye(k)
     logs, kept, slope = _together(beta[:k], variance, pushed[:, :k], hints, rng)
     chosen = np.ones(losses, bool) if counted is None else counted[lost]
