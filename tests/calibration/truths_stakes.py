@@ -20,8 +20,9 @@ from regard.listening.staked import staked
 from regard.signals.ask import Ask, View
 from regard.signals.kinds import KINDS
 from regard.signals.scope import Given, resolve
-from regard.simulation import blocks, company, declarations, loyalty, simulate
-from regard.simulation.almanac import almanac
+from regard.simulation import blocks, company, declarations, loyalty, money, people, simulate
+from regard.simulation import help as asking
+from regard.simulation.almanac import almanac, error_chance
 from regard.simulation.truth import UNTIL, account_count
 from regard.statistics.attributed import attributed, owen
 from regard.statistics.risksets import of_stays
@@ -127,16 +128,24 @@ def without(cause: str):
         loyalty._pieces = original
 
 
-def losses(signals: int, seed: int, cause: str = "") -> int:
-    """Bakeries lost in the last year of a history, or of the same history without a cause."""
+def losses(signals: int, seed: int, cause: str = "", *, histories: int = 12) -> int:
+    """Bakeries lost in the last year of a company, or of the same without a cause: who meets what stays as it is.
+
+    One history says it with its own luck, so the last draw, who leaves of those about to, is made again and again.
+    """
     accounts, days, found = account_count(signals), almanac(UNTIL), 0
-    with without(cause):
-        for number, low in enumerate(range(0, accounts, blocks.BLOCK)):
-            rng = np.random.default_rng([seed, number])
-            world = blocks._draw(rng, low=low, high=min(low + blocks.BLOCK, accounts), days=days)
-            bakeries = world.bakeries
-            gone = bakeries.signs & (bakeries.end < company.DAYS) & (bakeries.end >= company.DAYS - 365)
-            found += int(gone.sum())
+    for number, low in enumerate(range(0, accounts, blocks.BLOCK)):
+        rng = np.random.default_rng([seed, number])
+        bakeries = people.draw_bakeries(rng, low=low, high=min(low + blocks.BLOCK, accounts))
+        people.draw_staff(rng, bakeries)
+        errors = error_chance(bakeries, days.versions(bakeries))
+        parcels = money.draw_parcels(rng, bakeries, days)
+        calls = asking.draw_calls(rng, bakeries, days, errors)
+        with without(cause):
+            for history in range(histories):
+                loyalty.draw_loyalty(np.random.default_rng([seed, number, history]), bakeries, parcels, calls, errors)
+                gone = bakeries.signs & (bakeries.end < company.DAYS) & (bakeries.end >= company.DAYS - 365)
+                found += int(gone.sum())
     return found
 
 

@@ -10,18 +10,15 @@ number of the two ways, and it is said which way a number came.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
 from regard.errors import Refusal
 from regard.listening.counted import metric_of
-from regard.listening.drivers import Lived, lived_through
+from regard.listening.lived import Lived, gain_of, lived_through, year_up_to
 from regard.listening.staked import Staked, staked
-from regard.periods import Period, zone_of
 from regard.statistics.attributed import Attributed, undivided
 from regard.statistics.exposure import RateModel, rate_by, reliability
 from regard.statistics.ranges import normal, shrunk, uniforms
@@ -30,9 +27,7 @@ from regard.wording import count
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from regard.listening.weighing import Weighed
     from regard.signals.ask import Ask
-    from regard.signals.scope import Scope
     from regard.signals.tenures import Stays
     from regard.statistics.estimates import Estimate
 
@@ -40,8 +35,6 @@ if TYPE_CHECKING:
 
 DRAWS = 1000
 YEAR = 365.25
-FOLLOWED = 365
-"""Days of answers that are weighed."""
 NEAR = 45
 """Days within which two answers of one customer speak of the same satisfaction."""
 SOME = 0.1
@@ -127,7 +120,7 @@ def stakes(ask: Ask, *, metric: str, days: int) -> Stakes:
     """
     ask.need("value.kind", "it says what a customer is worth.")
     held = staked(ask, days=days)
-    heard = replace(ask, package="regard.listening", scope=_year(ask))
+    heard = replace(ask, package="regard.listening", scope=year_up_to(ask.scope))
     name = metric_of(heard, metric, "")
     lived = lived_through(heard, metric=name, days=days, beside=_lost(held))
     losing, alike = _losing(ask, name, held.base, days)
@@ -155,20 +148,6 @@ def _lost(held: Staked) -> pa.Table:
     rows = held.sets.lost
     at = pa.array((held.sets.at[rows] * 86_400e6).astype(np.int64), pa.timestamp("us"))
     return pa.table({"customer": held.base.customer[held.stay[rows]], "at": at})
-
-
-def _year(ask: Ask) -> Scope:
-    """The scope, widened to a year: what customers lived through in three months is too little to weigh."""
-    scope = ask.scope
-    if scope.period.days >= FOLLOWED:
-        return msgspec.structs.replace(scope, by="")
-    period = Period(scope.period.last - timedelta(days=FOLLOWED - 1), scope.period.last)
-    before, zone = period.before(), zone_of(scope.zone)
-    (since, until), (before_since, before_until) = period.utc(zone), before.utc(zone)
-    return msgspec.structs.replace(
-        scope, period=period, since=since, until=until, compared=before, before_since=before_since,
-        before_until=before_until, by="",
-    )  # fmt: skip
 
 
 def _losing(ask: Ask, metric: str, base: Stays, days: int) -> tuple[RateModel, Estimate]:
@@ -211,7 +190,7 @@ def _drawn(ask: Ask, metric: str, held: Staked, lived: Lived, *, losing: RateMod
     direct = () if held.refused else held.facts
     told = {f.name for f in direct}
     gains = shrunk(
-        tuple(normal(*_gain(w)) for w in lived.weighed), uniforms(DRAWS, len(lived.weighed), together=0.0, rng=rng),
+        tuple(normal(*gain_of(w)) for w in lived.weighed), uniforms(DRAWS, len(lived.weighed), together=0.0, rng=rng),
         rng=rng,
     ).values if lived.weighed else np.zeros((DRAWS, 0))  # fmt: skip
     slope = -_cleared(losing, alike, rng)
@@ -263,13 +242,3 @@ def _cleared(losing: RateModel, alike: Estimate, rng: np.random.Generator) -> Fl
         return slope
     cleared: Floats = slope / np.clip(rng.normal(alike.value, alike.error, DRAWS), SOME, 1.0)
     return cleared
-
-
-def _gain(w: Weighed) -> tuple[float, float]:
-    """Points a customer on the bad side would gain off it, and their standard error."""
-    penalty, reward = w.sides.penalty, w.sides.reward
-    if not penalty.refused and np.isfinite(penalty.value):
-        return -penalty.value, max(penalty.error, 1e-6)
-    if not reward.refused and np.isfinite(reward.value):
-        return reward.value, max(reward.error, 1e-6)
-    return -w.effect.value, max(w.effect.error, 1e-6)

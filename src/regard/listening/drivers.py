@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import Meta
 
 from regard.errors import Refusal
 from regard.figures.bars import DriverBar, Side, interval_bars
 from regard.findings import Caution, Finding, Interval
-from regard.listening.counted import metric_of, texts
-from regard.listening.facts import Asked, Fact, collected, floats
+from regard.listening.counted import metric_of
+from regard.listening.facts import collected, floats
+from regard.listening.lived import ENOUGH, MOST, Read, families_of, read_answers
 from regard.listening.mentioned import MentionRow, mention_caution, mention_fact, parts_mentioned
-from regard.listening.rules import Rule, classes, rule_of
+from regard.listening.rules import Rule
 from regard.listening.staked import StakeRow, staked
-from regard.listening.weighing import LEAST_CUSTOMERS, Family, Weighed, weigh
+from regard.listening.weighing import LEAST_CUSTOMERS, Family, Weighed
 from regard.questions import question
 from regard.signals.ask import Ask
 from regard.wording import Words, between, count, listed, money, number, percent, signed
@@ -32,10 +29,6 @@ if TYPE_CHECKING:
     from regard.statistics.estimates import Estimate
 
 NO_STAKE = StakeRow(what="")
-MOST = 8_000
-ENOUGH = 300
-SPREAD = 1_000_003
-"""A prime: a sample is the ids whose place after stirring by it comes first, the same at every asking."""
 
 
 class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,41 +107,6 @@ class Drivers(Finding, frozen=True, kw_only=True):
     left_out: Annotated[tuple[LeftRow, ...], Meta(description="Facts that could not be weighed, and why.")] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Read:
-    """The answers to be explained: what was said, by whom, how much it stands for, and which facts are asked of it."""
-
-    rule: Rule
-    score: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    customer: NDArray[np.int64]
-    survey: NDArray[np.str_]
-    at: NDArray[np.datetime64]
-    asked: Asked
-    total: int
-    both: bool
-
-    @property
-    def people(self) -> int:
-        """Customers who gave them, unknown ones counted one by one."""
-        return len(np.unique(self.customer))
-
-    @property
-    def weighted(self) -> bool:
-        """Whether answers stand for differently many."""
-        return len(self.weight) > 0 and bool(np.ptp(self.weight) > 0)
-
-    @property
-    def weights(self) -> NDArray[np.float64] | None:
-        """What answers stand for; None where all stand for as many."""
-        return self.weight if self.weighted else None
-
-    @property
-    def known_people(self) -> int:
-        """Known customers who gave them."""
-        return len(np.unique(self.customer[self.asked.known]))
-
-
 @question(title="Drivers", needs=("answer|review",))
 def drivers(
     *,
@@ -159,13 +117,13 @@ def drivers(
 ) -> Drivers:
     """What loses us customers' goodwill, and what wins it?"""
     name = metric_of(ask, metric, survey)
-    read = _read(ask, name, survey, days)
+    read = read_answers(ask, name, survey, days)
     if read.people < LEAST_CUSTOMERS:
         return _refused(
             ask, read, f"only {count(read.people, ask.declarations.called)} answered; {LEAST_CUSTOMERS} are needed"
         )
     facts = list(collected(ask, read.asked))
-    families = _families(ask, read, facts, ("experience", "part"))
+    families = families_of(ask, read, facts, ("experience", "part"))
     weighed = [w for family in families.values() for w in family.weighed]
     if not weighed:
         return _refused(ask, read, "nothing else is known of those who answered, or it does not vary")
@@ -177,94 +135,6 @@ def drivers(
         weights=read.weights,
     )  # fmt: skip
     return _finding(ask, read, families, tuple(rows), spoken=spoken, value_is=value_is)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lived:
-    """What was lived through before the answers of a metric, weighed, and the same before other moments.
-
-    Attributes:
-        read: The answers.
-        weighed: The facts as they weigh; none where too few answered.
-        bad: By name of a weighed fact, which of the other moments stand on its bad side.
-    """
-
-    read: Read
-    weighed: tuple[Weighed, ...]
-    bad: dict[str, NDArray[np.bool_]]
-
-
-def lived_through(ask: Ask, *, metric: str, days: int, beside: pa.Table | None = None) -> Lived:
-    """What was lived through before the answers of a metric, weighed: for questions that build on drivers.
-
-    Args:
-        ask: Of this room's package.
-        metric: As `metric_of` names it.
-        days: Days before an answer in which facts count.
-        beside: Customers and moments, `customer` and `at`, that are no answers and whose facts are read along.
-    """
-    read = _read(ask, metric, "", days, beside=beside)
-    if read.people < LEAST_CUSTOMERS:
-        return Lived(read=read, weighed=(), bad={})
-    answers, more = len(read.asked.ids), 0 if beside is None else len(beside)
-    ids = np.r_[read.asked.ids, read.asked.ids.max(initial=0) + 1 + np.arange(more)]
-    asked = replace(read.asked, ids=ids, known=np.r_[read.asked.known, np.ones(more, bool)], answers=answers)
-    found = [f for f in collected(ask, asked) if f.family == "experience"]
-    weighed = _families(ask, read, [f.first(answers) for f in found], ("experience",))["experience"].weighed
-    whole = {f.name: f for f in found}
-    bad = {w.fact.name: whole[w.fact.name].side_of(w.fact)[answers:] for w in weighed}
-    return Lived(read=read, weighed=weighed, bad=bad)
-
-
-def _families(ask: Ask, read: Read, facts: list[Fact], names: tuple[str, ...]) -> dict[str, Family]:
-    return {
-        family: weigh(
-            [f for f in facts if f.family == family],
-            read.score,
-            read.customer,
-            seed=ask.seed,
-            weights=read.weights,
-        )
-        for family in names
-    }
-
-
-def _read(ask: Ask, metric: str, survey: str, days: int, *, beside: pa.Table | None = None) -> Read:
-    """The answers of the period; with the period before where they are few; a fixed sample where they are very many.
-
-    They are kept as ``picked``, which every statement of facts reads; other moments stand after them there.
-    """
-    scope = ask.scope
-    said = ask.table("drivers.sql", metric=metric, survey=survey)
-    now = texts(said, "period") == "now"
-    both = int(now.sum()) < ENOUGH and scope.before_until <= scope.until
-    chosen = np.ones(len(said), bool) if both else now
-    total = int(chosen.sum())
-    if total > MOST:
-        chosen &= said.column("id").to_numpy() % SPREAD * 7919 % SPREAD < SPREAD * MOST // total
-    table = said.filter(chosen)
-    ids = table.column("id").to_numpy()
-    ask.keep("picked", table if beside is None else _after(table, beside))
-    rule, score = rule_of(metric), floats(table, "score")
-    on_scale = np.isfinite(classes(rule, score, floats(table, "scale_min"), floats(table, "scale_max")))
-    known = np.asarray(table.column("customer").is_valid())
-    first = min(scope.before_since, scope.since) if both else scope.since
-    if beside is not None and len(beside):
-        first = min(first, pc.min(beside.column("at")).as_py())
-    asked = Asked(ids=ids, known=known, parameters={"days": days, "first": first - timedelta(days=days)}, days=days)
-    # Facts are read for every answer; those off the scale count as missing outcome and are dropped by their score.
-    return Read(
-        rule=rule, score=np.where(on_scale, score, np.nan), weight=floats(table, "weight"),
-        customer=np.where(known, table.column("customer").fill_null(0).to_numpy(), -ids),
-        survey=texts(table, "survey"), at=np.asarray(table.column("at").to_numpy(zero_copy_only=False)),
-        asked=asked, total=total, both=both,
-    )  # fmt: skip
-
-
-def _after(table: pa.Table, beside: pa.Table) -> pa.Table:
-    ids = np.arange(len(beside)) + 1 + table.column("id").to_numpy().max(initial=0)
-    more = beside.append_column("id", pa.array(ids, table.schema.field("id").type))
-    return pa.concat_tables([table, more], promote_options="permissive")
 
 
 def _worth(ask: Ask, read: Read) -> tuple[dict[int, float], str]:

@@ -19,7 +19,9 @@ from msgspec import Meta
 
 from regard.errors import Refusal
 from regard.findings import Interval
+from regard.listening.counted import metric_of
 from regard.listening.facts import Asked, Fact, met
+from regard.listening.lived import gain_of, lived_through, year_up_to
 from regard.signals.silences import SILENT, silences
 from regard.signals.tenures import MONTH, day_of, days, stays
 from regard.statistics import risksets
@@ -40,6 +42,8 @@ COUNTED = 365
 """Days of losses that are divided, and days ahead that money is told for."""
 MOST_LOSSES = 1_000
 MOST_ROWS = 5_000
+THIN = 500
+"""Losses below which what a thing met costs in points of the score helps to tell what it does."""
 FEWEST, MOST = 4, 12
 """Compared with each one lost."""
 SEEN = 1_000
@@ -74,7 +78,6 @@ class Staked:
 
     Attributes:
         facts: What was met that is divided, over all rows looked at.
-        every: Everything known of these rows.
         found: The division.
         sets: The rows: those lost beside like ones, then those of the base now.
         stay: The stay of each row.
@@ -88,7 +91,6 @@ class Staked:
     """
 
     facts: tuple[Fact, ...]
-    every: tuple[Fact, ...]
     found: Attributed
     sets: RiskSets
     stay: Whole
@@ -168,9 +170,10 @@ def _staked(ask: Ask, days: int) -> Staked:
         counted = np.ones(len(stay), bool)
     worth = np.nan_to_num(base.value)
     valued = worth[of][sets.lost & counted[~now]].sum() > 0
+    hints = _points(ask, facts, days) if int(sets.lost.sum()) < THIN else None
     found = attributed(
         np.column_stack([f.bad[~now] for f in facts]) if facts else np.zeros((len(of), 0), bool), sets.sets, sets.lost,
-        base.customer[of], weight=worth[of] if valued else None, counted=counted[~now],
+        base.customer[of], weight=worth[of] if valued else None, counted=counted[~now], hints=hints,
         beside=_beside(base, of, sets, [f.away[~now] for f in facts]), seed=ask.seed,
     )  # fmt: skip
     whole = RiskSets(
@@ -180,9 +183,23 @@ def _staked(ask: Ask, days: int) -> Staked:
     tenure = (base.until - base.since[here]) / MONTH
     total = stakes(base.lived(), tenure, worth[here], COUNTED / MONTH, reasons=len(base.reasons)).total
     return Staked(
-        facts=facts, every=every, found=found, sets=whole, stay=stay, now=now, counted=counted, base=base, total=total,
+        facts=facts, found=found, sets=whole, stay=stay, now=now, counted=counted, base=base, total=total,
         worth=float(worth[here].sum()), here=len(here), sampled=lost if lost > MOST_LOSSES else 0,
     )  # fmt: skip
+
+
+def _points(ask: Ask, facts: tuple[Fact, ...], days: int) -> Floats | None:
+    """What each thing met costs in points of the declared score, where losses are few; none where no answers tell."""
+    if not (ask.count("answer") or ask.count("review")):
+        return None
+    heard = replace(ask, scope=year_up_to(ask.scope))
+    try:
+        lived = lived_through(heard, metric=metric_of(heard, "", ""), days=days)
+    except Refusal:
+        return None
+    gains = {w.fact.name: max(gain_of(w)[0], 0.0) for w in lived.weighed}
+    found = np.array([gains.get(f.name, 0.0) for f in facts])
+    return found if found.any() else None
 
 
 def _looked_at(ask: Ask, days_before: int) -> tuple[Stays, RiskSets, Whole, int]:

@@ -6,8 +6,8 @@ set), by what both had met before. Time is thereby matched exactly, and nobody's
 References: Langholz and Goldstein (1996), Statistical Science 11, 35-53 (sampled risk sets); Bruzzi et al. (1985),
 American Journal of Epidemiology 122, 904-914 (the attributed share, from those lost and the ratios alone); Eide and
 Gefeller (1995), Journal of Clinical Epidemiology 48, 227-232 (its average over all orders: the value of Shapley), here
-in closed form by the integral of Owen (1972), Management Science 18, 64-79; Fay and Herriot (1979), JASA 74, 269-277
-(drawn towards what they have in common, with its doubt: Gelman et al. 2013, 5.4).
+in closed form by the integral of Owen (1972), Management Science 18, 64-79; Gelman et al. (2013), Bayesian Data
+Analysis, 5.4 (the luckiest of several estimates is drawn in by a normal prior whose spread is not known).
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ WIDE = 2.0
 LOOSE = 5.0
 """The same for what is adjusted for."""
 SHARED = 4
-"""Fewest things met that are drawn towards what they have in common."""
+"""Fewest things met from which it is learnt how far apart they are."""
 DRAWS = 1000
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(6)
-METHOD = "sampled risk sets (conditional logistic), drawn together, Shapley parts of the attributed share"
+METHOD = "sampled risk sets (conditional logistic), drawn in, Shapley parts of the attributed share"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +44,14 @@ class Attributed:
     """What was lost, divided among what was met before.
 
     Attributes:
-        ratios: Ratio of the hazard with it to the hazard without, by thing met, after drawing together.
+        ratios: Ratio of the hazard with it to the hazard without, by thing met, after drawing in.
         shares: Its part of what was lost, of weight: negative where fewer were lost with it. They add up to `whole`.
         whole: The part of what was lost that goes with any of them.
         logs: Draws of the logarithms of the ratios: shape (draws, things).
         met: What each of those lost had met: shape (losses, things).
         held: Share of the weight that each of them makes up, in draws: shape (draws, losses).
-        kept: How much of each ratio is its own, and not what all have in common, 0 to 1.
+        kept: How much of each log ratio is its own, 0 to 1: the rest was drawn in.
         losses: How many losses it rests on.
-        slope: Log ratio for one unit of `hints`, where they are given: value and standard deviation of its draws.
         refused: Why there is none.
     """
 
@@ -64,7 +63,6 @@ class Attributed:
     held: Floats
     kept: Floats
     losses: int
-    slope: tuple[float, float] | None = None
     refused: str = ""
 
     def parts(self, among: tuple[int, ...]) -> Floats:
@@ -137,8 +135,8 @@ def attributed(
         who: Rows of one customer depend on each other.
         weight: What each row counts for among those lost, as money; 1 when left out.
         beside: What is adjusted for: shape (rows, adjusters).
-        hints: What else is known of how much each thing matters, such as points of a score: shape (things,). The ratios
-            are drawn towards a multiple of it, else towards a common mean.
+        hints: What else is known of how much each thing matters, such as the points of a score it costs: shape
+            (things,). Log ratios are then drawn towards a multiple of it that is learnt from all of them, else to none.
         counted: Losses whose share is told, all when left out; ratios rest on all.
         seed: Of the draws.
         draws: How many.
@@ -160,13 +158,13 @@ def attributed(
     # Few clusters make the sandwich small: where the model's own error is larger, it holds.
     pushed *= np.maximum(np.sqrt(np.diag(inverse)) / np.maximum(pushed.std(axis=0), 1e-12), 1.0)
     variance = np.cov(pushed[:, :k], rowvar=False).reshape(k, k) + 1e-9 * np.eye(k)
-    logs, kept, slope = _together(beta[:k], variance, pushed[:, :k], hints, rng)
+    logs, kept = _together(beta[:k], variance, pushed[:, :k], hints, rng)
     chosen = np.ones(losses, bool) if counted is None else counted[lost]
     worth = (np.ones(losses) if weight is None else weight[lost]) * chosen
     held = given * worth
     found = Attributed(
         ratios=(), shares=(), whole=refusal("", n=losses), logs=logs, met=met[lost], kept=kept, losses=losses,
-        held=held / held.sum(axis=1, keepdims=True), slope=slope,
+        held=held / held.sum(axis=1, keepdims=True),
     )  # fmt: skip
     return _told(found, level)
 
@@ -233,34 +231,36 @@ def _redrawn(pulls: Floats, lost: NDArray[np.bool_], who: Whole, draws: int, rng
 
 def _together(
     beta: Floats, variance: Floats, pushed: Floats, hints: Floats | None, rng: Generator
-) -> tuple[Floats, Floats, tuple[float, float] | None]:
-    """Draws of the coefficients, drawn towards what they have in common as far as their errors leave room.
+) -> tuple[Floats, Floats]:
+    """Draws of the coefficients, drawn towards none or what hints tell; and how much of itself each keeps.
 
-    Each draw is of the posterior under the common slope and spread it was given (perturbed and solved again: Papandreou
-    and Yuille 2010), with the very perturbation the redrawn customers brought.
+    How far apart the true ones are, and what a unit of the hints is worth, are drawn, too, from flat priors (Fay and
+    Herriot 1979, JASA 74, 269-277). Each draw is of the posterior under what it was given (perturbed and solved again:
+    Papandreou and Yuille 2010), with the very perturbation the redrawn customers brought, so that ratios and shares go
+    together.
     """
-    k = len(beta)
-    if k < SHARED or (hints is not None and float(hints @ hints) <= 0):
-        return beta + pushed, np.ones(k), None
-    z = np.ones(k) if hints is None else hints
+    k, n = len(beta), len(pushed)
+    if k < SHARED:
+        return beta + pushed, np.ones(k)
     grid = np.linspace(0.0, 1.5, 61)
     values, vectors = np.linalg.eigh(variance)
-    rotated, tilted = vectors.T @ beta, vectors.T @ z
+    rotated = vectors.T @ beta
     w = 1 / (values + grid[:, None] ** 2)
-    total = w @ tilted**2
-    centre = (w @ (tilted * rotated)) / total
-    away = (w * (rotated - centre[:, None] * tilted) ** 2).sum(axis=1)
-    likely = 0.5 * np.log(w).sum(axis=1) - 0.5 * np.log(total) - 0.5 * away
+    told = np.zeros(k) if hints is None else vectors.T @ hints
+    known = w @ told**2
+    some = bool((known > 0).all())
+    centre = (w @ (told * rotated)) / known if some else np.zeros(len(grid))
+    likely = 0.5 * np.log(w).sum(axis=1) - 0.5 * (w * (rotated - centre[:, None] * told) ** 2).sum(axis=1)
+    if some:
+        likely -= 0.5 * np.log(known)
     mass = np.cumsum(np.exp(likely - likely.max()))
-    n = len(pushed)
     at = np.searchsorted(mass / mass[-1], rng.random(n), side="right").clip(0, len(grid) - 1)
     spread = np.maximum(grid[at] + (rng.random(n) - 0.5) * grid[1], 0.0)[:, None]
-    slope = centre[at] + rng.standard_normal(n) / np.sqrt(total[at])
     own = spread**2 / (spread**2 + values)
-    middle = slope[:, None] * tilted
-    drawn = own * (rotated + pushed @ vectors) + (1 - own) * (middle + spread * rng.standard_normal((n, k)))
-    kept = (vectors**2) @ own.mean(axis=0)
-    return drawn @ vectors.T, kept, (float(slope.mean()), float(slope.std(ddof=1)))
+    unit = centre[at] + (rng.standard_normal(n) / np.sqrt(known[at]) if some else 0.0)
+    towards = unit[:, None] * told + spread * rng.standard_normal((n, k))
+    drawn = own * (rotated + pushed @ vectors) + (1 - own) * towards
+    return drawn @ vectors.T, (vectors**2) @ own.mean(axis=0)
 
 
 def _kinds(met: NDArray[np.bool_], held: Floats) -> tuple[NDArray[np.bool_], Floats]:
