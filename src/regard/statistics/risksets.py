@@ -90,6 +90,32 @@ def _due(t: float, since: Floats, length: Floats) -> NDArray[np.bool_]:
     return found
 
 
+def of_spells(
+    entry: Floats, out: Floats, ended: NDArray[np.bool_], *, who: Whole, controls: int, seed: int
+) -> RiskSets:
+    """Risk sets of spells of tenure: those who left beside those under observation at the same tenure.
+
+    Args:
+        entry: Tenure from which each spell was under observation.
+        out: Tenure at which it ended.
+        ended: Whether it ended in leaving; a spell may also end where something began to hold.
+        who: Whose each spell is: nobody is compared with themselves.
+        controls: Most compared with each.
+        seed: Of the sample.
+    """
+    rng = np.random.default_rng(seed)
+    order = np.argsort(out, kind="stable")
+    sets = _Sets()
+    for i in np.flatnonzero(ended):
+        later = order[np.searchsorted(out[order], out[i], side="left") :]
+        found = _some(later, controls, rng)
+        # A spell that ends there in leaving is no comparison; one that is only cut there still is.
+        ok = (entry[found] < out[i]) & (who[found] != who[i]) & ~(ended[found] & (out[found] == out[i]))
+        found = found[ok][:controls]
+        sets.add(i, out[i], found, np.full(len(found), out[i]))
+    return sets.told()
+
+
 def of_pauses(
     last: Floats, back: Floats, chosen: Whole, *, who: Whole, grace: float, most: float, controls: int, seed: int
 ) -> RiskSets:
