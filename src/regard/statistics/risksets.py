@@ -112,7 +112,7 @@ def of_spells(
         # A spell that ends there in leaving is no comparison; one that is only cut there still is.
         ok = (entry[found] < out[i]) & (who[found] != who[i]) & ~(ended[found] & (out[found] == out[i]))
         found = found[ok][:controls]
-        sets.add(i, out[i], found, np.full(len(found), out[i]))
+        sets.add(int(i), out[i], found, np.full(len(found), out[i]))
     return sets.told()
 
 
