@@ -69,6 +69,7 @@ class Case:
             possible; nominal is the least), breaks (an assumption is broken; nominal is what would hold if it were not).
         nominal: What is promised.
         runs: Runs of the big measurement.
+        short: Runs of the short form, where a twentieth would take too long; 0: a twentieth, at least 25.
         once: One run.
     """
 
@@ -80,6 +81,7 @@ class Case:
     nominal: float
     runs: int
     once: Callable[[Generator], float]
+    short: int = 0
 
     def numbers(self, runs: int, seed: int = 1) -> Measured:
         """All the row tells of these runs."""

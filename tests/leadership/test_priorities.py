@@ -9,7 +9,7 @@ import pytest
 from regard.errors import BadInput, UnknownName
 from regard.questions import find
 from regard.signals.ask import answer
-from regard.signals.declarations import Improvement
+from regard.signals.declarations import CustomerBase, Improvement
 from regard.signals.scope import Given
 from regard.simulation import declarations, simulate
 
@@ -61,7 +61,8 @@ def test_parts_of_the_chosen_add_up_and_shared_customers_count_once(view_of, tab
     assert sum(r.net for r in chosen) == pytest.approx(found.net, abs=0.25 * abs(found.net) + 60)
     twice = (*same[:1], msgspec.structs.replace(same[0], name="the same once more"))
     both, one = ask(view_of, tables, twice), ask(view_of, tables, same[:1])
-    assert both.net < 1.7 * one.net + 60
+    # Each works in .6 and then ends half: together 1.7 times as much as one, up to the draw of luck; not twice.
+    assert both.net < 1.8 * one.net + 60
 
 
 def test_the_budget_binds_and_what_is_left_out_is_named_with_its_reason(view_of, tables, same):
@@ -176,3 +177,51 @@ def test_a_strategic_weight_changes_the_choice_and_not_the_money(view_of, tables
     assert {r.improvement: r.low for r in weighed.rows} == pytest.approx(money)
     assert [r.improvement for r in weighed.rows if r.chosen] == ["Help reopened"]
     assert np.isfinite(weighed.net)
+
+
+def test_money_at_stake_is_the_same_wherever_it_is_told(view_of, tables, same):
+    """One source: drivers, reasons, value and priorities quote the very same numbers, and the parts add up."""
+    view = view_of(tables, declarations=declarations())
+    told = {
+        path: answer(find(path), view=view, given=Given())
+        for path in ("customers/reasons", "customers/value", "listening/drivers", "leadership/priorities")
+    }
+    source = {r.name: r for r in told["customers/reasons"].stakes}
+    rows = [r for r in told["listening/drivers"].rows if r.at_stake is not None]
+    direct = [r for r in told["leadership/priorities"].at_stake if r.by == "losses"]
+
+    assert told["customers/value"].stakes == told["customers/reasons"].stakes
+    assert [r.at_stake for r in rows] == [source[r.name].value for r in rows]
+    assert [(r.value, r.low, r.high) for r in direct] == [
+        (source[r.name].value, source[r.name].interval.low, source[r.name].interval.high) for r in direct
+    ]
+    assert len(rows) >= 5
+    assert len(direct) >= 5
+    assert told["leadership/priorities"].lost == pytest.approx(told["customers/value"].at_risk)
+    total = sum(r.value for r in source.values())
+    assert 0 < total < told["customers/value"].at_risk
+    # Asked anew, in any order: no number depends on who asked first.
+    again = view_of(tables, declarations=declarations())
+    assert answer(find("customers/value"), view=again, given=Given()).stakes == told["customers/value"].stakes
+
+
+def test_nobody_declared_when_a_customer_is_lost_leaves_drivers_without_that_money(view_of, tables):
+    declared = msgspec.structs.replace(declarations(), base=CustomerBase())
+    view = view_of(tables, declarations=declared)
+    found = answer(find("listening/drivers"), view=view, given=Given())
+
+    assert found.rows
+    assert all(r.at_stake is None for r in found.rows)
+    assert any(r.value for r in found.rows)
+
+
+def test_too_few_losses_leave_all_to_the_score_and_it_is_said(view_of, tables, same, monkeypatch):
+    from regard.statistics import attributed as division
+
+    monkeypatch.setattr(division, "LEAST", 1_000)
+    found = ask(view_of, tables, same)
+
+    assert not found.refused
+    assert {r.by for r in found.at_stake} == {"the score"}
+    assert "few_losses" in {c.code for c in found.cautions}
+    assert found.rows[0].improvement == "Delivery promise broken"

@@ -92,6 +92,11 @@ def test_parts_share_what_is_at_risk_and_add_up():
     assert effect.interval.low < np.exp(0.8) < effect.interval.high
     assert next(e for e in found.effects if e.part.startswith("color")).interval.low < 1
     assert found.stakes[0].part == "late"
+    share = found.stakes[0]
+    # Bruzzi et al. (1985): those who left and were late, times one less the inverse of the ratio.
+    truth = np.mean(late[np.asarray([e != "" for e in table["end"].to_pylist()])]) * (1 - np.exp(-0.8))
+    assert share.share_interval.low < truth < share.share_interval.high
+    assert all(s.share is None for s in found.stakes if s.part != "late")
     assert sum(s.at_risk for s in found.stakes) == pytest.approx(found.at_risk, rel=0.1)
 
 

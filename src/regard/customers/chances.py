@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from regard.customers.panel import Panel
-    from regard.customers.tenures import Stays
+    from regard.signals.tenures import Stays
     from regard.statistics.estimates import Floats, Whole
 
 LEAST = 30

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from regard import wording
-from regard.customers.tenures import MONTH, UNKNOWN, Stays, stays
 from regard.customers.worths import Cohort, CurvePoint, CustomerWorth, ReasonStake, Value, WorthTenth
 from regard.errors import Refusal
 from regard.findings import Caution, Interval
 from regard.signals.ask import Ask
+from regard.signals.tenures import MONTH, UNKNOWN, Stays, stays
 from regard.statistics import contracts as sbg
 from regard.statistics import renewing, survival
 from regard.statistics.estimates import Floats, Whole

@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Meta
 
 from regard import wording
-from regard.customers.movements import currencies, rate_at
 from regard.errors import BadInput, UnknownName
 from regard.figures import Figure, TimelineMark, timeline
 from regard.findings import Caution, Finding
 from regard.periods import midnight, zone_of
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.signals.rates import currencies, rate_at
 
 LANES = ("did", "said", "asked", "bought", "promised", "met trouble", "we wrote", "we did")
 FACTOR = {"month": 12, "quarter": 4, "year": 1}

@@ -21,10 +21,8 @@ from regard.customers.movements import (
     Line,
     Movements,
     check,
-    currencies,
     movements,
     parameters,
-    rate_at,
 )
 from regard.errors import Damaged, Refusal
 from regard.figures import Figure, Panel, Step, waterfall
@@ -32,6 +30,7 @@ from regard.findings import Finding
 from regard.periods import add_months, midnight, zone_of
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.signals.rates import currencies, rate_at
 
 _WANTED = {"subscription ends": "subscriptions", "no order": "orders", "no activity": "events or orders"}
 

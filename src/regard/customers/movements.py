@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from regard.errors import Damaged
+from regard.signals.rates import currencies, rate_at
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from regard.signals.ask import Ask
-    from regard.signals.declarations import Declarations
 
 COUNT_LINES = ("opening", "restated", "new", "returned", "moved in", "moved out", "lost", "closing")
 LINES = (*COUNT_LINES[:-1], "grown", "shrunk", "exchange", "closing")
@@ -205,16 +205,3 @@ def rates(ask: Ask) -> dict[str, Any]:
         "opening_rates": [rate_at(ask.declarations, name, ask.scope.since) for name in names],
         "closing_rates": [rate_at(ask.declarations, name, ask.scope.until) for name in names],
     }
-
-
-def currencies(declared: Declarations) -> list[str]:
-    """Every currency that can be converted; '' is the company's own."""
-    return list(dict.fromkeys(["", declared.currency, *(r.currency for r in declared.rates)]))
-
-
-def rate_at(declared: Declarations, currency: str, instant: datetime) -> float | None:
-    """The rate in force just before an instant; None before the first one."""
-    if currency in ("", declared.currency):
-        return 1.0
-    held = [r for r in declared.rates if r.currency == currency and datetime.fromisoformat(r.since) < instant]
-    return max(held, key=lambda r: r.since).rate if held else None

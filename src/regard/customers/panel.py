@@ -18,8 +18,8 @@ from regard.wording import plainly
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from regard.customers.tenures import Stays
     from regard.signals.ask import Ask
+    from regard.signals.tenures import Stays
     from regard.statistics.estimates import Floats, Whole
 
 DAYS = 90

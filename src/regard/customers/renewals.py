@@ -13,12 +13,12 @@ from msgspec import Meta
 from regard import wording
 from regard.customers.chances import Chances, chances
 from regard.customers.panel import DAYS, Panel, next_due, panel
-from regard.customers.tenures import Stays, stays
 from regard.errors import Refusal
 from regard.figures import Figure, GroupBar, group_bars
 from regard.findings import Caution, Finding, Interval
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.signals.tenures import Stays, stays
 from regard.statistics.estimates import Floats, Whole
 from regard.statistics.reliability import total_of
 

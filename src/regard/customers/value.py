@@ -9,7 +9,10 @@ from msgspec import Meta
 
 from regard.customers import bought, contracted
 from regard.customers.worths import Value
+from regard.errors import Refusal
 from regard.figures import Figure, GroupBar, Staying, group_bars, staying
+from regard.findings import Interval
+from regard.listening.staked import staked
 from regard.questions import question
 from regard.signals.ask import Ask
 from regard.wording import count, money, number, percent
@@ -28,7 +31,21 @@ def value(
     under_contract = lost == "subscription ends" or (lost is None and ask.count("subscription") > 0)
     told = contracted.told if under_contract else bought.told
     found = told(ask, ahead=ahead, discount=discount)
+    if lost:
+        found = _with_stakes(ask, found)
     return msgspec.structs.replace(found, rows=found.rows[:limit])
+
+
+def _with_stakes(ask: Ask, found: Value) -> Value:
+    """With what is at stake by what was met, from the one source of it; and what is at risk where nothing told it."""
+    try:
+        held = staked(ask)
+    except Refusal:
+        return found
+    if found.at_risk is None and not held.total.refused and held.total.value > 0:
+        risk = Interval(held.total.low, held.total.high)
+        found = msgspec.structs.replace(found, at_risk=held.total.value, at_risk_interval=risk)
+    return msgspec.structs.replace(found, stakes=held.rows())
 
 
 def figure(finding: Value) -> Figure | None:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from regard.findings import Finding, Interval
+from regard.listening.staked import StakeRow
 
 
 class CustomerWorth(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +100,10 @@ class Value(Finding, frozen=True, kw_only=True):
     currency: Annotated[str, Meta(description="Currency of every value.")] = ""
     rows: Annotated[tuple[CustomerWorth, ...], Meta(description="Customers, the most valuable first.")] = ()
     reasons: Annotated[tuple[ReasonStake, ...], Meta(description="What is at risk by reason: an association.")] = ()
+    stakes: Annotated[
+        tuple[StakeRow, ...],
+        Meta(description="Money a year at stake with what customers met, of the whole base; the parts add up."),
+    ] = ()
     cohorts: Annotated[
         tuple[Cohort, ...], Meta(description="Customers by the year they began in, or by slice when cut.")
     ] = ()

@@ -1,26 +1,25 @@
-"""What each driver of the score holds at stake: value a year that better experience would keep, customers counted once.
+"""What each driver holds at stake: value a year that better experience would keep, customers counted once.
 
-Three estimates make it, each drawn with its doubt: what a driver costs in points of the score (drivers, shrunk, since
-the largest of several noisy ones was partly lucky); how much sooner customers a point less satisfied are lost (rate by
-score in the log, corrected for how little one score says, by answers of the same customer soon after each other); and
-how much of the base's value stands on its bad side (the customers who answered, one voice each, redrawn). What a
-customer on the bad side of several drivers would take along is split among them, never counted twice.
+What customers met is divided by who was lost after it: the one source of all money at stake (`listening/staked`). What
+they did themselves, and what too few losses tell of, is weighed by way of the score instead: what a driver costs in
+points (drivers, shrunk, since the largest of several noisy ones was partly lucky), and how much sooner customers a
+point less satisfied are lost (rate by score in the log, corrected for how little one score says). That is the smaller
+number of the two ways, and it is said which way a number came.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
+import pyarrow as pa
 
-from regard.customers.movements import movements
 from regard.errors import Refusal
 from regard.listening.counted import metric_of
-from regard.listening.drivers import lived_through
-from regard.periods import Period, midnight, zone_of
+from regard.listening.lived import Lived, gain_of, lived_through, year_up_to
+from regard.listening.staked import Staked, staked
+from regard.statistics.attributed import Attributed, undivided
 from regard.statistics.exposure import RateModel, rate_by, reliability
 from regard.statistics.ranges import normal, shrunk, uniforms
 from regard.wording import count
@@ -28,19 +27,14 @@ from regard.wording import count
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from regard.customers.movements import Movements
-    from regard.listening.drivers import Read
-    from regard.listening.weighing import Weighed
     from regard.signals.ask import Ask
-    from regard.signals.scope import Scope
+    from regard.signals.tenures import Stays
     from regard.statistics.estimates import Estimate
 
     Floats = NDArray[np.float64]
 
 DRAWS = 1000
 YEAR = 365.25
-FOLLOWED = 365
-"""Days of answers that are weighed."""
 NEAR = 45
 """Days within which two answers of one customer speak of the same satisfaction."""
 SOME = 0.1
@@ -52,18 +46,24 @@ class Stake:
     """One driver.
 
     Attributes:
-        weighed: The driver as listening weighs it.
-        gain: Points of the score a customer would gain off its bad side, in draws.
-        part: Part of the chance to be lost that this takes away, in draws.
+        name: Its stable name.
+        title: What people call it.
+        key: Whether it stands beyond chance: by losses, or by its effect on the score.
+        direct: Whether losses tell of it; else it comes by way of the score.
+        gain: Points of the score a customer would gain off its bad side; NaN where no answers tell.
+        log: Logarithm of how much sooner customers on its bad side are lost, in draws.
         value: What the base would keep a year without it, in draws.
-        bad: Who of the voices stands on its bad side.
+        concerned: Customers of the base on its bad side; by the share of those who answered, where it is not direct.
     """
 
-    weighed: Weighed
-    gain: Floats
-    part: Floats
+    name: str
+    title: str
+    key: bool
+    direct: bool
+    gain: float
+    log: Floats
     value: Floats
-    bad: NDArray[np.bool_]
+    concerned: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,49 +72,43 @@ class Stakes:
 
     Attributes:
         metric: The metric whose drivers they are.
-        read: The answers.
-        stakes: The drivers that could be weighed.
+        lived: The answers, and what was lived through before them.
+        staked: The division of what is lost.
+        stakes: The drivers that could be weighed: those that losses tell of first.
+        found: What each customer lost had met of them all, with the draws.
+        total: Value expected to be lost a year as things are, in draws.
         losing: Rate of loss a year by score.
         alike: Correlation of two answers of one customer soon after each other: how much of a score is satisfaction.
-        lost: Value expected to be lost a year as things are, in draws.
-        voices: Customers of the base who answered, one row each: their share of the base's value, in draws.
-        base: Value of the base, and how many customers it has.
-        doubt: The draws of what all drivers share: how loss goes with the score.
+        doubt: The draws of what drivers weighed by the score share: how loss goes with it.
     """
 
     metric: str
-    read: Read
+    lived: Lived
+    staked: Staked
     stakes: tuple[Stake, ...]
+    found: Attributed
+    total: Floats
     losing: RateModel
     alike: Estimate
-    lost: Floats
-    voices: Floats
-    base: tuple[float, int]
     doubt: Floats
 
     def pots(self, among: tuple[int, ...]) -> Floats:
-        """Value a year that ending each of these drivers would keep, customers on several bad sides counted once.
-
-        Ending all keeps 1 - Π(1 - part) of what such a customer is expected to take along; each driver gets its part of
-        that by its logarithm, so that the pots add up to the union and not beyond.
+        """Value a year that ending each of these drivers would keep, customers who met several counted once.
 
         Args:
             among: Positions of the drivers.
 
         Returns:
-            Shape (draws, drivers).
+            Shape (draws, drivers); they add up to what ending them all would keep.
         """
-        found = np.zeros((len(self.voices), len(among)))
-        under = np.column_stack([self.stakes[i].bad for i in among])
-        for kind in np.unique(under, axis=0):
-            if kind.any():
-                held = self.voices[:, (under == kind).all(axis=1)].sum(axis=1)
-                logs = np.column_stack([np.log1p(-self.stakes[i].part) * on for i, on in zip(among, kind, strict=True)])
-                total = logs.sum(axis=1)
-                small = np.abs(total) < 1e-9
-                factor = np.where(small, -1.0, -np.expm1(total) / np.where(small, 1.0, total))
-                found += (held * factor)[:, None] * logs
-        return found
+        return self.total[:, None] * self.found.parts(among)
+
+    def concerned(self, among: tuple[int, ...]) -> float:
+        """Customers of the base on the bad side of any of these drivers, as far as that is known of the base."""
+        facts = self.staked.facts
+        direct = [facts[d].bad[self.staked.now] for d in among if self.stakes[d].direct]
+        some = float(np.logical_or.reduce(direct).mean()) * self.staked.here if direct else 0.0
+        return max([some, *(self.stakes[d].concerned for d in among)], default=0.0)
 
 
 def stakes(ask: Ask, *, metric: str, days: int) -> Stakes:
@@ -125,130 +119,126 @@ def stakes(ask: Ask, *, metric: str, days: int) -> Stakes:
         MissingDeclaration: Value or loss is not declared.
     """
     ask.need("value.kind", "it says what a customer is worth.")
-    ask.need("base.lost", "it says when a customer is lost.")
-    heard = replace(ask, package="regard.listening", scope=_year(ask))
+    held = staked(ask, days=days)
+    heard = replace(ask, package="regard.listening", scope=year_up_to(ask.scope))
     name = metric_of(heard, metric, "")
-    read, drivers = lived_through(heard, metric=name, days=days)
-    people = ask.declarations.called
-    if not drivers:
+    lived = lived_through(heard, metric=name, days=days, beside=_lost(held))
+    losing, alike = _losing(ask, name, held.base, days)
+    if not lived.weighed and held.refused:
         raise Refusal(
-            f"What drives the score cannot be told: {count(read.people, people)} answered in the year up to the end.",
-            hint="Import more answers, and what customers lived through before them.",
+            f"What drives the score cannot be told: {count(lived.read.people, ask.declarations.called)} answered in "
+            f"the year up to the end; nor what goes with losses: {held.refused}.",
+            hint="Import more answers, older ends of contracts, and what customers lived through before them.",
         )
-    base = movements(replace(ask, package="regard.customers", scope=_ever(ask)))
-    losing, alike = _losing(ask, name, base, days)
-    if losing.refused:
+    if held.refused and losing.refused:
         raise Refusal(
             f"How losses go with the score cannot be told: {losing.refused}.",
             hint="Import older answers and the ends of contracts, or take a filter away.",
         )
-    return _drawn(ask, name, read, drivers, losing=losing, alike=alike, base=base)
+    if not held.total.value > 0:
+        raise Refusal(
+            f"What is at risk cannot be told: {held.total.refused or 'nobody in the base is worth anything'}.",
+            hint="Import contracts or orders with their amounts, and the ends of those who left.",
+        )
+    return _drawn(ask, name, held, lived, losing=losing, alike=alike)
 
 
-def _year(ask: Ask) -> Scope:
-    """The scope, widened to a year: what customers lived through in three months is too little to weigh."""
-    scope = ask.scope
-    if scope.period.days >= FOLLOWED:
-        return msgspec.structs.replace(scope, by="")
-    period = Period(scope.period.last - timedelta(days=FOLLOWED - 1), scope.period.last)
-    before, zone = period.before(), zone_of(scope.zone)
-    (since, until), (before_since, before_until) = period.utc(zone), before.utc(zone)
-    return msgspec.structs.replace(
-        scope, period=period, since=since, until=until, compared=before, before_since=before_since,
-        before_until=before_until, by="",
-    )  # fmt: skip
+def _lost(held: Staked) -> pa.Table:
+    """Who was lost and when they are looked at."""
+    rows = held.sets.lost
+    at = pa.array((held.sets.at[rows] * 86_400e6).astype(np.int64), pa.timestamp("us"))
+    return pa.table({"customer": held.base.customer[held.stay[rows]], "at": at})
 
 
-def _ever(ask: Ask) -> Scope:
-    scope = ask.scope
-    early = Period(scope.period.first.replace(year=scope.period.first.year - 5, day=1), scope.period.last)
-    return msgspec.structs.replace(
-        scope, period=early, since=midnight(early.first, zone_of(scope.zone)), by="",
-    )  # fmt: skip
-
-
-def _losing(ask: Ask, metric: str, base: Movements, days: int) -> tuple[RateModel, Estimate]:
+def _losing(ask: Ask, metric: str, base: Stays, days: int) -> tuple[RateModel, Estimate]:
     """Loss a year by score, and how much two answers soon after each other agree.
 
     Each answer is followed for as long as facts count, to the next answer, to a loss, or to the end of the log.
     """
     table = ask.table("priorities_answers.sql", metric=metric)
     who = table.column("customer").to_numpy()
-    at = table.column("at").to_numpy().astype("datetime64[us]")
+    at = table.column("at").to_numpy().astype("datetime64[us]").astype(np.int64) / 86_400e6
     score = np.asarray(table.column("score").to_numpy(), np.float64)
-    if not len(who):
+    stay, there = _stay_of(base, who, at)
+    if not there.any():
         return rate_by([], [], [], []), reliability([], [], mean=0.0, variance=0.0)
-    left = dict(zip(base.column("customer").tolist(), base.column("left_at").astype("datetime64[us]"), strict=True))
-    nat = np.datetime64("NaT", "us")
-    gone = np.array([left.get(int(c), nat) for c in who])
-    end = np.datetime64(ask.scope.until, "us")
-    until = np.minimum(at + np.timedelta64(days, "D"), end)
+    gone = np.where(there, base.left[stay], np.nan)
+    until = np.minimum(at + days, base.until)
     same = np.append(who[1:] == who[:-1], False)
-    following = np.append(at[1:], end)
-    until = np.where(same, np.minimum(until, following), until)
-    lost = ~np.isnat(gone) & (gone >= at) & (gone <= until)
-    member = np.isin(who, base.column("customer")) & (np.isnat(gone) | (gone >= at))
-    stop = np.where(lost, gone, until)
-    years = (stop - at) / np.timedelta64(1, "D") / YEAR
-    soon = (who[1:] == who[:-1]) & (at[1:] - at[:-1] <= np.timedelta64(NEAR, "D"))
+    until = np.where(same, np.minimum(until, np.append(at[1:], base.until)), until)
+    lost = gone <= until
+    years = (np.where(lost, gone, until) - at) / YEAR
+    soon = (who[1:] == who[:-1]) & (at[1:] - at[:-1] <= NEAR)
     alike = reliability(score[:-1][soon], score[1:][soon], mean=float(score.mean()), variance=float(score.var()))
-    return rate_by(lost[member], np.maximum(years[member], 1 / YEAR), score[member], who[member]), alike
+    return rate_by(lost[there], np.maximum(years[there], 1 / YEAR), score[there], who[there]), alike
 
 
-def _drawn(
-    ask: Ask,
-    metric: str,
-    read: Read,
-    drivers: tuple[Weighed, ...],
-    *,
-    losing: RateModel,
-    alike: Estimate,
-    base: Movements,
-) -> Stakes:
+def _stay_of(base: Stays, who: NDArray[np.int64], at: Floats) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The stay each customer was in at each moment, and whether they were in one."""
+    people, code = np.unique(base.customer, return_inverse=True)
+    far = 1e6
+    key = code.reshape(-1) * far + base.since
+    order = np.argsort(key, kind="stable")
+    mine = np.searchsorted(people, who).clip(0, max(len(people) - 1, 0))
+    stay = order[(np.searchsorted(key[order], mine * far + at, side="right") - 1).clip(0)]
+    known = (people[mine] == who) & (base.customer[stay] == who) & (base.since[stay] <= at)
+    return stay, known & ~(base.left[stay] < at)
+
+
+def _drawn(ask: Ask, metric: str, held: Staked, lived: Lived, *, losing: RateModel, alike: Estimate) -> Stakes:
     rng = np.random.default_rng(ask.seed)
-    level, slope = losing.draws(DRAWS, rng)
-    voice, worth = _voices(read, base)
-    score = read.score[voice]
-    redrawn = rng.exponential(size=(DRAWS, len(voice)))
-    held = redrawn * worth
-    total = float(base.column("closing").sum())
-    rate = np.exp(np.clip(level[:, None] + slope[:, None] * (score - losing.centre), -20, 3))
-    voices = total * held / held.sum(axis=1, keepdims=True) * -np.expm1(-rate)
-    p = uniforms(DRAWS, len(drivers), together=0.0, rng=rng)
-    cleared = slope if alike.refused else slope / np.clip(rng.normal(alike.value, alike.error, DRAWS), SOME, 1.0)
-    gains = shrunk(tuple(normal(*_gain(w)) for w in drivers), p, rng=rng)
-    found = []
-    for i, w in enumerate(drivers):
-        gain = gains.values[:, i]
-        part = -np.expm1(np.clip(cleared * gain, -20, 3))
-        bad = w.fact.bad[voice]
-        found.append(Stake(weighed=w, gain=gain, part=part, value=part * voices[:, bad].sum(axis=1), bad=bad))
+    direct = () if held.refused else held.facts
+    told = {f.name for f in direct}
+    gains = shrunk(
+        tuple(normal(*gain_of(w)) for w in lived.weighed), uniforms(DRAWS, len(lived.weighed), together=0.0, rng=rng),
+        rng=rng,
+    ).values if lived.weighed else np.zeros((DRAWS, 0))  # fmt: skip
+    slope = -_cleared(losing, alike, rng)
+    beyond = [i for i, w in enumerate(lived.weighed) if w.fact.name not in told] if not losing.refused else []
+    logs = np.clip(slope[:, None] * gains[:, beyond], -20, 20)
+    found = held.found
+    if held.refused:
+        rows = held.sets.lost
+        worth = np.nan_to_num(held.base.value[held.stay[rows]])
+        found = undivided(worth if worth.sum() > 0 else np.ones(int(rows.sum())), seed=ask.seed)
+    met = [lived.bad[lived.weighed[i].fact.name] for i in beyond]
+    found = found.joined(np.column_stack(met) if met else np.zeros((len(found.met), 0), bool), logs)
+    total = replace(held, found=found).totals()
+    kept = total[:, None] * found.parts(tuple(range(len(direct))))
+    scored = {w.fact.name for w in lived.weighed if w.key}
+    gained = {w.fact.name: float(gains[:, i].mean()) for i, w in enumerate(lived.weighed)}
+    rows_ = [
+        Stake(
+            name=f.name, title=f.title, key=_stands(held, j) or f.name in scored, direct=True,
+            gain=gained.get(f.name, np.nan), log=found.logs[:, j], value=kept[:, j],
+            concerned=float(f.bad[held.now].mean()) * held.here,
+        ) for j, f in enumerate(direct)
+    ]  # fmt: skip
+    for n, i in enumerate(beyond):
+        w, at = lived.weighed[i], len(direct) + n
+        bad = w.fact.bad[np.isfinite(lived.read.score)]
+        rows_.append(Stake(
+            name=w.fact.name, title=w.fact.title, key=w.key, direct=False, gain=float(gains[:, i].mean()),
+            log=found.logs[:, at], value=total * found.parts((at,))[:, 0],
+            concerned=float(bad.mean()) * held.here if len(bad) else 0.0,
+        ))  # fmt: skip
     return Stakes(
-        metric=metric, read=read, stakes=tuple(found), losing=losing, alike=alike, voices=voices,
-        lost=voices.sum(axis=1), base=(total, int(base.column("at_closing").sum())), doubt=cleared,
+        metric=metric, lived=lived, staked=held, stakes=tuple(rows_), found=found, total=total, losing=losing,
+        alike=alike, doubt=slope,
     )  # fmt: skip
 
 
-def _gain(w: Weighed) -> tuple[float, float]:
-    """Points a customer on the bad side would gain off it, and their standard error."""
-    penalty, reward = w.sides.penalty, w.sides.reward
-    if not penalty.refused and np.isfinite(penalty.value):
-        return -penalty.value, max(penalty.error, 1e-6)
-    if not reward.refused and np.isfinite(reward.value):
-        return reward.value, max(reward.error, 1e-6)
-    return -w.effect.value, max(w.effect.error, 1e-6)
+def _stands(held: Staked, place: int) -> bool:
+    share = held.found.shares[place]
+    return share.clear and share.value > 0
 
 
-def _voices(read: Read, base: Movements) -> tuple[NDArray[np.int64], Floats]:
-    """The latest answer of every customer who is in the base and answered, and what that customer is worth."""
-    worth = dict(zip(base.column("customer").tolist(), base.column("closing").tolist(), strict=True))
-    known = np.flatnonzero(read.asked.known & np.isfinite(read.score))
-    last = {int(read.customer[i]): int(i) for i in known}  # answers are in the order they came in
-    kept = [(i, worth[c]) for c, i in sorted(last.items()) if worth.get(c, 0.0) > 0]
-    if not kept:
-        raise Refusal(
-            "Nobody of those who answered is still in the base with a value.",
-            hint="Import contracts or orders with the same customer ids as the answers.",
-        )
-    places, values = zip(*kept, strict=True)
-    return np.array(places, np.int64), np.array(values, np.float64)
+def _cleared(losing: RateModel, alike: Estimate, rng: np.random.Generator) -> Floats:
+    """Change of the log rate of loss for a point of what a score stands for, in draws; nothing where it is refused."""
+    if losing.refused:
+        return np.zeros(DRAWS)
+    slope = losing.draws(DRAWS, rng)[1]
+    if alike.refused:
+        return slope
+    cleared: Floats = slope / np.clip(rng.normal(alike.value, alike.error, DRAWS), SOME, 1.0)
+    return cleared

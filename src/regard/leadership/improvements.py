@@ -127,11 +127,11 @@ def _moved(ask: Ask, held: Stakes, improvement: Improvement) -> tuple[tuple[int,
         return (), "neither what it moves nor what it brings is declared"
     known: dict[str, tuple[int, ...]] = _places(ask, held)
     for n, s in enumerate(held.stakes):
-        known |= {s.weighed.fact.name.casefold(): (n,), s.weighed.fact.title.casefold(): (n,)}
+        known |= {s.name.casefold(): (n,), s.title.casefold(): (n,)}
     places: list[int] = []
     for name in improvement.moves:
         if name.casefold() not in known:
-            titles = [s.weighed.fact.title for s in held.stakes]
+            titles = [s.title for s in held.stakes]
             near = difflib.get_close_matches(name, titles, n=2, cutoff=0.5)
             more = f"; did you mean {listed(near, last='or')}?" if near else ""
             return (), f"{name} could not be weighed as a driver{more}"
@@ -147,7 +147,7 @@ def _places(ask: Ask, held: Stakes) -> dict[str, tuple[int, ...]]:
     for stage in ask.declarations.stages:
         whole: list[int] = []
         for moment in stage.moments:
-            own = [n for n, s in enumerate(held.stakes) if s.weighed.key and _at(moment, s.weighed.fact.name)]
+            own = [n for n, s in enumerate(held.stakes) if s.key and _at(moment, s.name)]
             found[moment.name.casefold()] = tuple(own)
             whole += own
         found[stage.name.casefold()] = tuple(dict.fromkeys(whole))
@@ -175,7 +175,8 @@ def _drawn(
     k = len(kept)
     p = {what: uniforms(DRAWS, k, together=0.0, rng=rng) for what in ("value", "cost", "share", "chance")}
     value, cost, share, works = (np.zeros((DRAWS, k)) for _ in range(4))
-    inputs: dict[str, Floats] = {"How losses go with the score": held.doubt} if any(moves) else {}
+    by_score = any(not held.stakes[d].direct for m in moves for d in m)
+    inputs: dict[str, Floats] = {"How losses go with the score": held.doubt} if by_score else {}
     for n, i in enumerate(kept):
         value[:, n] = years * _range(i.value, "value", i.name).at(p["value"][:, n]) if i.value else 0.0
         cost[:, n] = _range(i.cost, "cost", i.name).at(p["cost"][:, n])
@@ -190,7 +191,7 @@ def _drawn(
             f"Value of {i.name}": value[:, n] if i.value else share[:, n],
         }  # fmt: skip
     among = tuple(sorted({d for m in moves for d in m}))
-    inputs |= {f"Points lost by: {held.stakes[d].weighed.fact.title}": held.stakes[d].gain for d in among}
+    inputs |= {f"How many more are lost with: {held.stakes[d].title}": held.stakes[d].log for d in among}
     pots = held.pots(among) if among else np.zeros((DRAWS, 0))
     part = np.zeros((DRAWS, k, len(among)))
     for n, m in enumerate(moves):
@@ -244,13 +245,5 @@ def lists(held: Stakes, options: Options) -> dict[str, Floats]:
     ).alone().mean(axis=0)  # fmt: skip
     sure = options.chance.mean(axis=0)
     found = by_points(alone / np.maximum(sure, 1e-9), sure, options.worth.cost.mean(axis=0))
-    named = [len(concerned(held, m)) for m in options.moves]
+    named = [held.concerned(m) for m in options.moves]
     return found | {"mentions": np.array(named, float)}
-
-
-def concerned(held: Stakes, moves: tuple[int, ...]) -> NDArray[np.int64]:
-    """The voices on the bad side of any of these drivers."""
-    bad = np.zeros(held.voices.shape[1], bool)
-    for d in moves:
-        bad |= held.stakes[d].bad
-    return np.flatnonzero(bad)

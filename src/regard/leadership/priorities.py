@@ -13,7 +13,7 @@ from regard.figures.choice import ChoiceBar, choice_bars
 from regard.findings import Evidence, Finding, Interval
 from regard.leadership import priorities_told as told
 from regard.leadership.at_stake import Stakes, stakes
-from regard.leadership.improvements import LeftRow, Options, checked, concerned, launched, lists, options_of, rules
+from regard.leadership.improvements import LeftRow, Options, checked, launched, lists, options_of, rules
 from regard.leadership.proof import proof
 from regard.questions import question
 from regard.signals.ask import Ask
@@ -76,11 +76,17 @@ class StakeRow(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0.0
     low: Annotated[float, Meta(description="Lower end of its 95 % interval, in the company's currency.")] = 0.0
     high: Annotated[float, Meta(description="Upper end, in the company's currency.")] = 0.0
-    gain: Annotated[float, Meta(description="Points of the score it costs those concerned, shrunk.")] = 0.0
+    gain: Annotated[
+        float | None, Meta(description="Points of the score it costs those concerned, shrunk; none where unknown.")
+    ] = None
     customers: Annotated[float, Meta(description="Customers of the base on its bad side.")] = 0.0
-    key: Annotated[bool, Meta(description="Whether its effect on the score stands after all are accounted for.")] = (
-        False
-    )
+    key: Annotated[
+        bool, Meta(description="Whether it stands beyond chance: by losses, or by its effect on the score.")
+    ] = False
+    by: Annotated[
+        str, Meta(description="What tells of it: losses (the rows add up), or the score (beside them, not added).")
+    ] = ""
+    name: Annotated[str, Meta(description="Its stable name.")] = ""
     improvements: Annotated[str, Meta(description="Improvements declared for it.")] = ""
 
 
@@ -216,7 +222,7 @@ def _finding(
     some = any(r.chosen for r in rows)
     finding = Priorities(
         answer="", net=net.mean, interval=Interval(low=net.low, high=net.high), positive=net.positive if some else None,
-        cost=found.spent[0], budget=budget, regret=found.regret, lost=float(held.lost.mean()), currency=currency,
+        cost=found.spent[0], budget=budget, regret=found.regret, lost=held.staked.total.value, currency=currency,
         years=years, rows=rows, at_stake=_stakes(held, options, years), learn=_learn(found), zones=_zones(rows),
         lists=tuple(
             ListRow(
@@ -234,18 +240,19 @@ def _finding(
 
 
 def _evidence(ask: Ask, held: Stakes) -> Evidence:
-    base = count(held.base[1], ask.declarations.called, ask.declarations.called_many)
+    base = count(held.staked.here, ask.declarations.called, ask.declarations.called_many)
+    losses, read = held.staked.found.losses, held.lived.read
     return ask.evidence(
-        n=len(held.read.score), customers=held.read.known_people, kind="estimated",
-        method="Draws of effect on the score (least squares, shrunk), of loss by score (Poisson), of"
-        " who is concerned (Bayesian bootstrap), of cost, share and chance as declared; best set by going through all.",
-        complete=f"{number(held.voices.shape[1])} of {base} of the base answered",
+        n=losses + len(read.score), customers=held.staked.here, kind="estimated",
+        method="Draws of what goes with losses (everyone lost beside like ones of the same moment, ratios shrunk,"
+        " customers drawn again, Shapley parts); of effect on the score and of loss by score where losses cannot tell;"
+        " of cost, share and chance as declared; best set by going through all.",
+        complete=f"{count(losses, 'loss', 'losses')} of a base of {base}, and {count(read.people, 'voice')}",
     )  # fmt: skip
 
 
 def _rows(held: Stakes, options: Options, found: Appraisal) -> tuple[OptionRow, ...]:
     chosen = found.portfolio.chosen
-    share = held.base[1] / max(held.voices.shape[1], 1)
     order = sorted(range(len(chosen)), key=lambda n: (not chosen[n], -found.credit[n]))
     rows = []
     for rank, n in enumerate(order, start=1):
@@ -255,9 +262,9 @@ def _rows(held: Stakes, options: Options, found: Appraisal) -> tuple[OptionRow, 
             net=float(found.credit[n]), low=own.low, high=own.high, positive=own.positive,
             included=float(found.included[n]), cost=float(options.worth.cost[:, n].mean()),
             chance=float(options.chance[:, n].mean()),
-            customers=float(round(share * len(concerned(held, options.moves[n])))) if options.moves[n] else None,
+            customers=float(round(held.concerned(options.moves[n]))) if options.moves[n] else None,
             rank_low=int(found.ranks[n, 0]), rank_high=int(found.ranks[n, 1]),
-            moves=listed([held.stakes[d].weighed.fact.title for d in options.moves[n]]), zone=i.zone, weight=i.weight,
+            moves=listed([held.stakes[d].title for d in options.moves[n]]), zone=i.zone, weight=i.weight,
         ))  # fmt: skip
     return tuple(rows)
 
@@ -287,19 +294,23 @@ def _why(options: Options, found: Appraisal, n: int) -> str:
 
 
 def _stakes(held: Stakes, options: Options | None, years: float) -> tuple[StakeRow, ...]:
-    share = held.base[1] / max(held.voices.shape[1], 1)
+    """What each holds; money of what losses tell of is that of every other page (`listening/staked`)."""
+    told_so = {r.name: r for r in held.staked.rows()} if any(s.direct for s in held.stakes) else {}
     rows = []
     for n, s in enumerate(held.stakes):
-        low, high = np.quantile(s.value, (0.025, 0.975))
+        value, (low, high) = float(s.value.mean()), np.quantile(s.value, (0.025, 0.975))
+        one = told_so.get(s.name)
+        if one is not None and one.value is not None and one.interval is not None:
+            value, low, high = one.value, one.interval.low, one.interval.high
         named = [i.name for i, m in zip(options.improvements, options.moves, strict=True) if n in m] if options else []
         rows.append(StakeRow(
-            title=s.weighed.fact.title, value=years * float(s.value.mean()), low=years * float(low),
-            high=years * float(high), gain=float(s.gain.mean()), customers=float(round(share * int(s.bad.sum()))),
-            key=s.weighed.key, improvements=listed(named),
+            title=s.title, value=years * value, low=years * float(low), high=years * float(high),
+            gain=s.gain if np.isfinite(s.gain) else None, customers=float(round(s.concerned)), key=s.key,
+            improvements=listed(named), by="losses" if s.direct else "the score", name=s.name,
         ))  # fmt: skip
     # A driver whose bad side loses nothing holds nothing; it is among listening/drivers all the same.
     held_up = [r for r in rows if r.key or r.value > 0 or r.improvements]
-    return tuple(sorted(held_up, key=lambda r: (not r.key, -r.value))[:MOST])
+    return tuple(sorted(held_up, key=lambda r: (not r.key, r.by != "losses", -r.value))[:MOST])
 
 
 def _learn(found: Appraisal) -> tuple[LearnRow, ...]:
@@ -335,7 +346,7 @@ def _only_stakes(ask: Ask, held: Stakes, left: tuple[LeftRow, ...], years: float
     what = "no improvement that could be weighed is declared" if left else "no improvement is declared yet"
     return Priorities(
         answer=f"Most is at stake with {top.title}: {most}{sure}; {what}.",
-        lost=float(held.lost.mean()), currency=currency, years=years, at_stake=rows, left_out=left,
+        lost=held.staked.total.value, currency=currency, years=years, at_stake=rows, left_out=left,
         next_step="Declare what could be done in company.toml: [[improvements]] with name, moves, share and cost.",
         cautions=told.cautions(ask, held, None, None), evidence=_evidence(ask, held),
     )  # fmt: skip

@@ -78,18 +78,25 @@ def cautions(
         f"that of past ones is taken, {launches}" if launches else "any is as likely as any other (--launches 12/20)"
     )
     spent, within = (money(found.spent[0], currency), percent(found.within, 0)) if found else ("", "")
+    by_score = any(not s.direct for s in held.stakes)
     told = {
-        "association": "What drives the score, and how losses go with it, are associations: try the first on some "
+        "association": "What goes with losses, and what drives the score, are associations: try the first on some "
         f"{people} before all.",
-        "noisy_scores": bool(held.alike.refused)
+        "few_losses": bool(held.staked.refused)
+        and f"Losses cannot be divided by what came before them ({held.staked.refused}): all goes by way of the score, "
+        "which understates.",
+        "by_the_score": by_score and not held.staked.refused
+        and f"What {people} do themselves is weighed by way of the score, not by losses (little use is how somebody "
+        "leaves): it is understated, and stands beside the other, not added to it.",
+        "noisy_scores": by_score and bool(held.alike.refused)
         and "One score is a noisy sign of how satisfied somebody is, and too few answered twice to correct for it: what"
-        " is at stake is understated.",
-        "corrected": not held.alike.refused
+        " goes by way of the score is understated.",
+        "corrected": by_score and not held.alike.refused
         and f"Two answers of one {ask.declarations.called} within {NEAR} days agree by r = "
         f"{number(held.alike.value, 2)}: what a point means for losses is corrected for that, yet rather understated.",
-        "losses_unclear": not (held.losing.slope.high < 0)
-        and f"Whether losses go with the score cannot be told yet ({losses} after an answer): all values are in doubt "
-        "together.",
+        "losses_unclear": by_score and not held.losing.refused and not (held.losing.slope.high < 0)
+        and f"Whether losses go with the score cannot be told yet ({losses} after an answer): all values by way of the "
+        "score are in doubt together.",
         "chance_assumed": unknown and f"No chance of success is declared for {unknown}: {assumed}.",
         "no_budget": found is not None and budget is None
         and f"No budget: all that is worth its cost is chosen, {spent} in all.",

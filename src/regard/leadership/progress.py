@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from regard.customers.movements import currencies, parameters, rate_at
+from regard.customers.movements import parameters
 from regard.errors import Refusal
 from regard.figures.behaviour import BehaviourRow, Stretch, behaviour_rows
 from regard.findings import Caution, Finding
@@ -20,6 +20,7 @@ from regard.listening.rules import rule_of
 from regard.periods import add_months, midnight, zone_of
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.signals.rates import currencies, rate_at
 from regard.statistics.behaviour import LEAST, ORDINARY, Chart, alarms, chart, seasonable
 from regard.statistics.comparisons import holm
 from regard.wording import count, day, listed, month, number, percent, signed_percent

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 
+from regard.errors import Refusal
 from regard.figures.bars import DriverBar, Side, interval_bars
 from regard.findings import Caution, Finding, Interval
-from regard.listening.counted import metric_of, texts
-from regard.listening.facts import Asked, Fact, collected, floats
+from regard.listening.counted import metric_of
+from regard.listening.facts import collected, floats
+from regard.listening.lived import ENOUGH, MOST, Read, families_of, read_answers
 from regard.listening.mentioned import MentionRow, mention_caution, mention_fact, parts_mentioned
-from regard.listening.rules import Rule, classes, rule_of
-from regard.listening.weighing import LEAST_CUSTOMERS, Family, Weighed, weigh
+from regard.listening.rules import Rule
+from regard.listening.staked import StakeRow, staked
+from regard.listening.weighing import LEAST_CUSTOMERS, Family, Weighed
 from regard.questions import question
 from regard.signals.ask import Ask
 from regard.wording import Words, between, count, listed, money, number, percent, signed
@@ -27,10 +28,7 @@ if TYPE_CHECKING:
     from regard.figures.figure import Figure
     from regard.statistics.estimates import Estimate
 
-MOST = 8_000
-ENOUGH = 300
-SPREAD = 1_000_003
-"""A prime: a sample is the ids whose place after stirring by it comes first, the same at every asking."""
+NO_STAKE = StakeRow(what="")
 
 
 class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +46,12 @@ class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
     value: Annotated[float | None, Meta(description="What these customers are worth, in the company's currency.")] = (
         None
     )
+    at_stake: Annotated[
+        float | None,
+        Meta(description="Money a year expected to be lost with it, by who was lost after it; of what was met."),
+    ] = None
+    at_stake_low: Annotated[float | None, Meta(description="Lower end of that money.")] = None
+    at_stake_high: Annotated[float | None, Meta(description="Upper end of that money.")] = None
     family: Annotated[str, Meta(description="experience: read from the log; part: scored in the same survey.")] = ""
     q: Annotated[float | None, Meta(description="p of no effect, all drivers accounted for (false discovery).")] = None
     penalty: Annotated[float | None, Meta(description="What the bad side loses against the middle.")] = None
@@ -103,41 +107,6 @@ class Drivers(Finding, frozen=True, kw_only=True):
     left_out: Annotated[tuple[LeftRow, ...], Meta(description="Facts that could not be weighed, and why.")] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Read:
-    """The answers to be explained: what was said, by whom, how much it stands for, and which facts are asked of it."""
-
-    rule: Rule
-    score: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    customer: NDArray[np.int64]
-    survey: NDArray[np.str_]
-    at: NDArray[np.datetime64]
-    asked: Asked
-    total: int
-    both: bool
-
-    @property
-    def people(self) -> int:
-        """Customers who gave them, unknown ones counted one by one."""
-        return len(np.unique(self.customer))
-
-    @property
-    def weighted(self) -> bool:
-        """Whether answers stand for differently many."""
-        return len(self.weight) > 0 and bool(np.ptp(self.weight) > 0)
-
-    @property
-    def weights(self) -> NDArray[np.float64] | None:
-        """What answers stand for; None where all stand for as many."""
-        return self.weight if self.weighted else None
-
-    @property
-    def known_people(self) -> int:
-        """Known customers who gave them."""
-        return len(np.unique(self.customer[self.asked.known]))
-
-
 @question(title="Drivers", needs=("answer|review",))
 def drivers(
     *,
@@ -148,83 +117,24 @@ def drivers(
 ) -> Drivers:
     """What loses us customers' goodwill, and what wins it?"""
     name = metric_of(ask, metric, survey)
-    read = _read(ask, name, survey, days)
+    read = read_answers(ask, name, survey, days)
     if read.people < LEAST_CUSTOMERS:
         return _refused(
             ask, read, f"only {count(read.people, ask.declarations.called)} answered; {LEAST_CUSTOMERS} are needed"
         )
     facts = list(collected(ask, read.asked))
-    families = _families(ask, read, facts, ("experience", "part"))
+    families = families_of(ask, read, facts, ("experience", "part"))
     weighed = [w for family in families.values() for w in family.weighed]
     if not weighed:
         return _refused(ask, read, "nothing else is known of those who answered, or it does not vary")
     worth, value_is = _worth(ask, read)
-    rows = sorted((_row(w, read, worth) for w in weighed), key=_order)
+    stakes = _stakes(ask, days)
+    rows = sorted((_row(w, read, worth, stakes) for w in weighed), key=_order)
     spoken = parts_mentioned(
         [f for f in facts if f.family == "part"], read.score, read.customer, survey=read.survey, at=read.at,
         weights=read.weights,
     )  # fmt: skip
     return _finding(ask, read, families, tuple(rows), spoken=spoken, value_is=value_is)
-
-
-def lived_through(ask: Ask, *, metric: str, days: int) -> tuple[Read, tuple[Weighed, ...]]:
-    """What was lived through before the answers of a metric, weighed: for questions that build on drivers.
-
-    Args:
-        ask: Of this room's package.
-        metric: As `metric_of` names it.
-        days: Days before an answer in which facts count.
-
-    Returns:
-        The answers, and the facts as they weigh; none where too few answered.
-    """
-    read = _read(ask, metric, "", days)
-    if read.people < LEAST_CUSTOMERS:
-        return read, ()
-    return read, _families(ask, read, list(collected(ask, read.asked)), ("experience",))["experience"].weighed
-
-
-def _families(ask: Ask, read: Read, facts: list[Fact], names: tuple[str, ...]) -> dict[str, Family]:
-    return {
-        family: weigh(
-            [f for f in facts if f.family == family],
-            read.score,
-            read.customer,
-            seed=ask.seed,
-            weights=read.weights,
-        )
-        for family in names
-    }
-
-
-def _read(ask: Ask, metric: str, survey: str, days: int) -> Read:
-    """The answers of the period; with the period before where they are few; a fixed sample where they are very many.
-
-    They are kept as ``picked``, which every statement of facts reads.
-    """
-    scope = ask.scope
-    said = ask.table("drivers.sql", metric=metric, survey=survey)
-    now = texts(said, "period") == "now"
-    both = int(now.sum()) < ENOUGH and scope.before_until <= scope.until
-    chosen = np.ones(len(said), bool) if both else now
-    total = int(chosen.sum())
-    if total > MOST:
-        chosen &= said.column("id").to_numpy() % SPREAD * 7919 % SPREAD < SPREAD * MOST // total
-    table = said.filter(chosen)
-    ask.keep("picked", table)
-    rule, score = rule_of(metric), floats(table, "score")
-    on_scale = np.isfinite(classes(rule, score, floats(table, "scale_min"), floats(table, "scale_max")))
-    ids = table.column("id").to_numpy()
-    known = np.asarray(table.column("customer").is_valid())
-    first = min(scope.before_since, scope.since) if both else scope.since
-    asked = Asked(ids=ids, known=known, parameters={"days": days, "first": first - timedelta(days=days)}, days=days)
-    # Facts are read for every answer; those off the scale count as missing outcome and are dropped by their score.
-    return Read(
-        rule=rule, score=np.where(on_scale, score, np.nan), weight=floats(table, "weight"),
-        customer=np.where(known, table.column("customer").fill_null(0).to_numpy(), -ids),
-        survey=texts(table, "survey"), at=np.asarray(table.column("at").to_numpy(zero_copy_only=False)),
-        asked=asked, total=total, both=both,
-    )  # fmt: skip
 
 
 def _worth(ask: Ask, read: Read) -> tuple[dict[int, float], str]:
@@ -242,11 +152,22 @@ def _worth(ask: Ask, read: Read) -> tuple[dict[int, float], str]:
     return worth, meaning[kind] if worth else ""
 
 
-def _row(w: Weighed, read: Read, worth: dict[int, float]) -> DriverRow:
+def _stakes(ask: Ask, days: int) -> dict[str, StakeRow]:
+    """Money at stake by fact, from the one source of it; none where it is not declared when a customer is lost."""
+    if not ask.declarations.base.lost:
+        return {}
+    try:
+        return {r.name: r for r in staked(ask, days=days).rows()}
+    except Refusal:
+        return {}
+
+
+def _row(w: Weighed, read: Read, worth: dict[int, float], stakes: dict[str, StakeRow]) -> DriverRow:
     fact, share, penalty, reward = w.fact, w.driver.share, w.sides.penalty, w.sides.reward
     known = np.isfinite(read.score)
     bad, good = fact.bad & known, fact.good & known
     customers = np.unique(read.customer[bad])
+    stake = stakes.get(fact.name, NO_STAKE)
     means = [_mean(read, side, weighted=weighted) for weighted in (True, False) for side in (bad, good)]
     return DriverRow(
         title=fact.title, name=fact.name, contrast=fact.contrast,
@@ -260,7 +181,9 @@ def _row(w: Weighed, read: Read, worth: dict[int, float]) -> DriverRow:
         bad_mean=means[0], good_mean=means[1], bad_plain=means[2], good_plain=means[3],
         bad_n=int(bad.sum()), good_n=int(good.sum()), customers=len(customers),
         value=sum(worth.get(int(c), 0.0) for c in customers) if worth else None,
-        together=listed([*w.twins, *w.together], most=4),
+        together=listed([*w.twins, *w.together], most=4), at_stake=stake.value,
+        at_stake_low=stake.interval.low if stake.interval else None,
+        at_stake_high=stake.interval.high if stake.interval else None,
     )  # fmt: skip
 
 
@@ -295,11 +218,12 @@ def _finding(
     experience, parts = families["experience"].explained, families["part"].explained
     left = [LeftRow(title=t, why=why) for f in families.values() for t, why in f.left_out]
     loses, wins = _extremes(rows)
+    some = any(r.at_stake is not None for r in rows)
     finding = Drivers(
         answer="", metric=read.rule.metric, name=read.rule.name, n=int(np.isfinite(read.score).sum()),
         days=read.asked.days, explained=_value(experience), parts_explained=_value(parts),
         explained_interval=None if experience.refused else Interval(low=experience.low, high=experience.high),
-        currency=ask.declarations.currency if value_is else "", value_is=value_is,
+        currency=ask.declarations.currency if value_is or some else "", value_is=value_is,
         loses=loses.title if loses else "", wins=wins.title if wins else "", rows=rows, mentions=spoken,
         left_out=tuple(left), cautions=_cautions(ask, read, rows, spoken),
         evidence=ask.evidence(
@@ -382,6 +306,9 @@ def _cautions(ask: Ask, read: Read, rows: tuple[DriverRow, ...], spoken: tuple[M
         "moves_together": blurred and f"Hard to tell from others that move with them: {listed(blurred, most=3)}.",
         "weighted": read.weighted
         and "Answers are weighted to stand for everybody, in effects and shares, too; plain means are beside them.",
+        "at_stake": any(r.at_stake is not None for r in rows)
+        and "Money at stake goes with what was met before losses in the whole base, whether it answered or not; what "
+        "customers do themselves has none, since little use is how somebody leaves.",
         "no_value": not ask.declarations.value.kind
         and "What a customer is worth is not declared (value.kind): money is of the orders answers are about, if any.",
     }
@@ -408,6 +335,7 @@ def figure(finding: Drivers) -> Figure | None:
     """What loses to the left, what wins to the right, with whiskers; what its customers are worth at the end."""
     shown = [r for r in finding.rows if r.key][:9]
     shown += [r for r in finding.rows if not r.key][: max(1, 6 - len(shown))]
+    staked_ = any(r.at_stake is not None for r in shown)
     if finding.refused or not shown:
         return None
     bars = [
@@ -415,17 +343,24 @@ def figure(finding: Drivers) -> Figure | None:
             label=f"{r.title} (scored)" if r.family == "part" else r.title,
             losing=_side(r.penalty, r.penalty_low, r.penalty_high),
             winning=_side(r.reward, r.reward_low, r.reward_high),
-            column=money(r.value, finding.currency) if r.value is not None else "",
+            column=_money(r, finding, staked=staked_),
             tip=f"{r.title}: {r.contrast}",
         )
         for r in shown
         if r.penalty is not None or r.reward is not None
     ]
     column = "value of those concerned" if any(r.value is not None for r in shown) else ""
+    column = "at stake a year" if staked_ else column
     return interval_bars(
         bars, title=finding.answer, alt="Drivers with penalty and reward in points of the score, 95 % intervals",
         left="loses", right="wins", column=column, write=lambda v: signed(v, 1),
     )  # fmt: skip
+
+
+def _money(row: DriverRow, finding: Drivers, *, staked: bool) -> str:
+    """Money at the end of a bar: what is at stake with it; else what those concerned are worth."""
+    value = row.at_stake if staked else row.value
+    return money(value, finding.currency) if value is not None else ""
 
 
 def _side(value: float | None, low: float | None, high: float | None) -> Side | None:

@@ -69,6 +69,15 @@ class Fact:
         """Its bad side against its good side, in words."""
         return f"{self.words[0]} against {self.words[1]}{' ' if self.when else ''}{self.when}"
 
+    def first(self, n: int) -> Fact:
+        """The same of the first rows only."""
+        return replace(self, value=self.value[:n], away=self.away[:n], bad=self.bad[:n], good=self.good[:n])
+
+    def side_of(self, part: Fact) -> Mask:
+        """The bad side as a part of the rows has it, over all rows: it may have been turned when it was weighed."""
+        n = len(part.bad)
+        return self.bad if np.array_equal(self.bad[:n], part.bad) else self.good
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -78,6 +87,14 @@ class Asked:
     known: Mask
     parameters: dict[str, Any]
     days: int
+    answers: int = -1
+    """How many of them, the first, are answers, by which a fact's sides are told; -1: all. Others are held to these."""
+
+    @property
+    def judged(self) -> Mask:
+        """Those by which sides are told."""
+        found: Mask = np.arange(len(self.ids)) < (len(self.ids) if self.answers < 0 else self.answers)
+        return found
 
     @property
     def when(self) -> str:
@@ -129,9 +146,10 @@ def amount(
     *,
     when: str = "",
     more: Literal["worse", "better", ""] = "worse",
+    judged: Mask | None = None,
 ) -> Fact:
     """A fact with a size: its highest quarter against its lowest; long tails are taken by their logarithm."""
-    seen = value[~away & np.isfinite(value)]
+    seen = value[~away & np.isfinite(value) & (True if judged is None else judged)]
     low, high = np.quantile(seen, (0.25, 0.75)) if len(seen) else (np.nan, np.nan)
     little = ~away & (value <= low)
     much = ~away & (value >= high) & (value > low)
@@ -153,6 +171,32 @@ def collected(ask: Ask, asked: Asked) -> Iterator[Fact]:
     for kind, read in sources:
         if ask.count(kind):
             yield from read(ask, asked)
+
+
+def met(ask: Ask, asked: Asked) -> Iterator[Fact]:
+    """What customers met, not what they did, before moments that need not be answers: for what goes with leaving."""
+    sources = (
+        ("promise", promises), ("contact", contacts), ("event", errors), ("order", orders), ("subscription", prices),
+        ("telemetry", service),
+    )  # fmt: skip
+    for kind, read in sources:
+        if ask.count(kind):
+            yield from (fact for fact in read(ask, asked) if fact.tier == 0)
+
+
+def errors(ask: Ask, asked: Asked) -> Iterator[Fact]:
+    """Errors alone, without the days and the moments of use."""
+    table = ask.table("staked_used.sql", **asked.parameters)
+    total, failed = (asked.spread(table, n, 0.0) for n in ("events", "errors"))
+    yield _errors(asked, total, failed)
+
+
+def _errors(asked: Asked, total: Floats, failed: Floats) -> Fact:
+    rate = np.minimum(100 * failed / np.maximum(total, 1), 50)
+    words = ("many errors", "few errors")
+    return amount(
+        "errors", "Errors met", words, rate, ~asked.known | (total == 0), when=asked.when, judged=asked.judged
+    )
 
 
 def parts(ask: Ask, asked: Asked) -> Iterator[Fact]:
@@ -265,13 +309,23 @@ def contacts(ask: Ask, asked: Asked) -> Iterator[Fact]:
             hours = asked.spread(part, column)
             words = (f"a long wait for a {text}", f"a short wait for a {text}")
             away = none | np.isnan(hours)
-            yield amount(f"{column}:{which}", f"Waiting for a {text}", words, hours, away, when=when)
+            yield amount(
+                f"{column}:{which}", f"Waiting for a {text}", words, hours, away, when=when, judged=asked.judged
+            )
         again, known = asked.spread(part, "reopened", 0.0), asked.spread(part, "known_reopened", 0.0)
         words = ("a reopened contact", "help solved at once")
         yield yes_or_no(f"reopened:{which}", "Help reopened", words, again > 0, known == 0, when=when)
         hands, known = asked.spread(part, "handovers", 0.0), asked.spread(part, "known_handovers", 0.0)
         words = ("many hands", "few hands")
-        yield amount(f"handovers:{which}", "Handed from one to the next", words, hands, known == 0, when=when)
+        yield amount(
+            f"handovers:{which}",
+            "Handed from one to the next",
+            words,
+            hands,
+            known == 0,
+            when=when,
+            judged=asked.judged,
+        )
         waiting = asked.spread(part, "unsolved", 0.0)
         words = ("help not solved yet", "help solved")
         yield yes_or_no(f"unsolved:{which}", "Still waiting for a solution", words, waiting > 0, none, when=when)
@@ -281,13 +335,14 @@ def events(ask: Ask, asked: Asked) -> Iterator[Fact]:
     """Use, errors, and the moments of the journey lived in the days before."""
     ask.keep("used", ask.table("drivers_used.sql", **asked.parameters))
     table = ask.table("drivers_events.sql", **asked.parameters)
-    total, errors, days = (asked.spread(table, n, 0.0) for n in ("events", "errors", "days"))
+    total, failed, days = (asked.spread(table, n, 0.0) for n in ("events", "errors", "days"))
     away = ~asked.known
     words = ("little use", "much use")
-    yield replace(amount("active_days", "Days of use", words, days, away, when=asked.when, more="better"), tier=1)
-    rate = np.minimum(100 * errors / np.maximum(total, 1), 50)
-    words = ("many errors", "few errors")
-    yield amount("errors", "Errors met", words, rate, away | (total == 0), when=asked.when)
+    yield replace(
+        amount("active_days", "Days of use", words, days, away, when=asked.when, more="better", judged=asked.judged),
+        tier=1,
+    )
+    yield _errors(asked, total, failed)
     if not any(m.events for s in ask.declarations.stages for m in s.moments):
         return
     table = ask.table("drivers_moments.sql", **asked.parameters)
@@ -334,9 +389,11 @@ def orders(ask: Ask, asked: Asked) -> Iterator[Fact]:
         yield yes_or_no(f"refunded:{which}", "Money given back", words, refunded, none, when=when)
         if which == "this":
             words = ("a dear order", "a cheap order")
-            yield amount("paid:this", "Price of the order", words, paid, none | np.isnan(paid), more="")
+            yield amount(
+                "paid:this", "Price of the order", words, paid, none | np.isnan(paid), more="", judged=asked.judged
+            )
             words = ("several articles in one order", "a single article")
-            yield amount("lines:this", "Articles in one order", words, lines, none, more="")
+            yield amount("lines:this", "Articles in one order", words, lines, none, more="", judged=asked.judged)
         else:
             words = ("no order", "an order")
             bought = yes_or_no(
@@ -353,7 +410,9 @@ def prices(ask: Ask, asked: Asked) -> Iterator[Fact]:
     words = ("a higher price for the same plan", "the same price")
     yield yes_or_no("price_rise", "Price went up", words, dearer > 0, away, when=asked.when)
     words = ("long with us", "new with us")
-    yield replace(amount("tenure", "Time with us", words, tenure / 365.25, np.isnan(tenure), more=""), tier=1)
+    yield replace(
+        amount("tenure", "Time with us", words, tenure / 365.25, np.isnan(tenure), more="", judged=asked.judged), tier=1
+    )
 
 
 def service(ask: Ask, asked: Asked) -> Iterator[Fact]:
@@ -367,7 +426,9 @@ def service(ask: Ask, asked: Asked) -> Iterator[Fact]:
         share[place[at]] = 100 * good[at]
         text = title(str(name))
         words = (f"{text} at its worst", f"{text} at its best")
-        yield amount(f"service:{name}", text, words, share, np.isnan(share), when=asked.when, more="better")
+        yield amount(
+            f"service:{name}", text, words, share, np.isnan(share), when=asked.when, more="better", judged=asked.judged
+        )
 
 
 def messages(ask: Ask, asked: Asked) -> Iterator[Fact]:
@@ -375,5 +436,7 @@ def messages(ask: Ask, asked: Asked) -> Iterator[Fact]:
     table = ask.table("drivers_messages.sql", **asked.parameters)
     number = asked.spread(table, "messages", 0.0)
     words = ("many messages from us", "few messages from us")
-    sent = amount("messages", "Messages from us", words, number, ~asked.known, when=asked.when, more="")
+    sent = amount(
+        "messages", "Messages from us", words, number, ~asked.known, when=asked.when, more="", judged=asked.judged
+    )
     yield replace(sent, tier=1)

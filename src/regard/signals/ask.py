@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from regard.questions import Question
 
 EVERYTHING = Given()
+T = TypeVar("T")
 _PARAMETER = re.compile(r"\$([a-z_][a-z_0-9]*)")
 
 
@@ -62,6 +63,19 @@ class View:
     _last: date | None = None
     _in_force: Declarations | None = None
     _counts: dict[str, int] = field(default_factory=dict)
+    _made: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """What several questions rest on, made for the first that asks: the log and the declarations stay the same.
+
+        Args:
+            key: What it is, and all it depends on beside them.
+            make: Makes it.
+        """
+        if key not in self._made:
+            self._made[key] = make()
+        made: T = self._made[key]
+        return made
 
     def count(self, kind: str) -> int:
         """Current signals of a kind.

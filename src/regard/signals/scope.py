@@ -58,6 +58,11 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     also: tuple[str, ...] = ()
     zone: str = "UTC"
 
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What the base at the end of the period depends on."""
+        return (self.until, tuple(sorted(self.where.items())), self.by, self.zone)
+
     def told(self) -> dict[str, Any]:
         """The scope as evidence quotes it: giving this back reproduces it."""
         return {

@@ -54,6 +54,11 @@ class PartStake(msgspec.Struct, frozen=True, kw_only=True):
 
     part: Annotated[str, Meta(description="The part; the rest is what a typical customer risks.")]
     at_risk: Annotated[float, Meta(description="Value, or customers, at risk that go with it: an association.")]
+    share: Annotated[
+        float | None,
+        Meta(description="Of those who left, by value: the share that goes with it; of parts that hold or do not."),
+    ] = None
+    share_interval: Annotated[Interval | None, Meta(description="Interval of that share.")] = None
 
 
 class CurveStep(msgspec.Struct, frozen=True, kw_only=True):

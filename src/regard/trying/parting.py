@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from regard.findings import Caution, Interval
-from regard.statistics import hazards
-from regard.statistics.estimates import Floats, Whole
+from regard.statistics import hazards, risksets
+from regard.statistics.attributed import attributed
+from regard.statistics.estimates import Estimate, Floats, Whole
 from regard.statistics.stakes import MOST_PARTS, shapley
 from regard.statistics.survival import Tenures
 from regard.trying.churned import PartEffect, PartStake
 from regard.trying.columns import Columns
 from regard.trying.trials import Check
+from regard.trying.valued import interval_of
 from regard.wording import count, listed, number
 
 MONTH = 365.25 / 12
 MOST_LEVELS = 8
 SPANS = 10
+CONTROLS = 12
+"""Compared with each who left."""
+SEED = 31
 KNOWN_WHEN = (
     "Parts must have been known before they count: a column that tells what happened later makes anything look as if "
     "it kept customers. Give such a part as the day it began."
@@ -124,6 +130,14 @@ def effects(lived: Tenures, parts: tuple[Part, ...], value: Floats, ahead: float
         return Effects(cautions=(*cautions, Caution(code="parts_refused", text=text)))
     steady = hazards.proportional(model.lived, model.x, cox)
     monthly, stakes = _monthly(model, parts, value, ahead)
+    shares, refused = _shares(model, parts, value)
+    stakes = tuple(
+        msgspec.structs.replace(s, share=shares[s.part].value, share_interval=interval_of(shares[s.part]))
+        if s.part in shares else s
+        for s in stakes
+    )  # fmt: skip
+    if refused:
+        cautions.append(Caution(code="shares_refused", text=f"Shares of those who left are not told: {refused}."))
     low, high = cox.interval()
     p = cox.p()
     ends = [Interval(low=float(np.exp(a)), high=float(np.exp(b))) for a, b in zip(low, high, strict=True)]
@@ -139,6 +153,32 @@ def effects(lived: Tenures, parts: tuple[Part, ...], value: Floats, ahead: float
         rows=rows, stakes=stakes, cautions=tuple(cautions), checks=tuple(_checks(cox, steady, monthly, model)),
         concordance=hazards.concordance(model.lived, model.x @ cox.beta), loglik=cox.loglik,
     )  # fmt: skip
+
+
+def _shares(model: _Model, parts: tuple[Part, ...], value: Floats) -> tuple[dict[str, Estimate], str]:
+    """Of those who left, the share that goes with each part that holds or does not: the workspace's own division.
+
+    Parts with more between are held still beside them. Nobody is told from when a column without days holds: it counts
+    as if it had from the start.
+    """
+    yes = [j for j in range(model.x.shape[1]) if set(np.unique(model.x[:, j])) == {0.0, 1.0}]
+    yes = [j for j in yes if parts[model.of[j]].levels == (model.names[j],) == (parts[model.of[j]].name,)]
+    lived = model.lived
+    if not yes:
+        return {}, ""
+    sets = risksets.of_spells(
+        lived.entry, lived.exit, lived.ended > 0, who=model.rows, controls=CONTROLS, seed=SEED
+    )  # fmt: skip
+    rest = [j for j in range(model.x.shape[1]) if j not in yes and np.ptp(model.x[:, j]) > 0]
+    scaled = model.x[:, rest] / np.maximum(model.x[:, rest].std(axis=0), 1e-12)
+    worth = value[model.rows][sets.row]
+    found = attributed(
+        model.x[sets.row][:, yes] > 0, sets.sets, sets.lost, model.rows[sets.row], beside=scaled[sets.row],
+        weight=worth if worth[sets.lost].sum() > 0 else None, seed=SEED,
+    )  # fmt: skip
+    if found.refused:
+        return {}, found.refused
+    return {parts[model.of[j]].name: found.shares[i] for i, j in enumerate(yes)}, ""
 
 
 def _model(lived: Tenures, parts: tuple[Part, ...], known: np.ndarray) -> _Model:

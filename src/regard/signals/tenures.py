@@ -6,13 +6,13 @@ period and no further, and one that began before the log could have seen it end 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regard.customers.movements import currencies, rate_at
 from regard.errors import Refusal
+from regard.signals.rates import currencies, rate_at
 from regard.statistics import survival
 
 if TYPE_CHECKING:
@@ -89,9 +89,13 @@ def stays(ask: Ask) -> Stays:
     Raises:
         Refusal: No contract has begun.
     """
+    return ask.view.once(("stays", *ask.scope.key), lambda: _stays(ask))
+
+
+def _stays(ask: Ask) -> Stays:
     declared = ask.declarations
     names = currencies(declared)
-    table = ask.table(
+    table = replace(ask, package=__package__).table(
         "tenures.sql", currencies=names, closing_rates=[rate_at(declared, n, ask.scope.until) for n in names],
         one_currency=not declared.currency,
     )  # fmt: skip
@@ -104,9 +108,9 @@ def stays(ask: Ask) -> Stays:
         )
     rows = table.take(keep)
     left = left[keep]
-    reason, reasons = _reasons(rows.column("reason").to_pylist(), np.isfinite(left))
+    reason, reasons = numbered(rows.column("reason").to_pylist(), np.isfinite(left))
     ends = left[np.isfinite(left)]
-    until = ask.scope.until.timestamp() if ask.scope.until.tzinfo else _days(ask.scope.until)
+    until = day_of(ask.scope.until)
     return Stays(
         customer=rows.column("customer").to_numpy(), id=rows.column("id").to_pylist(),
         name=rows.column("name").to_pylist(),
@@ -127,11 +131,12 @@ def days(table: object, name: str) -> Floats:
     return out
 
 
-def _days(at: object) -> float:
+def day_of(at: object) -> float:
+    """An instant as days since 1970."""
     return float(np.datetime64(at, "us").astype(np.int64)) / 86_400e6  # type: ignore[call-overload]
 
 
-def _reasons(given: list[str | None], over: NDArray[np.bool_]) -> tuple[Whole, tuple[str, ...]]:
+def numbered(given: list[str | None], over: NDArray[np.bool_]) -> tuple[Whole, tuple[str, ...]]:
     """Numbers from 1 by how often a reason is given; rare ones together, unknown last."""
     texts = np.array([(g or "").strip() or UNKNOWN for g in given], dtype=object)
     names, times = np.unique(texts[over].astype(str), return_counts=True)
@@ -141,5 +146,5 @@ def _reasons(given: list[str | None], over: NDArray[np.bool_]) -> tuple[Whole, t
     ordered = (*known, UNKNOWN) if (texts[over] == UNKNOWN).any() or not known else tuple(known)
     place = {name: i for i, name in enumerate(ordered, start=1)}
     rest = place.get("other reasons", len(ordered))
-    numbered = np.array([place.get(str(t), rest) for t in texts], dtype=np.int64)
-    return np.where(over, numbered, 0), ordered
+    numbers = np.array([place.get(str(t), rest) for t in texts], dtype=np.int64)
+    return np.where(over, numbers, 0), ordered
