@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -20,6 +21,7 @@ from regard.listening.staked import StakeRow, staked
 from regard.listening.weighing import LEAST_CUSTOMERS, Family, Weighed
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.signals.voices import Count, cautions, weighing
 from regard.wording import Words, between, count, listed, money, number, percent, signed
 
 if TYPE_CHECKING:
@@ -114,14 +116,16 @@ def drivers(
     metric: Annotated[str, Meta(description="nps, csat, ces, stars or your own; default the declared one.")] = "",
     survey: Annotated[str, Meta(description="One survey only; default every survey with this metric.")] = "",
     days: Annotated[int, Meta(description="Days before an answer in which facts count.", ge=1, le=730)] = 90,
+    count: Annotated[
+        Count, Meta(description="What weighs: voices (answers), customers (each once), or value (their worth).")
+    ] = "voices",
 ) -> Drivers:
     """What loses us customers' goodwill, and what wins it?"""
     name = metric_of(ask, metric, survey)
-    read = read_answers(ask, name, survey, days)
+    read = _by_count(ask, read_answers(ask, name, survey, days), count)
     if read.people < LEAST_CUSTOMERS:
-        return _refused(
-            ask, read, f"only {count(read.people, ask.declarations.called)} answered; {LEAST_CUSTOMERS} are needed"
-        )
+        people = Words(ask.declarations.called, ask.declarations.called_many).count(read.people)
+        return _refused(ask, read, f"only {people} answered; {LEAST_CUSTOMERS} are needed")
     facts = list(collected(ask, read.asked))
     families = families_of(ask, read, facts, ("experience", "part"))
     weighed = [w for family in families.values() for w in family.weighed]
@@ -135,6 +139,17 @@ def drivers(
         weights=read.weights,
     )  # fmt: skip
     return _finding(ask, read, families, tuple(rows), spoken=spoken, value_is=value_is)
+
+
+def _by_count(ask: Ask, read: Read, by: Count) -> Read:
+    """The answers with weights that count voices, customers or value; those that weigh nothing have no score."""
+    weight = weighing(
+        ask, by, customer=read.customer, weight=read.weight, among=np.zeros(len(read.weight)), known=read.asked.known
+    )
+    weightless = weight <= 0
+    kept = np.where(weightless, read.weight.min(initial=1.0), weight)
+    score, lost = np.where(weightless, np.nan, read.score), int((weightless & np.isfinite(read.score)).sum())
+    return replace(read, weight=kept, score=score, by=by, weightless=lost)
 
 
 def _worth(ask: Ask, read: Read) -> tuple[dict[int, float], str]:
@@ -305,6 +320,7 @@ def _cautions(ask: Ask, read: Read, rows: tuple[DriverRow, ...], spoken: tuple[M
         and "Parts scored in one breath share the mood of who scores: one counts only beyond the weakest of them.",
         "moves_together": blurred and f"Hard to tell from others that move with them: {listed(blurred, most=3)}.",
         "weighted": read.weighted
+        and read.by == "voices"
         and "Answers are weighted to stand for everybody, in effects and shares, too; plain means are beside them.",
         "at_stake": any(r.at_stake is not None for r in rows)
         and "Money at stake goes with what was met before losses in the whole base, whether it answered or not; what "
@@ -313,6 +329,8 @@ def _cautions(ask: Ask, read: Read, rows: tuple[DriverRow, ...], spoken: tuple[M
         and "What a customer is worth is not declared (value.kind): money is of the orders answers are about, if any.",
     }
     found = [Caution(code=code, text=text) for code, text in told.items() if text]
+    words = Words(ask.declarations.called, ask.declarations.called_many)
+    found += cautions(read.by, words, rows=len(read.score), weightless=read.weightless, what="answer")
     of_some = mention_caution(spoken)
     return tuple([*found, of_some] if of_some else found)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from regard.signals.ask import Ask
     from regard.signals.scope import Scope
+    from regard.signals.voices import Count
 
 MOST = 8_000
 ENOUGH = 300
@@ -44,6 +45,8 @@ class Read:
     asked: Asked
     total: int
     both: bool
+    by: Count = "voices"
+    weightless: int = 0
 
     @property
     def people(self) -> int:
