@@ -66,10 +66,11 @@ def follow(steps: Sequence[Steps], *, pause: int | None = None, selection: Selec
     """
     names = steps[0].names if steps else ()
     size = max(len(names), 1)
+    since, until = selection.since, selection.until
 
     def work(piece: Piece) -> _Counted:
         out = _Counted(size)
-        _pairs(*piece.read, NEVER if pause is None else pause, selection.since, selection.until, size,
+        _pairs(*piece.read, NEVER if pause is None else pause, since, until, size,
                piece.first, piece.last, out.counts, out.customers, out.marks, out.steps, out.begins, out.ends,
                out.ties)  # fmt: skip
         return out
