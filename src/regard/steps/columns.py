@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,6 +99,10 @@ class Selection:
     customers: Sequence[Truths] | None = None
     rows: Sequence[Truths] | None = None
     end: int | None = None
+
+    def __reduce__(self) -> Any:
+        """Its masks stay behind: each piece of work that travels brings those it needs."""
+        return partial(Selection, since=self.since, until=self.until, end=self.end), ()
 
 
 EVERYTHING = Selection()
