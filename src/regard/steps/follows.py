@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Floats = NDArray[np.float64]
-SECOND = 1_000_000
+TABLED = 512
+"""Names up to which all edges are counted in a table; of more, each transition is written down and sorted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,42 +70,68 @@ def follow(steps: Sequence[Steps], *, pause: int | None = None, selection: Selec
     since, until = selection.since, selection.until
 
     def work(piece: Piece) -> _Counted:
-        out = _Counted(size)
-        _pairs(*piece.read, NEVER if pause is None else pause, since, until, size,
-               piece.first, piece.last, out.counts, out.customers, out.marks, out.steps, out.begins, out.ends,
-               out.ties)  # fmt: skip
-        return out
+        room = 0 if size <= TABLED else int(piece.steps.starts[piece.last] - piece.steps.starts[piece.first])
+        out = _Counted(size, room)
+        _pairs(*piece.read, NEVER if pause is None else pause, since, until, size, piece.first, piece.last,
+               out.counts, out.customers, out.marks, out.keys, out.owners, out.steps, out.begins, out.ends,
+               out.told)  # fmt: skip
+        return out.gathered()
 
-    found = each_piece(work, pieces(steps, selection))
-    total = _Counted(size)
-    for part in found:
-        for name in ("counts", "customers", "steps", "begins", "ends", "ties"):
-            getattr(total, name).__iadd__(getattr(part, name))
-    edges = np.flatnonzero(total.counts)
-    edges = edges[np.argsort(-total.counts[edges], kind="stable")]
-    n = len(names)
+    found = [_Counted(size, 0).gathered(), *each_piece(work, pieces(steps, selection))]
+    edges, place = np.unique(np.concatenate([f.keys for f in found]), return_inverse=True)
+    counts, customers = np.zeros(len(edges), np.int64), np.zeros(len(edges), np.int64)
+    np.add.at(counts, place, np.concatenate([f.counts for f in found]))
+    np.add.at(customers, place, np.concatenate([f.customers for f in found]))
+    done, begins, ends = (sum(getattr(f, name) for f in found)[: len(names)] for name in ("steps", "begins", "ends"))
+    order = np.argsort(-counts, kind="stable")
+    edges = edges[order]
     return Follows(
-        names=names, steps=total.steps[:n], begins=total.begins[:n], ends=total.ends[:n],
-        sources=edges // size, targets=edges % size, counts=total.counts[edges], customers=total.customers[edges],
-        ties=int(total.ties[0]), transitions=int(total.counts.sum()), journeys=int(total.begins.sum()),
+        names=names, steps=done, begins=begins, ends=ends,
+        sources=edges // size, targets=edges % size, counts=counts[order], customers=customers[order],
+        ties=sum(int(f.told[0]) for f in found), transitions=int(counts.sum()), journeys=int(begins.sum()),
     )  # fmt: skip
 
 
 class _Counted:
-    def __init__(self, names: int) -> None:
-        self.counts = np.zeros(names * names, np.int64)
-        self.customers = np.zeros(names * names, np.int64)
-        self.marks = np.full(names * names, -1, np.int32)
+    """What the kernel writes about a piece: a table of all edges where names are few, else each transition.
+
+    Args:
+        names: How many names.
+        room: Transitions there may be; 0 counts in a table.
+    """
+
+    def __init__(self, names: int, room: int) -> None:
+        cells = 0 if room else min(names, TABLED) ** 2
+        self.counts, self.customers = np.zeros(cells, np.int64), np.zeros(cells, np.int64)
+        self.marks = np.full(cells, -1, np.int32)
+        self.keys, self.owners = np.zeros(room, np.int64), np.zeros(room, np.int32)
         self.steps, self.begins, self.ends = (np.zeros(names, np.int64) for _ in range(3))
-        self.ties = np.zeros(1, np.int64)
+        self.told = np.zeros(2, np.int64)
+
+    def gathered(self) -> _Counted:
+        """The same with what it says of each edge alone, edges in order in ``keys``."""
+        if not len(self.keys):
+            self.keys = np.flatnonzero(self.counts)
+            self.counts, self.customers = self.counts[self.keys], self.customers[self.keys]
+        else:
+            keys, owners = self.keys[: self.told[1]], self.owners[: self.told[1]]
+            order = np.argsort(keys, kind="stable")  # customers stay in order within an edge
+            keys, owners = keys[order], owners[order]
+            first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
+            another = first | np.append(True, owners[1:] != owners[:-1])[: len(keys)]
+            at = np.flatnonzero(first)
+            self.keys, self.counts = keys[at], np.diff(np.append(at, len(keys)))
+            self.customers = np.add.reduceat(another, at, dtype=np.int64) if len(at) else np.zeros(0, np.int64)
+        self.marks = self.owners = np.zeros(0, np.int32)
+        return self
 
 
 @compiled(
     "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8",
-    "w:i8", "w:i8", "w:i4", "w:i8", "w:i8", "w:i8", "w:i8",
+    "w:i8", "w:i8", "w:i4", "w:i8", "w:i4", "w:i8", "w:i8", "w:i8", "w:i8",
 )  # fmt: skip
 def _pairs(starts, times, codes, keep, rows, pause, since, until, size, first, last,
-           counts, customers, marks, done, begins, ends, ties):  # fmt: skip
+           counts, customers, marks, keys, owners, done, begins, ends, told):  # fmt: skip
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
@@ -122,11 +149,15 @@ def _pairs(starts, times, codes, keep, rows, pause, since, until, size, first, l
                 begins[code] += 1
             else:
                 edge = before * size + code
-                counts[edge] += 1
-                ties[0] += t == then
-                if marks[edge] != c:
-                    marks[edge] = c
-                    customers[edge] += 1
+                told[0] += t == then
+                if len(keys):
+                    keys[told[1]], owners[told[1]] = edge, c
+                    told[1] += 1
+                else:
+                    counts[edge] += 1
+                    if marks[edge] != c:
+                        marks[edge] = c
+                        customers[edge] += 1
             before, then = code, t
         if before >= 0:
             ends[before] += 1
