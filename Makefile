@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install dev demo test clients lint bench peers calibrate docs trust clean
+.PHONY: help install dev demo test clients lint bench peers calibrate docs trust test-cluster clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -68,5 +68,18 @@ calibrate: dev  ## re-measure how often intervals hold and alarms are false, int
 docs: dev  ## write the reference from the code
 	@$(BIN)/python -m docs.build
 
+test-cluster: .venv-cluster/.installed  ## questions about journeys on a Spark cluster of three processes, in .venv-cluster
+	@.venv-cluster/bin/python -m pytest tests/cluster
+
+.venv-cluster/.installed: requirements-cluster.lock pyproject.toml
+	@$(PYTHON) -m venv .venv-cluster
+	@command -v java >/dev/null || { if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Java"; apt-get update -qq && apt-get install -y -qq default-jre-headless >/dev/null; \
+	  else echo "Spark needs Java 17 or later. Run: sudo apt-get install default-jre-headless"; exit 1; fi; }
+	@echo "Installing Regard and Spark into .venv-cluster"
+	@.venv-cluster/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-cluster.lock
+	@.venv-cluster/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-peers .venv-cluster .mypy_cache .ruff_cache .pytest_cache

@@ -36,6 +36,13 @@ class Settings:
     )
     memory: str = field(default="1GB", metadata={"help": "Memory the engine may use for one question or settling."})
     threads: int = field(default=0, metadata={"help": "Threads of the engine; 0 takes every core."})
+    cluster: str = field(
+        default="",
+        metadata={
+            "help": "Spark cluster that questions about journeys are computed on, such as spark://HOST:7077. Its "
+            "workers need Regard and see the workspace under the same path. Empty computes on this machine."
+        },
+    )
     worker_idle: float = field(default=60.0, metadata={"help": "Seconds without a question before a worker stops."})
     workers: int = field(default=2, metadata={"help": "Questions computed at the same time by the pages."})
     held_items: int = field(

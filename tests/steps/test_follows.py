@@ -11,13 +11,16 @@ from slowly import follows as slow_follows
 from slowly import random_log, runs
 
 from regard.steps import follows
-from regard.steps.columns import NEVER
+from regard.steps.columns import NEVER, of_arrays
 from regard.steps.follows import QUANTILES, follow, following
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_map_is_what_plain_python_counts(seed):
+def test_the_map_is_what_plain_python_counts(seed, monkeypatch):
     log = random_log(seed)
+    if seed % 4 > 1:
+        monkeypatch.setattr(follows, "DENSE", 1)
+        monkeypatch.setattr(follows, "TABLED", 1)  # as with very many names: transitions written down and sorted
     pause = [None, 20_000_000][seed % 2]
 
     found = follow(log.steps, pause=pause, times=True, threes=5, selection=log.selection)
@@ -77,3 +80,13 @@ def test_times_of_very_many_transitions_are_of_a_sample(monkeypatch):
     found = follow(log.steps, times=True)
 
     assert found.sampled == found.transitions // 20 > 1
+
+
+def test_a_log_of_very_many_names_is_counted_without_an_array_of_all_edges():
+    names = np.array([f"page {n}" for n in range(30_000)])
+
+    found = follow([of_arrays(np.zeros(30_000, np.int64), np.arange(30_000), names)], times=True, threes=1)
+
+    assert found.transitions == len(found.counts) == 29_999
+    assert found.customers.tolist() == [1] * 29_999
+    assert found.threes == ((("page 0", "page 1", "page 2"), 1),)

@@ -10,18 +10,19 @@ damaged or half written is not listed, or is noticed, and is made again.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from regard.signals import steplists
 from regard.signals.arranging import arrange
+from regard.signals.cluster import Cluster
 from regard.steps.columns import Coded, Steps
 from regard.store import columnfiles, disk, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from regard.signals.declarations import Declarations
     from regard.signals.steplists import Listed
     from regard.signals.workspace import Workspace
+    from regard.steps.columns import Elsewhere
     from regard.store.columnfiles import ColumnFile
     from regard.store.lake import Generation
 
@@ -76,7 +78,7 @@ class Stepping:
         if self._open is None or self._open[0] != path.name:
             listed = steplists.read(path)
             assert listed is not None  # noqa: S101  it was brought a moment ago
-            self._open = path.name, _mapped(self.directory, listed)
+            self._open = path.name, _mapped(self.directory, listed, self._elsewhere())
         return self._open[1]
 
     def bring(self, generation: Generation, declared: Declarations) -> Iterator[Arranged]:
@@ -135,6 +137,11 @@ class Stepping:
             path, size=file.size, mtime_ns=file.mtime_ns, digest=file.checksum, thorough=thorough
         )  # fmt: skip
 
+    def _elsewhere(self) -> Elsewhere | None:
+        """A cluster to work on the slices, where this installation has one."""
+        master = self.workspace.settings.cluster
+        return Cluster(master) if master else None
+
     def _newest(self, labels: str) -> Listed | None:
         """The newest list with these labels whose files are as written."""
         for path in sorted(self.directory.glob(f"*-{steplists.digest_of(labels)}.list"), reverse=True):
@@ -153,22 +160,26 @@ class Stepping:
         disk.clean(self.directory, known)
 
 
-def _mapped(directory: Path, listed: Listed) -> Made:
+def _mapped(directory: Path, listed: Listed, elsewhere: Elsewhere | None) -> Made:
     """The slices of a list, mapped."""
     slices, most = [], []
     for bucket in listed.buckets:
-        found = columnfiles.read(directory / bucket.file.file)
-        labels = {name: Coded(found[f"label.{name}"], values) for name, values in listed.values.items()}
-        slices.append(
-            Steps(
-                found["customers"],
-                found["starts"],
-                found["times"],
-                found["codes"],
-                listed.names,
-                found["failed"],
-                labels,
-            )
-        )
-        most.append(found["busiest"])
+        given = (str((directory / bucket.file.file).resolve()), listed.names, listed.values)
+        slices.append(replace(opened(*given), address=(opened, given), elsewhere=elsewhere))
+        most.append(columnfiles.read(directory / bucket.file.file)["busiest"])
     return Made(tuple(slices), tuple(most), max((b.last for b in listed.buckets), default=0))
+
+
+def opened(path: str, names: tuple[str, ...], values: Mapping[str, tuple[str, ...]]) -> Steps:
+    """The steps of one bucket's file, mapped; any process that sees the file can do it.
+
+    Args:
+        path: The file.
+        names: What the codes of steps mean.
+        values: Per dimension, what its codes mean.
+    """
+    found = columnfiles.read(Path(path))
+    labels = {name: Coded(found[f"label.{name}"], texts) for name, texts in values.items()}
+    return Steps(
+        found["customers"], found["starts"], found["times"], found["codes"], names, found["failed"], labels
+    )  # fmt: skip

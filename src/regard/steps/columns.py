@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 from regard.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    Elsewhere = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
+    """Takes work and pieces, gives the results in their order."""
 
 Whole = NDArray[np.int64]
 Codes = NDArray[np.uint16]
@@ -50,6 +54,9 @@ class Steps:
         names: What the codes mean, the same for all slices of one log.
         failed: (n,) the customer met an error at this step.
         labels: Per dimension, the label of each step as it was then.
+        address: What opens these very steps again in another process, a function and its arguments; none where they
+            are in memory alone.
+        elsewhere: Does the work on pieces of these steps in place of this machine's threads, where there is one.
     """
 
     customers: Whole
@@ -59,6 +66,15 @@ class Steps:
     names: tuple[str, ...]
     failed: Truths
     labels: Mapping[str, Coded] = field(default_factory=dict)
+    address: tuple[Callable[..., Steps], tuple[Any, ...]] | None = field(default=None, repr=False, compare=False)
+    elsewhere: Elsewhere | None = field(default=None, repr=False, compare=False)
+
+    def __reduce__(self) -> Any:
+        """Steps mapped from a file travel as where they are, not as what is in it."""
+        if self.address is not None:
+            return self.address
+        kept = (self.customers, self.starts, self.times, self.codes, self.names, self.failed, self.labels)
+        return Steps, kept
 
     @property
     def n(self) -> int:
@@ -83,6 +99,10 @@ class Selection:
     customers: Sequence[Truths] | None = None
     rows: Sequence[Truths] | None = None
     end: int | None = None
+
+    def __reduce__(self) -> Any:
+        """Its masks stay behind: each piece of work that travels brings those it needs."""
+        return partial(Selection, since=self.since, until=self.until, end=self.end), ()
 
 
 EVERYTHING = Selection()

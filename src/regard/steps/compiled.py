@@ -6,6 +6,7 @@ of the steps start as fast as before.
 
 from __future__ import annotations
 
+import importlib
 import threading
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,10 @@ class Kernel:
         self.function, self.declared = function, declared
         self.__doc__, self.__name__ = function.__doc__, getattr(function, "__name__", "kernel")
         self._ready: Callable[..., Any] | None = None
+
+    def __reduce__(self) -> Any:
+        """A kernel travels as its name: the other side compiles its own."""
+        return _named, (self.function.__module__, self.__name__)
 
     def __call__(self, *given: Any) -> Any:
         """Run it; it leaves Python's lock while it does."""
@@ -63,6 +68,11 @@ class Kernel:
             if "locator" not in str(error):
                 raise
             return numba.njit(signature, nogil=True)(function)  # nowhere to keep it
+
+
+def _named(module: str, name: str) -> Kernel:
+    found: Kernel = getattr(importlib.import_module(module), name)
+    return found
 
 
 def compiled(*declared: str) -> Callable[[Callable[..., Any]], Kernel]:

@@ -13,6 +13,7 @@ from regard.steps.compiled import compiled
 from regard.steps.pieces import Piece, each_piece, pieces
 from regard.steps.spread import QUANTILES, quantiles
 from regard.steps.tables import slot, span, wider
+from regard.steps.transitions import counted, times_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 DENSE = 100
 """Up to so many names, paths of three are counted in an array; more in a table."""
+TABLED = 512
+"""Up to so many names, edges are counted in an array; of more, transitions are written down and sorted."""
 TIMED = 400
 """Edges whose times are told, the most frequent ones."""
 SAMPLED = 4_000_000
@@ -88,26 +91,23 @@ def follow(
     """
     names = steps[0].names if steps else ()
     size, bound, cut = max(len(names), 1), NEVER if pause is None else pause, pieces(steps, selection)
-    dense = bool(threes) and size <= DENSE
-    total = _Counted(size, dense=dense)
-    for part in each_piece(lambda piece: _count(piece, bound, selection, size, dense=dense), cut):
-        total.add(part)
-    if threes and not dense:
-        total.tables = each_piece(lambda piece: _hashed(piece, bound, selection, size), cut)
+    total = _total(cut, bound, selection, size, threes=threes > 0)
+    first = np.searchsorted(total.edges, size * size)  # from there on: what journeys begin with
+    edges, counts, customers = total.edges[:first], total.counts[:first], total.customers[:first]
+    begins, done, left = (np.zeros(size, np.int64) for _ in range(3))
+    np.add.at(begins, total.edges[first:] % size, total.counts[first:])
+    np.add.at(done, total.edges % size, total.counts)
+    np.add.at(left, edges // size, counts)
     rank = np.argsort(np.argsort(np.array(names or ("",))))  # codes are given as names come: ties go by name
-    begins, counts = total.counts[size * size :], total.counts[: size * size]
-    done = total.counts.reshape(size + 1, size).sum(axis=0)
-    edges = np.flatnonzero(counts)
-    sources, targets = edges // size, edges % size
-    edges = edges[np.lexsort((rank[targets], rank[sources], -counts[edges]))]
+    order = np.lexsort((rank[edges % size], rank[edges // size], -counts))
+    edges, counts = edges[order], counts[order]
     after, each = _times(cut, edges, counts, bound, selection, size) if times else (None, 1)
     n = len(names)
     return Follows(
-        names=names, steps=done[:n], begins=begins[:n],
-        ends=(done - counts.reshape(size, size).sum(axis=1))[:n], sources=edges // size,
-        targets=edges % size, counts=counts[edges], customers=total.customers[edges],
+        names=names, steps=done[:n], begins=begins[:n], ends=(done - left)[:n], sources=edges // size,
+        targets=edges % size, counts=counts, customers=customers[order],
         after=np.full((len(edges), len(QUANTILES)), np.nan) if after is None else after, sampled=each,
-        threes=_top(total, names, size, threes), ties=int(total.ties[0]), transitions=int(counts.sum()),
+        threes=_top(total, names, size, threes), ties=total.ties, transitions=int(counts.sum()),
         journeys=int(begins.sum()),
     )  # fmt: skip
 
@@ -129,6 +129,30 @@ def following(
     return np.sort(np.concatenate([np.zeros(0, np.int64), *each_piece(work, pieces(steps, selection))]))
 
 
+@dataclass(frozen=True)
+class _Total:
+    """Edges in order, as source times size plus target, where the source ``size`` is no step; and paths of three."""
+
+    edges: Whole
+    counts: Whole
+    customers: Whole
+    ties: int
+    threes: NDArray[np.int32]
+    tables: list[tuple[Whole, Whole]]
+
+
+def _total(cut: list[Piece], pause: int, selection: Selection, size: int, *, threes: bool) -> _Total:
+    dense = threes and size <= DENSE
+    tables = each_piece(lambda piece: _hashed(piece, pause, selection, size), cut) if threes and not dense else []
+    if size > TABLED:
+        return _Total(*counted(cut, pause, selection, size), threes=np.zeros(0, np.int32), tables=tables)
+    total = _Counted(size, dense=dense)
+    for part in each_piece(lambda piece: _count(piece, pause, selection, size, dense=dense), cut):
+        total.add(part)
+    edges = np.flatnonzero(total.counts)
+    return _Total(edges, total.counts[edges], total.customers[edges], int(total.ties[0]), total.threes, tables)
+
+
 class _Counted:
     """Counts of edges; the last row of them stands for no step before, so it counts what journeys begin with."""
 
@@ -137,7 +161,6 @@ class _Counted:
         self.customers = np.zeros((names + 1) * names, np.int64)
         self.ties = np.zeros(1, np.int64)
         self.threes = np.zeros((names + 1) * names * names + 1 if dense else 0, np.int32)
-        self.tables: list[tuple[Whole, Whole]] = []
 
     def add(self, other: _Counted) -> None:
         for name in ("counts", "customers", "ties", "threes"):
@@ -157,7 +180,7 @@ def _hashed(piece: Piece, pause: int, selection: Selection, size: int) -> tuple[
     return keys[keys >= 0], counts[keys >= 0]
 
 
-def _top(total: _Counted, names: tuple[str, ...], size: int, most: int) -> tuple[tuple[tuple[str, ...], int], ...]:
+def _top(total: _Total, names: tuple[str, ...], size: int, most: int) -> tuple[tuple[tuple[str, ...], int], ...]:
     """The most frequent paths of three; of equal ones, in the order of their names."""
     threes = total.threes[: size**3]  # behind them: those that begin with no step
     keys, counts = np.flatnonzero(threes), threes[threes > 0].astype(np.int64)
@@ -182,7 +205,11 @@ def _times(
 ) -> tuple[Floats, int]:
     """Quantiles of the first edges' times, and each how many-th transition they are of."""
     chosen = edges[:TIMED]
-    each = max(int(counts[chosen].sum()) // SAMPLED, 1)
+    each = max(int(counts[:TIMED].sum()) // SAMPLED, 1)
+    out = np.full((len(edges), len(QUANTILES)), np.nan)
+    if size > TABLED:
+        out[: len(chosen)] = quantiles(*times_of(chosen, each, cut, pause, selection, size), len(chosen))
+        return out, each
     place = np.full(size * size, -1, np.int32)
     place[chosen] = np.arange(len(chosen))
 
@@ -195,7 +222,6 @@ def _times(
 
     found = each_piece(work, cut)
     which = np.concatenate([np.zeros(0, np.int64), *(f[0] for f in found)])
-    out = np.full((len(edges), len(QUANTILES)), np.nan)
     seconds = np.concatenate([np.zeros(0, np.float32), *(f[1] for f in found)])
     out[: len(chosen)] = quantiles(which, seconds, len(chosen))
     return out, each

@@ -103,26 +103,48 @@ def funnel(
     for number, stage in enumerate(stages):
         meant[: len(names)] |= codes_of(names, stage.names).astype(np.uint64) << np.uint64(number)
     optional = np.array([stage.optional for stage in stages], np.bool_)
-    made = [_Made(len(stages), len(each.customers)) for each in steps]
     bound = NEVER if within is None else within
 
-    def work(piece: Piece) -> None:
-        out = made[piece.slice]
+    def work(piece: Piece) -> _Made:
+        out = _Made(len(optional), piece.last - piece.first)
         _walk(*piece.read, meant, optional, bound, selection.since, selection.until, piece.first, piece.last,
               out.furthest, out.entry, out.latest, out.taken)  # fmt: skip
+        return out
 
-    each_piece(work, pieces(steps, selection))
+    cut = pieces(steps, selection)
+    made = _by_slice(len(stages), steps, cut, each_piece(work, cut))
     return _told(steps, tuple(stages), made, by=by, bound=bound, end=end_of(steps, selection))
 
 
+def _by_slice(stages: int, steps: Sequence[Steps], cut: Sequence[Piece], found: Sequence[_Made]) -> list[_Made]:
+    """What was written of each slice, its pieces one after another."""
+    made = []
+    for number, each in enumerate(steps):
+        parts = [(piece, part) for piece, part in zip(cut, found, strict=True) if piece.slice == number]
+        if len(parts) == 1:
+            made.append(parts[0][1])
+            continue
+        whole = _Made(stages, len(each.customers))
+        for piece, part in parts:
+            whole.put(part, piece.first, piece.last)
+        made.append(whole)
+    return made
+
+
 class _Made:
-    """What the kernel writes about each customer of a slice."""
+    """What the kernel writes about each of some customers."""
 
     def __init__(self, stages: int, customers: int) -> None:
         self.furthest = np.full(customers, -1, np.int8)
         self.entry = np.full(customers, -1, np.int64)
         self.latest = np.full(customers, -1, np.int64)
         self.taken = np.full((stages, customers), -1, np.int64)
+
+    def put(self, part: _Made, first: int, last: int) -> None:
+        """Write what was found of a piece's customers."""
+        for name in ("furthest", "entry", "latest"):
+            getattr(self, name)[first:last] = getattr(part, name)
+        self.taken[:, first:last] = part.taken
 
 
 def _told(
@@ -174,7 +196,7 @@ def _walk(starts, times, codes, keep, rows, meant, optional, within, since, unti
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        at, touched = starts[c], False
+        at, touched, o = starts[c], False, c - first
         while at < starts[c + 1]:
             n, to = np.uint64(0), min(at + GATHERED, starts[c + 1])
             for j in range(np.uint64(at), np.uint64(to)):
@@ -189,17 +211,17 @@ def _walk(starts, times, codes, keep, rows, meant, optional, within, since, unti
                 if s > 0:
                     begin = begun[s - 1]
                     if begin >= 0 and times[i] - times[begin] <= within:
-                        _reach(times, begun, s, begin, i, c, furthest, entry, taken)
+                        _reach(times, begun, s, begin, i, o, furthest, entry, taken)
                     continue
                 bits = meant[codes[i]]
                 if bits != 1:
-                    _advance(times, optional, within, begun, bits, i, c, furthest, entry, taken)
+                    _advance(times, optional, within, begun, bits, i, o, furthest, entry, taken)
                 if bits & np.uint64(1) and times[i] >= since and times[i] < until:
                     begun[0] = i
-                    latest[c] = times[i]
+                    latest[o] = times[i]
                     touched = True
-                    if furthest[c] < 0:
-                        furthest[c], entry[c], taken[0, c] = 0, i, 0
+                    if furthest[o] < 0:
+                        furthest[o], entry[o], taken[0, o] = 0, i, 0
         if touched:
             for s in range(k):
                 begun[s] = -1

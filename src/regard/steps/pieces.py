@@ -63,7 +63,12 @@ def pieces(steps: Sequence[Steps], selection: Selection = EVERYTHING, *, size: i
 
 
 def each_piece(work: Callable[[Piece], Done], cut: Sequence[Piece]) -> list[Done]:
-    """The results of some work on each piece, in order; kernels leave Python's lock, so cores are used."""
+    """The results of some work on each piece, in order; kernels leave Python's lock, so cores are used.
+
+    Where the steps are worked on elsewhere, the work travels there: it returns what it finds, and holds no steps.
+    """
+    if cut and cut[0].steps.elsewhere is not None:
+        return cut[0].steps.elsewhere(work, cut)
     if len(cut) < 2:
         return [work(piece) for piece in cut]
     with ThreadPoolExecutor(min(len(cut), os.cpu_count() or 1), thread_name_prefix="steps") as threads:
