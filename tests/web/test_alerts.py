@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,15 @@ def troubled(tmp_path_factory):
 @pytest.fixture(scope="module")
 def still(troubled, serve):
     with serve(troubled) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def acting(troubled, tmp_path_factory, serve):
+    """The same, served once for those who act; each leaves what it found to the others."""
+    where = tmp_path_factory.mktemp("acting") / "workspace"
+    shutil.copytree(troubled, where, ignore=shutil.ignore_patterns("pages"))
+    with serve(where) as served:
         yield served
 
 
@@ -122,8 +132,8 @@ def test_one_alert_lists_the_customers_and_a_draft_for_them(still):
     assert still.client.get(f"{HERE}/77").status_code == 404
 
 
-def test_an_answer_is_kept_told_and_taken_back_without_script(own, troubled):
-    served = own(troubled)
+def test_an_answer_is_kept_told_and_taken_back_without_script(acting):
+    served = acting
     wrong = served.post(f"{HERE}/1", answer="expected", until="2020-01-01")
     assert wrong.status_code == 400
     assert "Nothing was changed" in words(wrong)
@@ -141,8 +151,8 @@ def test_an_answer_is_kept_told_and_taken_back_without_script(own, troubled):
     assert (again["quiet"], [e["what"] for e in again["history"]]) == ("", ["opened", "answered", "undone"])
 
 
-def test_somebody_is_told_tried_stopped_and_sent_again_from_the_page(own, troubled, tmp_path):
-    served, secret = own(troubled), webhooks.new_secret()
+def test_somebody_is_told_tried_stopped_and_sent_again_from_the_page(acting, tmp_path):
+    served, secret = acting, webhooks.new_secret()
     (tmp_path / "hook").write_text(secret)
     with receiver() as there:
         given = {"name": "here", "address": there.url, "secret": f"file:{tmp_path / 'hook'}"}
@@ -162,13 +172,12 @@ def test_somebody_is_told_tried_stopped_and_sent_again_from_the_page(own, troubl
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_pass_axe_at_any_width_in_any_light(still, opened, scheme):
+def test_the_pages_pass_axe_wide_and_narrow_in_any_light(still, opened):
     from importlib.resources import files
 
     pytest.importorskip("axe_playwright_python")
     axe = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
-    for width in (1280, 320):
+    for width, scheme in ((1280, "light"), (320, "dark")):
         page, diary = opened(still, width=width, scheme=scheme)
         for path in (HERE, f"{HERE}/1", f"{HERE}/receivers"):
             page.goto(still.base + path)
@@ -180,10 +189,9 @@ def test_the_pages_pass_axe_at_any_width_in_any_light(still, opened, scheme):
 
 
 @pytest.mark.browser
-def test_an_alert_is_answered_by_keyboard_alone(own, troubled, opened):
-    served = own(troubled)
-    page, _ = opened(served)
-    page.goto(f"{served.base}{HERE}/1")
+def test_an_alert_is_answered_by_keyboard_alone(acting, opened):
+    page, _ = opened(acting)
+    page.goto(f"{acting.base}{HERE}/2")
     page.get_by_role("button", name="known").focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**said=answered")
