@@ -7,7 +7,6 @@ at once by ``tests/web/test_doors.py``.
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import json
 import sys
@@ -21,6 +20,7 @@ from regard.acts import acts
 from regard.delivery import outbox, receivers
 from regard.delivery.receivers import add_receiver, resume_receiver, send_again, stop_receiver
 from regard.errors import RegardError
+from regard.opened import Company
 from regard.reliability.answering import answer_alert, undo_answer
 from regard.reliability.rounds import look
 from regard.signals import writers
@@ -51,10 +51,6 @@ def marked():
                 module = ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
                 found.append((module, node.name))
     return found
-
-
-for _module, _ in marked():
-    importlib.import_module(_module)
 
 
 def _hold(w):
@@ -236,6 +232,20 @@ def test_an_act_says_what_it_does_what_it_takes_and_what_undoes_it(name):
     first = found.undone_by.split()[0].strip(",;:")
     said = EXAMPLES[name][3] is None and len(found.undone_by.split()) > 3
     assert first in acts() or said, "it names the act that undoes it, or says why none can"
+
+
+def test_acts_are_done_through_the_python_door(company):
+    _raise(company)
+    opened = Company(company)
+
+    done = opened.act("answer_alert", alert=1, answer="known", why="ticket 812")
+
+    assert [a.quiet for a in opened.alerts().quiet] == [done.words]
+    assert company.state.written_down(1)[0]["by"] == "python"
+    for wrong, given in (("answer_alart", {}), ("answer_alert", {"allert": 1}), ("answer_alert", {"alert": 1})):
+        with pytest.raises(RegardError) as caught:
+            opened.act(wrong, **given)
+        assert caught.value.hint
 
 
 def test_the_registry_is_in_the_reference():

@@ -6,10 +6,13 @@ of its form, command and Python call. ``undone_by`` names the act that takes it 
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from regard.errors import UnknownName
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,6 +27,15 @@ class Act:
     do: Callable[..., Any]
     parameters: dict[str, inspect.Parameter]
 
+
+MODULES = (
+    "delivery.receivers",
+    "reliability.answering",
+    "signals.writers",
+    "sources.correcting",
+    "sources.replaying",
+)
+"""Where acts live."""
 
 _registered: dict[str, Act] = {}
 
@@ -50,5 +62,19 @@ def act(*, undone_by: str) -> Callable[[F], F]:
 
 
 def acts() -> dict[str, Act]:
-    """Every act by name."""
+    """Every act by name; the modules they live in are read when the registry is asked for."""
+    for module in MODULES:
+        importlib.import_module(f"regard.{module}")
     return dict(sorted(_registered.items()))
+
+
+def find(name: str) -> Act:
+    """The act of that name.
+
+    Raises:
+        UnknownName: No such act; the nearest are suggested.
+    """
+    known = acts()
+    if name not in known:
+        raise UnknownName("act", name, known)
+    return known[name]

@@ -7,9 +7,15 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, Self
 
+from regard import wording
+from regard.acts import find as find_act
+from regard.errors import BadInput, UnknownName
 from regard.questions import find, questions
+from regard.reliability import alerts
+from regard.reliability.rounds import look
 from regard.signals.ask import View, answer
 from regard.signals.scope import Given
 from regard.signals.workspace import Reader, Workspace
@@ -19,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from regard.findings import Finding
+    from regard.reliability.alerts import Alerts
+    from regard.reliability.rounds import Round
 
 SCOPE = tuple(Given.__struct_fields__)
 
@@ -87,6 +95,43 @@ class Company:
         """
         given, rest = split(arguments)
         return answer(find(question), view=self.view, given=given, arguments=rest)
+
+    def act(self, name: str, /, **arguments: Any) -> Any:
+        """Do an act: answer an alert, name a receiver, repair an item. It leaves an entry in the record.
+
+        Args:
+            name: Its name, such as "answer_alert"; `regard.acts.acts` lists them.
+            arguments: Its own; ``by`` is who does it.
+
+        Returns:
+            What the act returns.
+
+        Raises:
+            UnknownName: No such act or argument.
+            RegardError: The act refuses.
+        """
+        found = find_act(name)
+        taken = [n for n in found.parameters if n != "workspace"]
+        for given in arguments:
+            if given not in taken:
+                raise UnknownName(f"argument of {name}", given, taken, where=given)
+        lacking = [n for n in taken if n not in arguments and found.parameters[n].default is inspect.Parameter.empty]
+        if lacking:
+            raise BadInput(f"{name} needs {wording.listed(lacking)}.", where=lacking[0], hint=f"Give {lacking[0]}=...")
+        return found.do(self.workspace, **{"by": "python", **arguments})
+
+    def alerts(self) -> Alerts:
+        """What is off course now, what lately was, and who looks."""
+        return alerts.read(self.workspace)
+
+    def look(self) -> Round:
+        """Have every detector look now, at the newest settled position.
+
+        Raises:
+            Busy: Another round is running.
+        """
+        self.refresh()
+        return look(self.workspace, view=self.view, wait=60)
 
     def questions(self) -> list[str]:
         """The paths of every question one can ask."""

@@ -214,6 +214,8 @@ def test_detectors_look_when_something_was_settled_and_once_an_hour():
     assert not has_to_look(Pulse(), Watched(), NOW), "nothing was ever settled"
     assert has_to_look(log, seen(2, position=90), NOW)
     assert not has_to_look(log, seen(0.5, position=90), NOW), "no closer than a minute"
+    slow = Watched(position=90, at=NOW - timedelta(minutes=2), seconds=30.0)
+    assert not has_to_look(log, slow, NOW), "a round of half a minute comes every ten minutes"
     assert not has_to_look(log, seen(50), NOW)
     assert has_to_look(log, seen(60), NOW)
     assert has_to_watch(log, seen(1, due=NOW), NOW)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 LOCK = "alerts.lock"
 LOOKED = "looked"
-"""Word of state: the log position and moment of the last round."""
+"""Word of state: the log position and moment of the last round, and the seconds it took."""
 
 OLD = timedelta(days=7)
 """A log whose last signal is older is an old export: detectors look at its end, not at today."""
@@ -95,14 +95,15 @@ def look(
     now = now or datetime.now(UTC)
     chosen = detectors() if detectors_ is None else tuple(detectors_)
     total: dict[str, int] = {}
-    looks = []
+    looks, began = [], time.perf_counter()
     with disk.locked(workspace.root / LOCK, what="looking for alerts", wait=wait):
         for detector in chosen:
             found = _one(workspace, detector, Looking(view=view, now=_moment(view, now)), now=now, total=total)
             looks.append(found)
         with _book(workspace, view, now, total) as book:
             book.leave({d.name for d in chosen})
-            write_meta(book.connection, LOOKED, f"{view.position} {now.isoformat(timespec='microseconds')}")
+            took = time.perf_counter() - began
+            write_meta(book.connection, LOOKED, f"{view.position} {now.isoformat(timespec='microseconds')} {took:.1f}")
     return Round(looks=tuple(looks), **total)
 
 

@@ -138,10 +138,11 @@ def _counted(connection: sqlite3.Connection, statement: str) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """When detectors last looked, at which log position, and when the next message is due."""
+    """When detectors last looked, at which log position and how long; and when the next message is due."""
 
     position: int = -1
     at: datetime | None = None
+    seconds: float = 0.0
     due: datetime | None = None
 
 
@@ -155,9 +156,10 @@ def watched(workspace: Path) -> Watched:
             looked, due = connection.execute(_LOOKED).fetchone()
     except sqlite3.Error:
         return Watched()
-    position, _, at = str(looked or "").partition(" ")
+    position, at, seconds, *_ = [*str(looked or "").split(" "), "", "", ""]
     return Watched(
         position=int(position) if position.lstrip("-").isdecimal() else -1,
         at=datetime.fromisoformat(at) if at else None,
+        seconds=float(seconds or 0),
         due=datetime.fromisoformat(due) if due else None,
     )

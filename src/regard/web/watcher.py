@@ -25,6 +25,9 @@ NICE = 8
 APART = timedelta(seconds=60)
 """Rounds while signals come begin no closer together."""
 
+SHARE = 20
+"""Nor closer than so many times what the last one took: looking at a large log may take a twentieth of the time."""
+
 AT_LEAST = timedelta(hours=1)
 """So often detectors look though nothing came: what did not happen is news, too."""
 
@@ -50,7 +53,8 @@ def has_to_look(now: Pulse, seen: Watched, moment: datetime) -> bool:
     if seen.at is None:
         return True
     since = moment - seen.at
-    return since >= AT_LEAST or (now.position != seen.position and since >= APART)
+    apart = max(APART, SHARE * timedelta(seconds=seen.seconds))
+    return since >= AT_LEAST or (now.position != seen.position and since >= apart)
 
 
 def main() -> None:
