@@ -13,8 +13,7 @@ follow the series: the tail of single residuals by peaks over a threshold (Hoski
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numba
 import numpy as np
@@ -30,23 +29,21 @@ BINS, FINE = 256, 32
 SIZE = UP + 6
 """From UP on the limits: of single residuals above and below, of the fast average, of the slow one."""
 FIELDS = 4
+HEAVIER = 0.5
+"""Standard errors, half of one, by which a tail is taken for heavier than it looks: the dearer mistake."""
 
 
-def _compiled(*, inline: Literal["never", "always"] = "never") -> Callable[[Any], Any]:
+def _compiled(function: Any) -> Any:
     """Compile when first called, and keep what was compiled where there is a place to keep it."""
-
-    def compiled(function: Any) -> Any:
-        try:
-            return numba.njit(cache=True, nogil=True, inline=inline)(function)
-        except RuntimeError as error:
-            if "locator" not in str(error):
-                raise
-            return numba.njit(nogil=True, inline=inline)(function)
-
-    return compiled
+    try:
+        return numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError as error:
+        if "locator" not in str(error):
+            raise
+        return numba.njit(nogil=True)(function)
 
 
-@_compiled(inline="always")
+@_compiled
 def predicted(kind, eta, exposure):  # type: ignore[no-untyped-def]
     """What is expected on the scale of steady spread, and how it moves with the predictor."""
     if kind == AMOUNT:
@@ -60,8 +57,8 @@ def predicted(kind, eta, exposure):  # type: ignore[no-untyped-def]
     return 2 * root * math.asin(math.sqrt(share)), root * math.sqrt(share * (1 - share))
 
 
-@_compiled()
-def tail(counts, steps, chance):  # type: ignore[no-untyped-def]
+@_compiled
+def tail(counts, steps, chance, heaviest):  # type: ignore[no-untyped-def]
     """Size that a residual of one side passes with a chance per step: a generalised Pareto tail on a histogram."""
     total = counts.sum()
     beyond, first = 0.0, BINS - 1
@@ -80,7 +77,7 @@ def tail(counts, steps, chance):  # type: ignore[no-untyped-def]
         above += counts[b]
     mean, weighted = mean / beyond, weighted / beyond
     shape = 2 - mean / max(mean - 2 * weighted, 1e-9 * mean)
-    shape = min(max(shape + 0.5 / math.sqrt(beyond), 0.0), 0.8)
+    shape = min(max(shape + HEAVIER / math.sqrt(beyond), 0.0), heaviest)
     rarer = beyond / steps / chance
     if rarer <= 1:
         return threshold
@@ -89,13 +86,13 @@ def tail(counts, steps, chance):  # type: ignore[no-untyped-def]
     return threshold + mean * (1 - shape) / shape * (rarer**shape - 1)
 
 
-@_compiled(inline="always")
+@_compiled
 def clipped(x, at):  # type: ignore[no-untyped-def]
     """x, at most `at` away from zero."""
     return min(max(x, -at), at)
 
 
-@_compiled()
+@_compiled
 def charted(s, a):  # type: ignore[no-untyped-def]
     """The charts with the newest residual in them: the largest of value over limit, signed, and which chart it is."""
     kept = clipped(a, 3.0)
@@ -112,17 +109,17 @@ def charted(s, a):  # type: ignore[no-untyped-def]
     return most, which, fast
 
 
-@_compiled(inline="always")
+@_compiled
 def charting(s, a, chart):  # type: ignore[no-untyped-def]
     """What a chart shows, in standard deviations."""
     if chart == 0:
         return a
     if chart == 1:
-        return s[E_FAST] / math.sqrt(FAST / (2 - FAST) * max(s[Q_FAST], 1.0))
-    return s[E_SLOW] / math.sqrt(SLOW / (2 - SLOW) * max(s[Q_SLOW], 1.0))
+        return s[E_FAST] / math.sqrt(FAST / (2 - FAST) * max(s[Q_FAST], 0.7))
+    return s[E_SLOW] / math.sqrt(SLOW / (2 - SLOW) * max(s[Q_SLOW], 0.7))
 
 
-@_compiled()
+@_compiled
 def spread_learned(s, r, a, tails, rule):  # type: ignore[no-untyped-def]
     """Spread, autocorrelation, the averages' own spread and the tails, with the newest residual."""
     gain = max(1 / 2500, 1 / (s[SEEN] + 25))
@@ -137,7 +134,7 @@ def spread_learned(s, r, a, tails, rule):  # type: ignore[no-untyped-def]
     tallied(s, a, tails, rule)
 
 
-@_compiled()
+@_compiled
 def tallied(s, a, tails, rule):  # type: ignore[no-untyped-def]
     """The tails of the three charts with the newest residual, and their limits from time to time."""
     for chart in range(3):
@@ -149,13 +146,13 @@ def tallied(s, a, tails, rule):  # type: ignore[no-untyped-def]
         return
     steps = tails[0].sum() + tails[1].sum()
     for side in range(6):
-        s[UP + side] = max(tail(tails[side], steps, rule[4 + side // 2]), rule[side // 2])
+        s[UP + side] = max(tail(tails[side], steps, rule[4 + side // 2], 0.8 if side < 2 else 0.15), rule[side // 2])
     s[NEXT] = s[SEEN] * 1.08 + 10
     if steps > 40_000:
         tails *= 0.7
 
 
-@_compiled()
+@_compiled
 def habit_learned(s, pull, hour, week, hours, weeks, seen, gains):  # type: ignore[no-untyped-def]
     """Level, slope, hour of day and weekday, moved by one cut residual (in units of the predictor)."""
     gain = max(gains[0], 1 / (s[SEEN] + 3))
@@ -170,7 +167,7 @@ def habit_learned(s, pull, hour, week, hours, weeks, seen, gains):  # type: igno
         seen[1, week] += 1
 
 
-@_compiled()
+@_compiled
 def state_of(s, ratio, fast, t, patience):  # type: ignore[no-untyped-def]
     """Whether the open alarm goes on (0), is over (1), or has lasted so long that it is the new habit (2)."""
     side = s[OPEN]
@@ -183,7 +180,7 @@ def state_of(s, ratio, fast, t, patience):  # type: ignore[no-untyped-def]
     return 1 if s[CALM] >= 24 else 0
 
 
-@_compiled()
+@_compiled
 def moved_on(s, how):  # type: ignore[no-untyped-def]
     """Close the alarm; a new habit takes the level it had and is learned afresh."""
     if how == 2:
@@ -193,7 +190,7 @@ def moved_on(s, how):  # type: ignore[no-untyped-def]
     s[OPEN] = s[CALM] = s[MEAN] = s[E_FAST] = s[E_SLOW] = 0.0
 
 
-@_compiled()
+@_compiled
 def walked(y, exposure, hour, week, kind, s, hours, weeks, bumps, tails, gains, rule, begin, out, rings):  # type: ignore[no-untyped-def]
     """Walk the whole series; returns how many alarms there were.
 
@@ -253,7 +250,7 @@ def walked(y, exposure, hour, week, kind, s, hours, weeks, bumps, tails, gains, 
     return found
 
 
-@_compiled()
+@_compiled
 def learned(s, r, a, wide, slant, hour, week, hours, weeks, bumps, tails, gains, rule, seen):  # type: ignore[no-untyped-def]
     """Everything that is learned from one ordinary step."""
     s[GRIP] += max(1 / 2500, 1 / (s[SEEN] + 2)) * (slant * slant - s[GRIP])
@@ -265,7 +262,7 @@ def learned(s, r, a, wide, slant, hour, week, hours, weeks, bumps, tails, gains,
     s[LAST] = clipped(r, 20.0)
 
 
-@_compiled()
+@_compiled
 def roughened(s, r, wide):  # type: ignore[no-untyped-def]
     """The least spread: where most residuals are nought a robust one would be, too; a tenth of their mean size."""
     s[ROUGH] += max(1 / 2500, 1 / (s[SEEN] + 2)) * (abs(r) * wide - s[ROUGH])

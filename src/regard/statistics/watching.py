@@ -35,6 +35,8 @@ WANDERS = (0.0004, 0.004, 0.02, 0.1)
 """Gains of the level that are tried: from one that stands to one that follows within ten steps."""
 METHOD = "robust scores, EWMA and tail limits by run length"
 CHARTS = ("spike", "shift", "slow shift")
+SHARED = 2.7
+"""Charts that share the rate: three, of which the averages ring together (by simulation, docs/calibration.md)."""
 PRIORS = ((40.0, 4.0, 1.15), (60.0, 8.0, 1.05), (100.0, 20.0, 1.0))
 
 
@@ -257,7 +259,7 @@ def _walk(series: _Series, model: _Model, *, per_month: float, ring: int, loss: 
     tracking = _kernel()
     n = len(series.y)
     chance = per_month * series.step / MONTH
-    length = max(3 / chance, 30.0)
+    length = max(SHARED / chance, 30.0)
     patience = min(max(14 * DAY / series.step, 28.0), 336.0)
     limits = [limit(share, length) for share in (1.0, tracking.FAST, tracking.SLOW)]
     rule = np.array([*limits, patience, *(special.ndtr(-at) for at in limits)])
