@@ -15,6 +15,7 @@ from regard.figures.heat import Cell, heat_table
 from regard.figures.interruption import Passed, interruption
 from regard.figures.journey import StageMark, journey_band
 from regard.figures.line import Notch, Point, banded_line
+from regard.figures.multiples import Small, small_multiples
 from regard.figures.pathtree import PathStep, path_tree
 from regard.figures.sparkline import sparkline
 from regard.figures.stacked import Distribution, stacked
@@ -41,6 +42,7 @@ __all__ = [
     "PathStep",
     "Point",
     "Side",
+    "Small",
     "StageMark",
     "Staying",
     "Step",
@@ -59,6 +61,7 @@ __all__ = [
     "interval_bars",
     "journey_band",
     "path_tree",
+    "small_multiples",
     "sparkline",
     "stacked",
     "standalone",

@@ -9,7 +9,7 @@ import numpy as np
 
 from regard.statistics.estimates import Floats
 
-FURTHEST = 400
+FURTHEST = 200
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ KEPT = 0.97756
 """Mean of a squared standard normal that is cut at 6.25 (2.5 squared)."""
 BINS, FINE = 256, 32
 (LEVEL, SLOPE, SEEN, SPREAD, RAW, LAG0, LAG1, LAST, E_FAST, E_SLOW, Q_FAST, Q_SLOW, GRIP, OPEN, RANG, CALM, MEAN, LOSS,
- NEXT, ROUGH, UP) = range(21)  # fmt: skip
+ NEXT, ROUGH, HEFT, UP) = range(22)  # fmt: skip
 SIZE = UP + 6
 """From UP on the limits: of single residuals above and below, of the fast average, of the slow one."""
 FIELDS = 4
@@ -45,16 +45,25 @@ def _compiled(function: Any) -> Any:
 
 @_compiled
 def predicted(kind, eta, exposure):  # type: ignore[no-untyped-def]
-    """What is expected on the scale of steady spread, and how it moves with the predictor."""
+    """What is expected on the scale of steady spread, and how much a step says of the predictor (information)."""
     if kind == AMOUNT:
         return eta, 1.0
     if kind == COUNT:
         mean = exposure * math.exp(min(eta, 50.0))
-        root = math.sqrt(mean + 0.375)
-        return 2 * root, mean / root
+        return 2 * math.sqrt(mean + 0.375), mean
     share = 1 / (1 + math.exp(-eta))
-    root = math.sqrt(max(exposure, 0.0))
-    return 2 * root * math.asin(math.sqrt(share)), root * math.sqrt(share * (1 - share))
+    return 2 * math.sqrt(exposure) * math.asin(math.sqrt(share)), exposure * share * (1 - share)
+
+
+@_compiled
+def away_by(kind, y, middle, exposure):  # type: ignore[no-untyped-def]
+    """Seen less expected, in the series' own unit: the score of the predictor."""
+    if kind == AMOUNT:
+        return y - middle
+    if kind == COUNT:
+        return (y * y - middle * middle) / 4
+    half = 2 * math.sqrt(exposure)
+    return exposure * (math.sin(y / half) ** 2 - math.sin(middle / half) ** 2)
 
 
 @_compiled
@@ -181,13 +190,16 @@ def state_of(s, ratio, fast, t, patience):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def moved_on(s, how):  # type: ignore[no-untyped-def]
+def moved_on(s, how, kind):  # type: ignore[no-untyped-def]
     """Close the alarm; a new habit takes the level it had and is learned afresh."""
     if how == 2:
-        s[LEVEL] += s[MEAN]
+        step = s[MEAN] / max(s[HEFT], 1e-9)
+        if kind == COUNT:
+            step = math.log(max(1 + step, 0.05))
+        s[LEVEL] += step if kind == AMOUNT else clipped(step, 3.0)
         s[SEEN] = min(s[SEEN], 30.0)
         s[LAST] = 0.0
-    s[OPEN] = s[CALM] = s[MEAN] = s[E_FAST] = s[E_SLOW] = 0.0
+    s[OPEN] = s[CALM] = s[MEAN] = s[HEFT] = s[E_FAST] = s[E_SLOW] = 0.0
 
 
 @_compiled
@@ -216,7 +228,7 @@ def walked(y, exposure, hour, week, kind, s, hours, weeks, bumps, tails, gains, 
     for t in range(len(y)):
         s[LEVEL] += s[SLOPE]
         eta = s[LEVEL] + hours[hour[t]] + weeks[week[t]]
-        middle, slant = predicted(kind, eta, exposure[t])
+        middle, told = predicted(kind, eta, exposure[t])
         wide = math.sqrt(s[RAW] * bumps[hour[t]])
         carry = clipped(s[LAG1] / s[LAG0], 0.95)
         out[0, t], out[1, t] = eta, wide
@@ -237,25 +249,37 @@ def walked(y, exposure, hour, week, kind, s, hours, weeks, bumps, tails, gains, 
             tallied(s, a, tails, rule)
             roughened(s, r, wide)
         if s[OPEN] == 0:
-            learned(s, r, a, wide, slant, hour[t], week[t], hours, weeks, bumps, tails, gains, rule, seen)
+            pull = pulled(s, kind, away_by(kind, y[t], middle, exposure[t]), wide, told)
+            habit_learned(s, pull, hour[t], week[t], hours, weeks, seen, gains)
+            learned(s, r, a, wide, hour[t], bumps, tails, gains, rule)
             continue
-        away, loose = (y[t] - middle) / max(slant, 1e-9), 3 * wide / max(slant, 1e-9)
-        s[MEAN] += clipped(away - s[MEAN], loose) * max(0.05, 1 / (t - s[RANG] + 1))
+        away = away_by(kind, y[t], middle, exposure[t])
+        gain = max(0.05, 1 / (t - s[RANG] + 1))
+        s[MEAN] += clipped(away - s[MEAN], 3 * wide * math.sqrt(told + (kind > 0))) * gain
+        s[HEFT] += (told - s[HEFT]) * gain
         s[LAST] = clipped(r, 20.0)
         how = state_of(s, ratio, fast, t, rule[3])
         if how > 0:
             # What was calm at the end is over already: it took those steps to tell.
             rings[found - 1, 3], rings[found - 1, 4] = (t - s[CALM] + 1 if how == 1 else t), how - 1
-            moved_on(s, how)
+            moved_on(s, how, kind)
     return found
 
 
 @_compiled
-def learned(s, r, a, wide, slant, hour, week, hours, weeks, bumps, tails, gains, rule, seen):  # type: ignore[no-untyped-def]
-    """Everything that is learned from one ordinary step."""
-    s[GRIP] += max(1 / 2500, 1 / (s[SEEN] + 2)) * (slant * slant - s[GRIP])
-    pull = clipped(r, 2.0) * wide * slant / max(s[GRIP], 1e-12)
-    habit_learned(s, pull, hour, week, hours, weeks, seen, gains)
+def pulled(s, kind, away, wide, told):  # type: ignore[no-untyped-def]
+    """How far one step pulls the predictor: its score, cut at two spreads, over what a usual step says of it."""
+    s[GRIP] += max(1 / 2500, 1 / (s[SEEN] + 2)) * (told - s[GRIP])
+    if kind == AMOUNT:
+        return clipped(away, 2 * wide)
+    # Of few events a single one is many spreads away, and yet no outlier: cut, it would never count.
+    pull = clipped(away, max(2 * wide * math.sqrt(told), 2.0)) / max(s[GRIP], 1e-6)
+    return clipped(pull, 5.0)
+
+
+@_compiled
+def learned(s, r, a, wide, hour, bumps, tails, gains, rule):  # type: ignore[no-untyped-def]
+    """Spreads and tails, from one ordinary step."""
     bumps[hour] = min(max(bumps[hour] * (1 + gains[3] * (min(r * r, CUT) / KEPT - 1)), 0.1), 10.0)
     spread_learned(s, r, a, tails, rule)
     roughened(s, r, wide)

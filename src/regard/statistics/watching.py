@@ -37,6 +37,8 @@ METHOD = "robust scores, EWMA and tail limits by run length"
 CHARTS = ("spike", "shift", "slow shift")
 SHARED = 2.7
 """Charts that share the rate: three, of which the averages ring together (by simulation, docs/calibration.md)."""
+REACH = (30, 60, 200)
+"""Steps before its ringing that a spike, a shift and a slow shift may have begun; earlier it would have rung."""
 PRIORS = ((40.0, 4.0, 1.15), (60.0, 8.0, 1.05), (100.0, 20.0, 1.0))
 
 
@@ -243,7 +245,9 @@ def _fresh(series: _Series) -> tuple[Floats, NDArray[np.float64]]:
         total, much = np.sort(series.raw[first])[: int(0.9 * len(first))].sum(), 0.9 * series.exposure[first].sum()
         rate = (total + 0.5) / (much + (1.0 if series.kind == tracking.SHARE else 0.0))
         s[tracking.LEVEL] = math.log(rate) if series.kind == tracking.COUNT else special.logit(min(rate, 1 - 1e-6))
-        s[tracking.GRIP] = float(np.mean(_slants(series, s[tracking.LEVEL])[first] ** 2))
+        share = float(special.expit(s[tracking.LEVEL]))
+        heft = share * (1 - share) if series.kind == tracking.SHARE else rate
+        s[tracking.GRIP] = heft * float(series.exposure[first].mean())
     middles = _middle(series, np.full(len(series.y), s[tracking.LEVEL]))[first]
     spread = 1.4826 * float(np.median(np.abs(series.y[first] - middles)))
     spread = spread or float(np.std(series.y[first])) or max(1e-9, 0.01 * abs(s[tracking.LEVEL]))
@@ -365,9 +369,9 @@ def _told(
     middle = _middle(series, out[0])
     alarms = []
     for i, (rang, side, chart, until, settled) in enumerate(rings):
-        first = 0 if i == 0 else int(rings[i - 1][3])
+        first = max(FEWEST // 2, int(rang) - REACH[int(chart)], int(rings[i - 1][3]) if i else 0)
         end = int(until) if until >= 0 else len(series.y)
-        since = onset(out[2], int(rang), max(end, int(rang) + 1), first=max(first, 0), memory=memory)
+        since = onset(out[2], int(rang), max(end, int(rang) + 1), first=first, memory=memory)
         alarms.append(
             Alarm(
                 rang=int(rang), until=int(until), side=int(side), chart=CHARTS[int(chart)], settled=bool(settled),
@@ -401,16 +405,6 @@ def _middle(series: _Series, eta: Floats) -> Floats:
         return 2 * np.sqrt(series.exposure * np.exp(np.minimum(eta, 50.0)) + 0.375)
     middle: Floats = 2 * np.sqrt(series.exposure) * np.arcsin(np.sqrt(special.expit(eta)))
     return middle
-
-
-def _slants(series: _Series, eta: float) -> Floats:
-    """How what is expected moves with the predictor, for counts and shares."""
-    if series.kind == _kernel().COUNT:
-        mean = series.exposure * math.exp(eta)
-        return mean / np.sqrt(mean + 0.375)
-    share = float(special.expit(eta))
-    slants: Floats = np.sqrt(series.exposure * share * (1 - share))
-    return slants
 
 
 def _unit(series: _Series, y: Floats) -> Floats:
