@@ -164,7 +164,7 @@ def side(line: Line, alarm: Alarm) -> str:
 
 
 def verdict(line: Line) -> str:
-    """off course, better, usual, or short past."""
+    """Whether it is off course, better, usual, or its past too short."""
     if line.found.refused:
         return SHORT
     if line.found.alarm is None:
