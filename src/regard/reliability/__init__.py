@@ -1,6 +1,6 @@
 """Competency 4: know before customers tell you. Which of them are disrupted now, even while the total looks fine."""
 
-QUESTIONS: tuple[str, ...] = ("served", "watch", "promises_ahead")
+QUESTIONS: tuple[str, ...] = ("served", "watch", "promises_ahead", "odd_behaviour")
 """Its questions, in the order of the navigation; each is read when the registry is asked for."""
 
 DETECTORS: tuple[str, ...] = ()
