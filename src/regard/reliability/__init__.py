@@ -3,5 +3,5 @@
 QUESTIONS: tuple[str, ...] = ("served", "watch", "promises_ahead", "odd_behaviour")
 """Its questions, in the order of the navigation; each is read when the registry is asked for."""
 
-DETECTORS: tuple[str, ...] = ()
+DETECTORS: tuple[str, ...] = ("watch", "promises_ahead", "odd_behaviour")
 """Its modules that hold a detector (`reliability.detectors`), in the order they are run."""

@@ -6,6 +6,7 @@ habit. From which size on something is odd follows from how often the base's own
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -15,7 +16,10 @@ from regard import wording
 from regard.errors import Refusal
 from regard.findings import Caution, Finding
 from regard.questions import question
+from regard.reliability.concerned import stake
+from regard.reliability.detectors import Looking, detector
 from regard.reliability.oddities import BURST, RULES, SAME_FAILURE, SAME_ORDER, Found, Oddity, oddities
+from regard.reliability.raised import Certainty, Raised, Who, key
 from regard.signals.ask import Ask
 from regard.wording import count, number
 
@@ -101,6 +105,30 @@ def odd_behaviour(
         cautions=tuple(_cautions(found)),
         evidence=ask.evidence(n=found.looked, kind="estimated", method=METHOD),
     )  # fmt: skip
+
+
+@detector(title="Odd behaviour", kinds=("odd",), needs=("order|event|contact",))
+def odd(*, looking: Looking) -> Iterator[Raised]:
+    """What customers did in the last two days that may be a mistake, each once."""
+    ask = looking.rows()
+    found = oddities(
+        ask, now=looking.now.astimezone(UTC).replace(tzinfo=None), days=2, rate=4.0,
+        seconds={SAME_ORDER: 60, SAME_FAILURE: 86_400},
+    )  # fmt: skip
+    for one in found.oddities:
+        at = found.limits[one.rule]
+        yield Raised(
+            cause=key("odd", one.key), kind="odd", what=one.sentence, since=one.began.replace(tzinfo=UTC),
+            who=Who(words=one.name, count=1, customers=(one.id,)), at_stake=stake(ask, [one.customer]),
+            certainty=Certainty(
+                words=f"In the {count(round(at.months, 1), 'month')} before, as much was seen {number(at.rate, 2)} "
+                "times a month, all customers together."
+            ),
+            next_step="Ask politely, once, before they have to.", notice=one.words, size=float(one.size),
+            evidence={
+                "question": "reliability/odd-behaviour", "arguments": {"days": 2}, "rule": one.rule, "what": one.what,
+            },
+        )  # fmt: skip
 
 
 def _row(one: Oddity, zone: str) -> OddRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -16,6 +16,9 @@ from regard.figures.bars import GroupBar, group_bars
 from regard.findings import Caution, Finding, Interval
 from regard.journey.promises import zone_steps
 from regard.questions import question
+from regard.reliability.concerned import stake
+from regard.reliability.detectors import Looking, detector
+from regard.reliability.raised import Certainty, Raised, Who, key
 from regard.signals.ask import Ask
 from regard.statistics.landmarks import FEWEST, Foretold, Promised, breaking, foretold
 from regard.wording import count, listed, percent
@@ -48,6 +51,7 @@ class AboutToBreak(msgspec.Struct, frozen=True, kw_only=True):
     chance: Annotated[float, Meta(description="Chance that it will be broken, given that it is not kept by now.")]
     usual: Annotated[float, Meta(description="Share of all promises of the sort that broke.")]
     made: Annotated[str, Meta(description="When it was promised.")] = ""
+    made_at: Annotated[datetime | None, Meta(description="The same as an instant, UTC.")] = None
 
 
 class PromiseRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +93,7 @@ class Told:
 
     rule: PromiseRule
     rows: tuple[AboutToBreak, ...]
-    customers: frozenset[int]
+    numbers: dict[str, int]
 
 
 @question(title="Promises about to break", needs=("promise",))
@@ -111,7 +115,7 @@ def promises_ahead(
     return PromisesAhead(
         answer=_sentence(open_, rows, rules),
         open=open_, raised=len(rows), rules=rules, rows=tuple(rows[:MOST]),
-        customers=len(frozenset().union(*(t.customers for t in told))) if told else 0,
+        customers=len(frozenset().union(*(t.numbers for t in told))) if told else 0,
         refused="" if learned or not rules else rules[0].refused,
         next_step=_next(rows, learned),
         facts=tuple(_facts(learned))[:3],
@@ -143,6 +147,45 @@ def tell(ask: Ask, *, promise: str = "", chance: float = 0.7, days: int = 7, now
     ]  # fmt: skip
 
 
+@detector(title="Promises about to break", kinds=("promise",), needs=("promise",))
+def about_to_break(*, looking: Looking) -> Iterator[Raised]:
+    """Open promises that will likely be broken: one cause for each sort and day they fall due."""
+    ask = looking.rows()
+    now = looking.now.astimezone(UTC).replace(tzinfo=None)
+    for told in tell(ask, now=now):
+        days: dict[str, list[AboutToBreak]] = {}
+        for row in sorted(told.rows, key=lambda r: r.hours_left):
+            due = now + timedelta(hours=row.hours_left)
+            days.setdefault(wording.day(due, ask.scope.zone), []).append(row)
+        for day, rows in days.items():
+            yield _raised(ask, told, day, rows, now)
+
+
+def _raised(ask: Ask, told: Told, day: str, rows: list[AboutToBreak], now: datetime) -> Raised:
+    rule, soon = told.rule, rows[0]
+    people = list(dict.fromkeys(r.id for r in rows))
+    numbers = [told.numbers[i] for i in people if i in told.numbers]
+    names = listed(list(dict.fromkeys(r.customer for r in rows))[:3]) if len(people) <= 3 else ""
+    tried = f", of those told so before {percent(rule.precision)} broke" if rule.precision is not None else ""
+    return Raised(
+        cause=key("promise", f"{rule.promise}:{day}"), kind="promise",
+        who=Who(words=names or count(len(people), "customer"), count=len(people), customers=tuple(people)),
+        what=f"will likely not get what was promised in time ({rule.promise}, due {day})",
+        since=(now if soon.made_at is None else min(r.made_at or now for r in rows)).replace(tzinfo=UTC),
+        at_stake=stake(ask, numbers), size=float(len(rows)),
+        certainty=Certainty(
+            words=f"Chance of breaking {percent(min(r.chance for r in rows))} and more{tried}.",
+            chance=None if rule.precision is None else 1 - rule.precision,
+        ),
+        next_step=f"Tell them before {soon.due}: what is late, until when, and what you will do.",
+        notice=f"What we promised you for {day} may come later than we said. We are sorry; we will tell you by when.",
+        evidence={
+            "question": "reliability/promises-ahead", "arguments": {"promise": rule.promise},
+            "about": [r.about for r in rows[:50]], "precision": rule.precision, "recall": rule.recall,
+        },
+    )  # fmt: skip
+
+
 def _told(
     part: dict[str, list[Any]], names: Sequence[str], *, now: datetime, chance: float, days: int, zone: str
 ) -> Told:
@@ -165,14 +208,16 @@ def _told(
     rows = tuple(
         AboutToBreak(
             customer=part["name"][i] or "unknown", id=part["id"][i] or "", promise=part["promise"][i],
-            about=part["about"][i] or part["key"][i] or "", due=_moment(deadline[i], zone), made=_moment(made[i], zone),
+            about=part["about"][i] or part["key"][i] or "", due=_moment(deadline[i], zone),
+            made=_moment(made[i], zone),
+            made_at=datetime.fromtimestamp(made[i], UTC).replace(tzinfo=None),
             hours_left=float((deadline[i] - at) / 3600), chance=by[int(i)], usual=broken,
         )
         for i in chosen
     )  # fmt: skip
     tried = foretold(past, chance=chance)
     rule = _rule(part["promise"][0], past, tried, open_=int(open_.sum()), raised=len(rows), group=name)
-    return Told(rule=rule, rows=rows, customers=frozenset(who[chosen].tolist()))
+    return Told(rule=rule, rows=rows, numbers={part["id"][i] or "": int(who[i]) for i in chosen})
 
 
 def _moment(at: float, zone: str) -> str:

@@ -20,8 +20,12 @@ from regard.figures.multiples import Small, small_multiples
 from regard.findings import Caution, Finding
 from regard.journey.promises import zone_steps
 from regard.questions import question
+from regard.reliability.concerned import LINGERS, begins, concerned, stake, who
+from regard.reliability.detectors import Looking, detector
 from regard.reliability.lines import HOUR, Line, lines, months, spread_over
+from regard.reliability.raised import Certainty, Raised, key
 from regard.signals.ask import Ask
+from regard.signals.attempts import speaks_of
 from regard.statistics.watching import DAY, WEEK
 from regard.wording import count, listed, number, percent
 
@@ -133,13 +137,52 @@ def watch(
     )  # fmt: skip
 
 
+@detector(title="Watched indicators", kinds=("indicator",), needs=("event|telemetry|contact|promise",), lingers=LINGERS)
+def off_course(*, looking: Looking) -> Iterator[Raised]:
+    """Every watched indicator that is off course now, with the customers it went wrong for since it began."""
+    ask = looking.rows()
+    found = watched_lines(ask, false_alarms=1.0)
+    for line in found:
+        if verdict(line) == OFF and line.found.alarm:
+            yield _raised(ask, line, len(found))
+
+
+def _raised(ask: Ask, line: Line, watched: int) -> Raised:
+    alarm = line.found.alarm
+    assert alarm is not None  # noqa: S101 - only lines with one are told
+    zone = ask.scope.zone
+    since, ratio = begins(line, alarm.onset.step, zone), spread_over(line, alarm.onset.step)
+    rows = concerned(ask, line, since)
+    return Raised(
+        cause=key("indicator", f"{line.kind}:{line.name}"), kind="indicator", who=who(rows), since=since,
+        what=f"met {called(line)}: {wording.times(ratio)} of what is usual", size=finite(ratio),
+        at_stake=stake(ask, [int(r["customer"]) for r in rows]),
+        certainty=Certainty(
+            words=f"Chance alone rings at most once a month over all {number(watched)} watched; it began between "
+            f"{when(line, alarm.onset.low, zone)} and {when(line, alarm.onset.high, zone)}."
+        ),
+        next_step="Look at what was released or changed when it began, and tell those concerned before they ask.",
+        evidence={
+            "question": "reliability/watch", "arguments": {}, "times_usual": finite(ratio), "chart": alarm.chart,
+            "every": EVERY[line.step], "steps": line.found.steps,
+        },
+    )  # fmt: skip
+
+
 def watched_lines(ask: Ask, *, false_alarms: float) -> tuple[Line, ...]:
     """Every watched series of the log up to the end of the scope's period."""
     last = ask.rows("watch_end.sql")[0]["last"]
     if last is None:
         return ()
     history = {"history": ask.scope.until - timedelta(days=366 * YEARS)}
-    rows = ask.rows("watch.sql", **history)
+    declared = ask.declarations.indicators
+    # A measurement that an indicator speaks of is watched as that indicator, not twice.
+    rows = [
+        r for r in ask.rows("watch.sql", **history)
+        if r["kind"] != "measured" or not any(speaks_of(one, r["name"]) for one in declared)
+    ]  # fmt: skip
+    if declared:
+        rows += ask.rows("watch_indicators.sql", **history)
     if ask.count("promise"):
         rows += ask.rows("watch_promises.sql", **history, **zone_steps(ask))
     return lines(rows, last=last, zone=ask.scope.zone, per_month=false_alarms)
