@@ -190,6 +190,14 @@ def state_of(s, ratio, fast, t, patience):  # type: ignore[no-untyped-def]
 
 
 @_compiled
+def lived_with(s, kind, away, wide, told, t):  # type: ignore[no-untyped-def]
+    """How far the series has been off while the alarm lasts: kept apart, in case it becomes the habit."""
+    gain = max(0.05, 1 / (t - s[RANG] + 1))
+    s[MEAN] += clipped(away - s[MEAN], 3 * wide * math.sqrt(told + (kind > 0))) * gain
+    s[HEFT] += (told - s[HEFT]) * gain
+
+
+@_compiled
 def moved_on(s, how, kind):  # type: ignore[no-untyped-def]
     """Close the alarm; a new habit takes the level it had and is learned afresh."""
     if how == 2:
@@ -253,10 +261,7 @@ def walked(y, exposure, hour, week, kind, s, hours, weeks, bumps, tails, gains, 
             habit_learned(s, pull, hour[t], week[t], hours, weeks, seen, gains)
             learned(s, r, a, wide, hour[t], bumps, tails, gains, rule)
             continue
-        away = away_by(kind, y[t], middle, exposure[t])
-        gain = max(0.05, 1 / (t - s[RANG] + 1))
-        s[MEAN] += clipped(away - s[MEAN], 3 * wide * math.sqrt(told + (kind > 0))) * gain
-        s[HEFT] += (told - s[HEFT]) * gain
+        lived_with(s, kind, away_by(kind, y[t], middle, exposure[t]), wide, told, t)
         s[LAST] = clipped(r, 20.0)
         how = state_of(s, ratio, fast, t, rule[3])
         if how > 0:

@@ -271,7 +271,7 @@ def _walk(series: _Series, model: _Model, *, per_month: float, ring: int, loss: 
     gains = np.array(
         [model.wander, 0.03 / a_day if model.daily else 0.0, 0.05 / a_day if model.weekly else 0.0, 0.01 / a_day]
     )
-    out, rings = np.full((tracking.FIELDS, n), np.nan), np.zeros((400, 5))
+    out, rings = np.full((tracking.FIELDS, n), np.nan), np.zeros((max(400, n // 20), 5))
     found = tracking.walked(
         series.y, series.exposure, series.hour, series.week, series.kind, model.state, model.hours, model.weeks,
         model.bumps, model.tails, gains, rule, np.array([ring, loss]), out, rings,
