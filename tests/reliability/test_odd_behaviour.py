@@ -79,7 +79,7 @@ def test_the_same_payment_failing_again_and_again_rings_until_it_went_well(view_
         return [{"person": who, "name": "payment_made", "error": e, "occurred_at": (at + timedelta(minutes=9 * k)).isoformat()}
                 for k, e in enumerate(errors)]  # fmt: skip
 
-    events += tries("P6", ["declined"] * 5) + tries("P7", ["declined", "declined", None, "declined", "declined"])
+    events += tries("P6", ["declined"] * 5) + tries("P4", ["declined", "declined", None, "declined", "declined"])
 
     (row,) = [r for r in ask(view_of, orders, events).rows if r.rule == "same failure again"]
 
