@@ -9,9 +9,9 @@ import pytest
 
 from regard.errors import BadInput, UnknownName
 from regard.questions import find
-from regard.signals.ask import answer
+from regard.signals.ask import Ask, answer
 from regard.signals.declarations import Change, Declarations, Dimension
-from regard.signals.scope import Given
+from regard.signals.scope import Given, resolve
 from regard.simulation import declarations, sample, simulate, truth
 
 LAST = Given(since="2026-09-01", until="2026-10-31")
@@ -185,3 +185,39 @@ def test_the_sample_company_is_answered(view_of):
     view = view_of(sample(), declarations=declarations())
     found = answer(find("leadership/proof"), view=view, given=Given(), arguments={})
     assert len(found.rows) == 4
+
+
+def test_proof_counts_the_walks_that_journey_paths_counts(view_of):
+    """The share going A-B-C instead of A-B-D by region and month: proof's statement beside the question, month by month."""
+    rng = np.random.default_rng(12)
+    events, profiles = [], []
+    for i in range(120):
+        region = ("north", "south")[i % 2]
+        profiles.append({"person": f"p{i:03d}", "occurred_at": "2026-01-01", "labels": {"region": region}})
+        for day in rng.integers(0, 85, 6):
+            at = datetime(2026, 7, 1) + timedelta(days=int(day), minutes=int(rng.integers(0, 1000)))
+            for k, name in enumerate(rng.choice(["A", "A", "B", "C", "D", "noise"], 7)):
+                events.append({"person": f"p{i:03d}", "occurred_at": str(at + timedelta(minutes=k)), "name": str(name)})
+    view = view_of(event=events, profile=profiles, declarations=Declarations(dimensions=(Dimension(name="region"),)))
+    months = [datetime(2026, m, 1) for m in (7, 8, 9, 10)]
+    for first in ("A", ""):
+        scope = resolve(Given(period="2026-09", by="region"), declarations=view.declarations, last=view.last_day())
+        asked = Ask(view=view, scope=scope, package="regard.leadership")
+        rows = asked.rows(
+            "proof_paths.sql", first=first, last="B", reaches="C", instead="D", starts=months, latest=months[-1]
+        )
+        told = {(r["slice"], r["since"]): (r["n"], r["value"]) for r in rows}
+        counted = {}
+        for month in months[:3]:
+            for region in ("north", "south"):
+                given = Given(period=f"{month:%Y-%m}", where=(f"region={region}",))
+                start = f"{first} → B" if first else "B"
+                found = answer(
+                    find("journey/paths"), view=view, given=given,
+                    arguments={"start": start, "among": "A, B, C, D" if first else "B, C, D", "depth": 1, "window": ""},
+                )  # fmt: skip
+                ways = {r.step: r.customers for r in found.rows if r.after == start and r.step in "CD"}
+                n = ways.get("C", 0) + ways.get("D", 0)
+                counted[region, month] = (n, pytest.approx(100 * ways.get("C", 0) / n))
+        assert told == counted
+        assert min(n for n, _ in told.values()) >= 5

@@ -90,6 +90,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
 class Drawn:
     """Rows as maps: now, and of two periods before and what changed."""
 
+    whole: Flow
     now: Flow
     before: Flow | None = None
     change: Flow | None = None
@@ -176,10 +177,10 @@ def drawn(rows: Sequence[LineRow], steps: Sequence[StepRow]) -> Drawn:
         boxes.append(FlowStep(name=ENDS, volume=ended, text=number(ended), end="end"))
     now = Flow(steps=tuple(boxes), lines=tuple(_line(r) for r in shown))
     if not any(r.now is not None for r in rows):
-        return Drawn(now=now)
+        return Drawn(whole=now, now=now)
     both = [(r, _moved(r)) for r in shown]
     return Drawn(
-        now=Flow(steps=now.steps, lines=tuple(_part(r, r.now) for r in shown if r.now)),
+        whole=now, now=Flow(steps=now.steps, lines=tuple(_part(r, r.now) for r in shown if r.now)),
         before=Flow(steps=now.steps, lines=tuple(_part(r, r.before) for r in shown if r.before)),
         change=Flow(steps=now.steps, lines=tuple(line for _, line in both)),
     )  # fmt: skip
@@ -235,10 +236,10 @@ def _moved(row: LineRow) -> FlowLine:
     )  # fmt: skip
 
 
-def legend(rows: Sequence[LineRow], steps: Sequence[StepRow], coverage: float) -> str:
-    """How a map is to be read."""
+def legend(rows: Sequence[LineRow], steps: Sequence[StepRow], *, change: bool) -> str:
+    """How a map is to be read; of what changed, or of what is."""
     shown = sum(r.shown for r in rows)
-    if any(r.now is not None for r in rows):
+    if change:
         return (
             "Width: how far the share of those at a step that went that way moved; coloured and labelled where it is "
             "beyond chance, each customer a voice of one, all ways together. Beneath: turning back."
@@ -249,7 +250,7 @@ def legend(rows: Sequence[LineRow], steps: Sequence[StepRow], coverage: float) -
     return (
         f"Width: moves. On a line: share of customers there that went that way next, and the median time. Beneath: "
         f"turning back.{colours} The {number(shown)} most frequent of {number(len(rows))} lines, "
-        f"{percent(coverage)} of moves."
+        f"{percent(sum(r.times for r in rows if r.shown) / max(sum(r.times for r in rows), 1))} of moves."
     )
 
 

@@ -27,6 +27,7 @@ from regard.periods import parse_span
 from regard.questions import question
 from regard.signals.ask import Ask
 from regard.statistics.proportions import mean, net_mean, share, wilson
+from regard.steps.columns import codes_of
 from regard.wording import Words, count, money, number, percent, signed
 
 if TYPE_CHECKING:
@@ -89,13 +90,16 @@ def paths(
     target: Annotated[str, Meta(description="Step they lead to; alone, the ways are followed back from it.")] = "",
     depth: Annotated[int, Meta(description="Most steps that follow.", ge=1, le=8)] = 3,
     window: Annotated[str, Meta(description="How long after the first step the others count: 2h, 7d.")] = "7d",
+    among: Annotated[
+        str, Meta(description="Only these steps are looked at, others are as if they had not been: A, B, C.")
+    ] = "",
     then: Annotated[
         int, Meta(description="Days in which score, staying and spending are followed.", ge=1, le=730)
     ] = 90,
     metric: Annotated[str, Meta(description="nps, csat, ces, stars or your own; default the declared one.")] = "",
 ) -> Paths:
     """Which ways do customers go from a step, has it changed, and what did they then score, renew and spend?"""
-    stepped = ask.steps()
+    stepped = _among(ask.steps(), among)
     offered = _offered(stepped)
     if not offered:
         raise Refusal("No customer took a step in this period.", hint="Widen the period, or bring in events or orders.")
@@ -117,6 +121,18 @@ def paths(
     return _finding(
         ask, told, seen, route, named, (window, then, metric, change.method if change else "", offered, stepped)
     )
+
+
+def _among(stepped: Stepped, among: str) -> Stepped:
+    """The same with only some steps looked at."""
+    named = known(stepped, tuple(n.strip() for n in among.split(",") if n.strip()), where="among")
+    if not named:
+        return stepped
+    rows = []
+    for k, each in enumerate(stepped.steps):
+        mask = codes_of(each.names, named)[each.codes]
+        rows.append(mask if stepped.now.rows is None else mask & stepped.now.rows[k])
+    return replace(stepped, now=replace(stepped.now, rows=rows), before=replace(stepped.before, rows=rows))
 
 
 def _offered(stepped: Stepped) -> tuple[StepOffered, ...]:

@@ -204,7 +204,7 @@ def figure(found: JourneyTrial) -> Figure | None:
     if not found.rows:
         return None
     maps: Drawn = drawn(found.rows, found.steps)
-    words = legend(found.rows, found.steps, found.coverage)
+    words = legend(found.rows, found.steps, change=found.since is not None)
     if maps.before is None or maps.change is None:
         return flow_map(maps.now, title=found.answer, legend=words)
     return flow_change(maps.before, maps.now, maps.change, title=found.answer, legend=words)

@@ -50,9 +50,12 @@ def marks(path: str, finding: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in finding.get("rows") or ():
         way = trails(path, row, seen).get(column, "")
-        names = [str(row.get(part) or "") for part in key.split(" · ")]
+        between = " → " if " → " in key else " · "
+        names = [str(row.get(part) or "") for part in key.split(between)]
         if way and not row.get("moment") and row.get("slice", "all") in {"all", names[0]}:
-            found.setdefault(sentence(" · ".join(names)) if path == "customers/ledger" else " · ".join(names), way)
+            found.setdefault(sentence(between.join(names)) if path == "customers/ledger" else between.join(names), way)
+    for row in finding.get("steps") or () if path == "journey/discovered" else ():
+        found.setdefault(row["step"], trails(path, row, seen)["customers"])
     return found
 
 
@@ -108,9 +111,34 @@ def _paths(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     return found | ({"path": seen.with_arguments("/journey/paths", start=on)} if on else {})
 
 
+def _discovered(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """A move leads to the ways on from its first step; a step to its customers."""
+    if row.get("source") and row.get("target"):
+        on = seen.link("/journey/paths", {"start": row["source"], "window": seen.arguments.get("window", "7d")})
+        return {"source": on, "share": on}
+    if row.get("step"):
+        return {
+            "step": seen.link("/journey/paths", {"start": row["step"]}),
+            "customers": seen.link(LIST, {"who": "did", "path": row["step"]}),
+        }
+    return {}
+
+
+def _funnel(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    if not row.get("path") or row.get("slice") != "all":
+        return {}
+    window = seen.arguments.get("window", "7d")
+    return {
+        "customers": seen.link(LIST, {"who": "reached", "path": row["path"], "window": window}),
+        "stage": seen.link("/journey/paths", {"start": row["stage"], "window": window}),
+    }
+
+
 _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "customers/ledger": _ledger,
     "journey/map": _stage,
+    "journey/discovered": _discovered,
+    "journey/funnel": _funnel,
     "journey/paths": _paths,
     "journey/promises": _promises,
     "listening/contacts": _contacts,
@@ -118,6 +146,8 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
 _MARKS = {
     "customers/ledger": ("line", "customers"),
     "journey/map": ("stage", "customers"),
+    "journey/discovered": ("source → target", "source"),
+    "journey/funnel": ("stage", "customers"),
     "journey/paths": ("path", "path"),
     "listening/contacts": ("area · issue", "customers"),
 }
@@ -167,6 +197,18 @@ LEADING = {
         "worth",
         "changes",
         "why",
+    ),
+    "journey/discovered": ("source", "target", "customers", "share", "median_seconds", "errors", "before", "change"),
+    "journey/funnel": (
+        "slice",
+        "stage",
+        "customers",
+        "share",
+        "whole",
+        "median_seconds",
+        "before",
+        "change",
+        "adjusted",
     ),
     "journey/paths": (
         "path",

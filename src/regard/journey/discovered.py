@@ -1,0 +1,215 @@
+"""The discovered journey: what customers really do, step by step, without anything declared.
+
+Every move from a step to the next within a journey; a journey ends where a pause is longer than the window, or, from a
+chosen step on, where the window is over. Logs of many millions of moves are told from one in so many customers, whole
+customers each; how many is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from msgspec import Meta
+
+from regard.errors import Refusal
+from regard.figures import flow_change, flow_map
+from regard.findings import Caution, Finding
+from regard.journey import flows
+from regard.journey.behind import known, steps_named
+from regard.journey.flowing import CLEAR, LineRow, StepRow, drawn, legend, line_rows, step_rows
+from regard.periods import parse_span
+from regard.questions import question
+from regard.signals.ask import Ask
+from regard.steps.columns import Selection
+from regard.wording import Words, count, number, percent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from regard.figures import Figure
+    from regard.signals.stepscope import Stepped
+
+MOST = 3_000_000
+"""Steps in the two periods from which on one in so many customers is looked at."""
+DRAWN = 45
+"""Most lines a map shows and can still be read."""
+
+
+class Discovered(Finding, frozen=True, kw_only=True):
+    """What customers do, declared by nobody."""
+
+    start: Annotated[str, Meta(description="The step journeys start with; empty for any.")] = ""
+    window: Annotated[
+        str, Meta(description="How long after the start a journey is followed, or the pause that ends it.")
+    ] = ""
+    customers: Annotated[int, Meta(description="Customers with a step in the period.")] = 0
+    journeys: Annotated[int, Meta(description="Journeys in the two periods together.")] = 0
+    still_open: Annotated[int, Meta(description="Journeys whose time was not over when the log ends.")] = 0
+    one_in: Annotated[int, Meta(description="One of so many customers was looked at; 1 is all.")] = 1
+    coverage: Annotated[float, Meta(description="Share of all moves that the figure shows.")] = 0.0
+    groups: Annotated[tuple[str, ...], Meta(description="The groups compared, where the question is cut by one.")] = ()
+    compared: Annotated[bool, Meta(description="Whether the figure shows what changed.")] = False
+    rows: Annotated[
+        tuple[LineRow, ...], Meta(description="Moves from one step to the next, the most frequent first.")
+    ] = ()
+    steps: Annotated[tuple[StepRow, ...], Meta(description="The steps themselves, the most frequent first.")] = ()
+
+
+@question(title="Discovered journey", needs=("event|order|contact|subscription",))
+def discovered(
+    *,
+    ask: Ask,
+    start: Annotated[str, Meta(description="Step journeys start with; default each customer's first.")] = "",
+    window: Annotated[
+        str, Meta(description="From start on, how long a journey is followed; else the pause that ends one: 12h, 7d.")
+    ] = "7d",
+    coverage: Annotated[
+        float, Meta(description="Share of all moves the map shows, the most frequent first.", ge=0.05, le=1)
+    ] = 0.6,
+    changes: Annotated[
+        bool, Meta(description="Draw what changed against the period before, or between groups.")
+    ] = False,
+) -> Discovered:
+    """What do customers really do, step by step, and what of it changed?"""
+    stepped = ask.steps()
+    named = known(stepped, steps_named(start)[:1], where="start")
+    about = flows.Journeys(start=named, within=parse_span(window, where="window"), one_in=_one_in(stepped))
+    seen = _moved(ask, stepped, about)
+    if not (seen.now & (seen.found.source >= 0) & (seen.found.target >= 0)).any():
+        raise Refusal("No customer took two steps in this period.", hint="Widen the period, or choose a longer window.")
+    names = stepped.steps[0].names
+    mine = seen.found.only(seen.now)
+    change = flows.changed(seen.found, seen.now)
+    lines = flows.lines_of(mine)
+    rows = line_rows(names, lines, None, change, coverage=coverage)
+    rows = tuple(r if not r.shown or i < DRAWN else _hidden(r) for i, r in enumerate(rows))
+    steps = step_rows(names, mine)
+    return Discovered(
+        answer=_answer(ask, rows, mine, seen), start=named[0] if named else "", window=window,
+        customers=len(np.unique(mine.who)) * about.one_in, journeys=seen.found.journeys,
+        still_open=seen.found.open, one_in=about.one_in, coverage=coverage, groups=seen.groups, compared=changes,
+        rows=rows, steps=steps, facts=_facts(rows), cautions=_cautions(seen.found, stepped, about.one_in),
+        next_step="Follow the ways on from a step: choose it on the map.",
+        evidence=ask.evidence(
+            n=len(seen.found.who), customers=len(np.unique(seen.found.who)), kind="estimated",
+            method=f"Moves from each step to the next; {change.method}.",
+        ),
+    )  # fmt: skip
+
+
+def _hidden(row: LineRow) -> LineRow:
+    return LineRow(**{f: getattr(row, f) for f in LineRow.__struct_fields__ if f != "shown"}, shown=False)
+
+
+def _one_in(stepped: Stepped) -> int:
+    n = sum(int(((s.times >= _both(stepped).since) & (s.times < _both(stepped).until)).sum()) for s in stepped.steps)
+    return max(1, -(-n // MOST))
+
+
+def _both(stepped: Stepped) -> Selection:
+    """The two periods and what lies between."""
+    return replace(stepped.now, since=min(stepped.now.since, stepped.before.since))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """The moves, which are told of, and what they are held against."""
+
+    found: flows.Moves
+    now: NDArray[np.bool_]
+    groups: tuple[str, ...] = ()
+
+
+def _moved(ask: Ask, stepped: Stepped, about: flows.Journeys) -> _Seen:
+    """Moves of the two periods; of groups, where the question is cut by one: the largest and all others."""
+    if not ask.scope.by or not stepped.steps:
+        found = flows.moves(stepped.steps, about, selection=_both(stepped))
+        since, until = stepped.before.since, stepped.before.until
+        now = found.at >= stepped.now.since
+        keep = now | ((found.at >= since) & (found.at < until))
+        return _Seen(found=found.only(keep), now=now[keep])
+    values = stepped.steps[0].labels[ask.scope.by].values
+    size = sum(np.bincount(s.labels[ask.scope.by].codes, minlength=len(values)) for s in stepped.steps)
+    size = np.asarray(size)
+    size[0] = 0
+    first = int(np.argmax(size))
+    groups = [_of(stepped, ask.scope.by, first, own=own) for own in (True, False)]
+    parts = [flows.moves(stepped.steps, about, selection=selection) for selection in groups]
+    columns = ("who", "source", "target", "at", "seconds", "failed")
+    both = flows.Moves(
+        **{name: np.concatenate([getattr(p, name) for p in parts]) for name in columns},
+        ties=sum(p.ties for p in parts), journeys=sum(p.journeys for p in parts), open=sum(p.open for p in parts),
+    )  # fmt: skip
+    now = np.arange(len(both.who)) < len(parts[0].who)
+    return _Seen(found=both, now=now, groups=(values[first], f"all other {ask.scope.by}s"))
+
+
+def _of(stepped: Stepped, by: str, value: int, *, own: bool) -> Selection:
+    """Steps of one group, or of all others that have one."""
+    masks = []
+    for k, steps in enumerate(stepped.steps):
+        codes = steps.labels[by].codes
+        mask = codes == value if own else (codes != value) & (codes > 0)
+        masks.append(mask if stepped.now.rows is None else mask & stepped.now.rows[k])
+    return replace(stepped.now, rows=masks)
+
+
+def _answer(ask: Ask, rows: tuple[LineRow, ...], mine: flows.Moves, seen: _Seen) -> str:
+    words = Words(ask.declarations.called, ask.declarations.called_many)
+    first = max(
+        (r for r in rows if r.source and r.target and r.source != r.target), key=lambda r: r.times, default=None
+    )
+    base = f"{words.count(len(np.unique(mine.who)))} took {count(len(mine.who), 'step')}"
+    if first is not None:
+        base += f"; {first.source} is most often followed by {first.target} ({percent(first.share)} of those there)"
+    clear = [r for r in rows if r.adjusted is not None and r.adjusted <= CLEAR and r.change is not None]
+    when = f"between {seen.groups[0]} and {seen.groups[1]}" if seen.groups else "against the period before"
+    if not clear:
+        return f"{base}. Nothing differs beyond chance {when}."
+    most = min(clear, key=lambda r: (r.adjusted or 0.0, -abs(r.change or 0.0), r.source, r.target))
+    return f"{base}. {most.told}."
+
+
+def _facts(rows: tuple[LineRow, ...]) -> tuple[str, ...]:
+    """The move that most often meets an error, and the slowest of the frequent ones."""
+    told = []
+    inner = [r for r in rows if r.shown and r.source and r.target]
+    worst = max((r for r in inner if r.customers >= 20), key=lambda r: r.errors, default=None)
+    if worst is not None and worst.errors >= 0.03:
+        told.append(f"{percent(worst.errors)} of the moves from {worst.source} to {worst.target} meet an error.")
+    again = max((r for r in rows if r.source and r.source == r.target), key=lambda r: r.times, default=None)
+    if again is not None:
+        told.append(f"{again.source} is directly repeated {count(again.times, 'time')}.")
+    return tuple(told)
+
+
+def _cautions(found: flows.Moves, stepped: Stepped, one_in: int) -> tuple[Caution, ...]:
+    told = []
+    if one_in > 1:
+        text = f"The log is long: counts are of one in {number(one_in)} customers, whole customers each."
+        told.append(Caution(code="one_in", text=text))
+    if found.open:
+        text = f"{count(found.open, 'journey')} of {number(found.journeys)} may yet go on when the log ends."
+        told.append(Caution(code="still_open", text=text))
+    if found.ties:
+        moves = int(((found.source >= 0) & (found.target >= 0)).sum())
+        text = f"{number(found.ties)} of {count(moves, 'move')} have equal times, their order is the log's."
+        told.append(Caution(code="equal_times", text=text))
+    if stepped.machines:
+        many = count(stepped.machines, "customer")
+        text = f"{many} with more than {number(stepped.busiest)} steps in a day are left out."
+        told.append(Caution(code="machines", text=text))
+    return tuple(told)
+
+
+def figure(finding: Discovered) -> Figure | None:
+    """What follows what; asked for changes, what changed over both periods beside each other."""
+    if not finding.rows:
+        return None
+    maps = drawn(finding.rows, finding.steps)
+    words = legend(finding.rows, finding.steps, change=finding.compared)
+    if not finding.compared or maps.before is None or maps.change is None:
+        return flow_map(maps.whole, title=finding.answer, legend=words)
+    return flow_change(maps.before, maps.now, maps.change, title=finding.answer, legend=words)

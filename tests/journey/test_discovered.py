@@ -1,0 +1,133 @@
+"""The discovered journey of the made-up company beside plain Python, a planted change, and groups."""
+
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from regard.figures.flowmap import FlowStep
+from regard.journey.discovered import figure
+from regard.questions import find
+from regard.signals.ask import answer
+from regard.signals.declarations import Declarations, Dimension
+from regard.signals.scope import Given, resolve
+from regard.simulation import declarations as company_declarations
+from regard.simulation import sample
+from regard.web.slices import Slice
+from regard.web.trails import marks
+
+DAY = 86_400_000_000
+
+
+def ask(view, *, given=None, **arguments):
+    return answer(find("journey/discovered"), view=view, given=Given(**(given or {})), arguments=arguments)
+
+
+def micros(at):
+    return int((at - datetime(1970, 1, 1)).total_seconds()) * 1_000_000
+
+
+def test_the_map_of_the_made_up_company_is_that_of_plain_python(view_of):
+    view = view_of(sample(), declarations=company_declarations())
+    scope = resolve(Given(), declarations=view.declarations, last=view.last_day())
+    low, since, until = (micros(t) for t in (scope.before_since, scope.since, scope.until))
+    times, voices, seconds = Counter(), defaultdict(lambda: defaultdict(Counter)), defaultdict(list)
+    for steps in view.made_steps().steps:
+        for c in range(len(steps.customers)):
+            rows = [i for i in range(steps.starts[c], steps.starts[c + 1]) if low <= steps.times[i] < until]
+            for i, j in pairwise(rows):
+                a, b = steps.names[steps.codes[i]], steps.names[steps.codes[j]]
+                gap = int(steps.times[j] - steps.times[i])
+                if gap <= 7 * DAY and steps.times[i] >= since:
+                    times[a, b] += 1
+                    voices[a][c][b] += 1
+                    seconds[a, b].append(gap / 1e6)
+    found = ask(view)
+    inner = {(r.source, r.target): r for r in found.rows if r.source and r.target}
+
+    assert {k: r.times for k, r in inner.items()} == dict(times)
+    for (a, b), row in inner.items():
+        assert row.median_seconds == pytest.approx(float(np.median(seconds[a, b])))
+    ends = {r.source for r in found.rows if not r.target}
+    for a, by in voices.items():
+        if a not in ends:  # who ends there has a voice, too
+            for b in {b for v in by.values() for b in v}:
+                assert inner[a, b].share == pytest.approx(np.mean([v[b] / sum(v.values()) for v in by.values()]))
+
+
+def log(n=60):
+    """Everybody goes A, B; in October then C, in September then D for half of them; a plan each."""
+    events, profiles = [], []
+    for i in range(n):
+        for month, late in ((9, False), (10, True)):
+            at = datetime(2026, month, 1 + i % 25, 10)
+            steps = ["A", "B", "C" if late or i % 2 else "D"]
+            events += [
+                {
+                    "person": f"p{i:02d}",
+                    "occurred_at": str(at + timedelta(minutes=k)),
+                    "name": s,
+                    "error": "E" if s == "B" and i % 5 == 0 else "",
+                }
+                for k, s in enumerate(steps)
+            ]
+        profiles.append(
+            {"person": f"p{i:02d}", "occurred_at": "2026-01-01", "labels": {"plan": "big" if i % 3 else "small"}}
+        )
+    events.append({"person": "last", "occurred_at": "2026-12-01", "name": "E"})
+    return {"event": events, "profile": profiles}
+
+
+PLANS = Declarations(dimensions=(Dimension(name="plan"),))
+OCTOBER = {"period": "2026-10"}
+
+
+def test_a_planted_change_is_told_and_drawn(view_of):
+    found = ask(view_of(log(), declarations=PLANS), given=OCTOBER, window="1h", coverage=1.0, changes=True)
+    told = {(r.source, r.target): r for r in found.rows}
+
+    assert (told["B", "C"].before, told["B", "C"].now) == (0.5, 1.0)
+    assert told["B", "C"].adjusted <= 0.05
+    assert told["A", "B"].adjusted is None or told["A", "B"].adjusted > 0.05
+    assert told["A", "B"].errors == pytest.approx(0.2)
+    assert "More go from B to C: 100" in found.answer
+    drawn = figure(found)
+    assert "points" in drawn.svg
+    assert drawn.svg.count("<g transform=") == 2
+
+
+def test_coverage_leads_to_more_and_fewer_lines(view_of):
+    view = view_of(sample(), declarations=company_declarations())
+    few, more = (ask(view, coverage=c) for c in (0.2, 0.7))
+
+    assert 0 < sum(r.shown for r in few.rows) < sum(r.shown for r in more.rows) <= 45
+    assert [r.times for r in few.rows] == [r.times for r in more.rows]
+
+
+def test_groups_are_held_against_each_other(view_of):
+    found = ask(view_of(log(), declarations=PLANS), given={**OCTOBER, "by": "plan"}, window="1h")
+
+    assert found.groups == ("big", "all other plans")
+    assert found.customers == 40
+    assert all(r.adjusted is None or r.adjusted > 0.05 for r in found.rows)
+
+
+def test_every_step_and_line_of_the_map_leads_somewhere(view_of):
+    import msgspec
+
+    found = ask(view_of(log(), declarations=PLANS), given=OCTOBER, window="1h", coverage=1.0)
+    ways = marks("journey/discovered", msgspec.to_builtins(found), Slice(scope=OCTOBER, arguments={"window": "1h"}))
+
+    assert ways["A"] == "/customers/list?period=2026-10&who=did&path=A"
+    assert ways["A → B"].startswith("/journey/paths?period=2026-10&start=A")
+    assert {s.step for s in found.steps} <= set(ways)
+    assert isinstance(FlowStep(name="A", volume=1), FlowStep)
+
+
+def test_what_begins_with_a_step_leaves_out_what_lies_before(view_of):
+    found = ask(view_of(log(), declarations=PLANS), given=OCTOBER, start="B", window="1h")
+
+    assert {r.source for r in found.rows} <= {"", "B", "C"}
+    assert found.start == "B"
