@@ -114,7 +114,9 @@ def flow_map(flow: Flow, *, title: str, alt: str = "", legend: str = "") -> Figu
     return finished(draw, title=title, alt=alt)
 
 
-def flow_change(before: Flow, now: Flow, change: Flow, *, title: str, alt: str = "", legend: str = "") -> Figure:
+def flow_change(
+    before: Flow, now: Flow, change: Flow, *, title: str, alt: str = "", legend: str = "", like: Flow | None = None
+) -> Figure:
     """Draw what changed, large, over both periods side by side; every step stands at one place in all three.
 
     Args:
@@ -124,13 +126,15 @@ def flow_change(before: Flow, now: Flow, change: Flow, *, title: str, alt: str =
         title: The finding.
         alt: What it shows.
         legend: How width and colour are to be read.
+        like: A map by whose flow the steps are placed, such as that of all moves; empty takes the three themselves.
     """
 
     def draw(sheet: Sheet) -> None:
         if not change.steps:
             nothing(sheet, "No customer took a step in these periods.")
             return
-        plan = _plan(Flow(steps=change.steps, lines=(*now.lines, *before.lines, *change.lines)))
+        placed = like.lines if like is not None else (*now.lines, *before.lines, *change.lines)
+        plan = _plan(Flow(steps=change.steps, lines=(*placed, *(replace(x, volume=0.0) for x in change.lines))))
         if is_narrow(sheet):
             _listed(sheet, change, plan)
             _legend(sheet, legend)
@@ -391,7 +395,8 @@ class _Map:
     def _label(self, line: FlowLine, places: list[tuple[float, float]]) -> None:
         """The line's words where they hide nothing; where there is no room the pointer and the table have them."""
         wide = text_width(line.text, 11) + 2
-        tried = [(x, y + lift) for x, y in places for lift in (0.0, -11.0, 11.0)]
+        lift = self.width[line.ends] / 2 + 6.5
+        tried = [(x, y + off) for x, y in places for off in (-lift, lift, 0.0)]
         free = [at for at in tried if self._free(at, wide)]
         if line.text and (free or line.change):
             x, y = (free or tried)[0]

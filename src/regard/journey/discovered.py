@@ -212,4 +212,4 @@ def figure(finding: Discovered) -> Figure | None:
     words = legend(finding.rows, finding.steps, change=finding.compared)
     if not finding.compared or maps.before is None or maps.change is None:
         return flow_map(maps.whole, title=finding.answer, legend=words)
-    return flow_change(maps.before, maps.now, maps.change, title=finding.answer, legend=words)
+    return flow_change(maps.before, maps.now, maps.change, title=finding.answer, legend=words, like=maps.whole)

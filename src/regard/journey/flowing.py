@@ -191,7 +191,7 @@ def _ends(row: LineRow) -> tuple[str, str]:
 
 
 def _box(step: StepRow) -> FlowStep:
-    notes = [f"{percent(step.errors)} errors"] if step.errors >= 0.005 else []
+    notes = [f"{percent(step.errors)} errors"] if step.errors >= ERRORS[1][0] else []
     notes += [f"again {number(step.again)}×"] if step.again else []
     return FlowStep(
         name=step.step, volume=step.customers, text=number(step.customers), note=" · ".join(notes),

@@ -207,4 +207,4 @@ def figure(found: JourneyTrial) -> Figure | None:
     words = legend(found.rows, found.steps, change=found.since is not None)
     if maps.before is None or maps.change is None:
         return flow_map(maps.now, title=found.answer, legend=words)
-    return flow_change(maps.before, maps.now, maps.change, title=found.answer, legend=words)
+    return flow_change(maps.before, maps.now, maps.change, title=found.answer, legend=words, like=maps.whole)

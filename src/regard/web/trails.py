@@ -216,8 +216,6 @@ LEADING = {
         "share",
         "median_seconds",
         "errors",
-        "before",
-        "now",
         "change",
         "adjusted",
         "score",
