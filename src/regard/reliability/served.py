@@ -17,9 +17,10 @@ from regard.findings import Finding, Interval
 from regard.questions import question
 from regard.reliability.served_told import METHOD, cautions, facts, near_names, next_step, sentence
 from regard.signals.ask import Ask
+from regard.statistics.attempted import attempted
 from regard.statistics.comparisons import benjamini_hochberg
 from regard.statistics.estimates import Estimate, refusal
-from regard.statistics.proportions import difference, linked_difference, mean, share
+from regard.statistics.proportions import difference, linked_difference, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -235,8 +236,8 @@ def _row(
     return ServedRow(
         indicator=one.name, moment=one.moment, slice=name, customers=n, not_served=len(unserved), attempts=now.attempts,
         share=_number(people, people.value), low=_number(people, people.low), high=_number(people, people.high),
-        requests=_number(requests, requests.value), requests_low=_number(requests, max(requests.low, 0.0)),
-        requests_high=_number(requests, min(requests.high, 1.0)),
+        requests=_number(requests, requests.value), requests_low=_number(requests, requests.low),
+        requests_high=_number(requests, requests.high),
         before=None if before is None else _number(_share(before), _share(before).value),
         change=_number(change, change.value), change_low=_number(change, change.low),
         change_high=_number(change, change.high), verdict=_verdict(people, target), target=target, budget=budget,
@@ -251,9 +252,7 @@ def _share(tried: Tried) -> Estimate:
 
 def _requests(tried: Tried) -> Estimate:
     """Share of requests that went well; customers, not requests, are independent."""
-    at = tried.known & (tried.total > 0)
-    total = tried.total[at]
-    return mean(tried.good[at] / total, clusters=tried.customer[at], weights=total, least=LEAST)
+    return attempted(tried.good[tried.known], tried.total[tried.known], least=LEAST)
 
 
 def _change(now: Tried, before: Tried | None) -> Estimate:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from regard.signals.declarations import Indicator
 
 METHOD = (
-    "Customers served well: Wilson's interval. Requests: cluster-robust t interval, customers are the clusters. "
+    "Customers served well: Wilson's interval. Requests: Wilson's at the effective number of attempts. "
     "Change: with the covariance of customers in both periods. Slices: each against the others, false discovery rate "
     "5 %."
 )
