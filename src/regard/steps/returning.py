@@ -107,17 +107,8 @@ def returning(
     def work(piece: Piece) -> Whole:
         seen = np.zeros((p, p + 1), np.int64)
         if whatever and not len(piece.rows) and p <= BITS:
-            _return_bits(
-                piece.steps.starts,
-                piece.steps.times,
-                piece.customers,
-                edges,
-                bins,
-                shift,
-                piece.first,
-                piece.last,
-                seen,
-            )
+            s = piece.steps
+            _return_bits(s.starts, s.times, piece.customers, edges, bins, shift, piece.first, piece.last, seen)
             return seen
         _return(*piece.read, begins, returns, edges, piece.first, piece.last, seen)
         return seen

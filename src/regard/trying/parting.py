@@ -113,16 +113,8 @@ def effects(lived: Tenures, parts: tuple[Part, ...], value: Floats, ahead: float
         return Effects()
     known = np.all([np.isfinite(p.x).all(axis=1) for p in parts], axis=0)
     lost = int((~known).sum())
-    cautions = (
-        [
-            Caution(
-                code="parts_missing",
-                text=f"{count(lost, 'customer')} without a value for every part are left out of their effects.",
-            )
-        ]
-        if lost
-        else []
-    )
+    text = f"{count(lost, 'customer')} without a value for every part are left out of their effects."
+    cautions = [Caution(code="parts_missing", text=text)] if lost else []
     model = _model(lived, parts, known)
     cox = hazards.cox(model.lived, model.x)
     if cox.refused:
@@ -138,21 +130,25 @@ def effects(lived: Tenures, parts: tuple[Part, ...], value: Floats, ahead: float
     )  # fmt: skip
     if refused:
         cautions.append(Caution(code="shares_refused", text=f"Shares of those who left are not told: {refused}."))
+    cautions.append(Caution(code="known_when", text=KNOWN_WHEN))
+    return Effects(
+        rows=_rows(model, cox, steady, monthly), stakes=stakes, cautions=tuple(cautions),
+        checks=(*_checks(cox, steady, monthly, model), *_told_before(model, at)),
+        concordance=hazards.concordance(model.lived, model.x @ cox.beta), loglik=cox.loglik,
+    )  # fmt: skip
+
+
+def _rows(model: _Model, cox: hazards.Effects, steady: Floats, monthly: Floats | None) -> tuple[PartEffect, ...]:
+    """Each part's hazard ratio, whether it holds over tenure, and what the monthly model says."""
     low, high = cox.interval()
     p = cox.p()
     ends = [Interval(low=float(np.exp(a)), high=float(np.exp(b))) for a, b in zip(low, high, strict=True)]
-    rows = tuple(
+    return tuple(
         PartEffect(
             part=name, ratio=float(np.exp(cox.beta[j])), interval=ends[j], p=float(p[j]), steady=float(steady[j]),
             monthly=None if monthly is None else float(np.exp(monthly[j])),
         )
         for j, name in enumerate(model.names)
-    )  # fmt: skip
-    cautions.append(Caution(code="known_when", text=KNOWN_WHEN))
-    return Effects(
-        rows=rows, stakes=stakes, cautions=tuple(cautions),
-        checks=(*_checks(cox, steady, monthly, model), *_told_before(model, at)),
-        concordance=hazards.concordance(model.lived, model.x @ cox.beta), loglik=cox.loglik,
     )  # fmt: skip
 
 
