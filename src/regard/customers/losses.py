@@ -20,6 +20,7 @@ from regard.figures import Figure, GroupBar, group_bars
 from regard.findings import Caution, Finding, Interval
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.signals.voices import Count
 from regard.statistics.excess import Excess, excess
 
 CLAIMED = 0.05
@@ -53,6 +54,7 @@ class LossRow(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Smallest rate that would be called beyond chance in four of five cases; none: not tested."),
     ]
     low_orders: Annotated[int, Meta(description="Orders scored low.")]
+    low_customers: Annotated[int, Meta(description="Customers who scored an order low, each once.")]
     rated_orders: Annotated[int, Meta(description="Orders with a score.")]
     orders: Annotated[int, Meta(description="Orders.")]
     customers: Annotated[int, Meta(description="Customers who ordered.")]
@@ -74,6 +76,7 @@ class Losses(Finding, frozen=True, kw_only=True):
         float | None, Meta(description="Of the value of all orders, the share that carries a score.")
     ] = None
     currency: Annotated[str, Meta(description="Currency of every value.")] = ""
+    counted_by: Annotated[str, Meta(description="What weighs: voices (orders), customers or value.")] = "value"
     scored_by: Annotated[str, Meta(description="order or customer: whose score an order goes by.")] = ""
     slices: Annotated[int | None, Meta(description="Slices compared; the table shows the first of them.")] = None
     rows: Annotated[tuple[LossRow, ...], Meta(description="Slices, most first.")] = ()
@@ -99,10 +102,13 @@ def losses(
         Literal["value", "excess"], Meta(description="Most lost first, or most beyond what the overall rate explains.")
     ] = "value",
     limit: Annotated[int, Meta(description="Rows shown.", ge=1, le=10_000)] = 50,
+    count: Annotated[
+        Count, Meta(description="What weighs: voices (orders), customers (each once), or value (of the orders).")
+    ] = "value",
 ) -> Losses:
     """Where do we lose most: how much of what customers spent went with a low score, by seller, category or region?"""
     for unit in [of] if of else ["order", "customer"]:
-        counted = ask.rows("losses.sql", low=low, metric=metric, of=unit)
+        counted = ask.rows("losses.sql", low=low, metric=metric, of=unit, count=count)
         whole = {r["period"]: r for r in counted if r["slice"] is None}
         now = whole.get("now")
         if now and now["rated"]:
@@ -114,12 +120,12 @@ def losses(
             "Why customers under contract leave: regard customers reasons.",
         )
     slices = [r for r in counted if r["slice"] is not None and r["period"] == "now"] if ask.scope.by else []
-    rows = _rows(slices, now, rank)
-    found = _finding(ask, now, whole.get("before"), rows, rank=rank, limit=limit)
+    rows = _rows(slices, now, rank, count)
+    found = _finding(ask, now, whole.get("before"), rows, rank=rank, limit=limit, by=count)
     return msgspec.structs.replace(found, scored_by=unit)
 
 
-def _rows(slices: list[dict[str, Any]], now: dict[str, Any], rank: str) -> list[LossRow]:
+def _rows(slices: list[dict[str, Any]], now: dict[str, Any], rank: str, by: Count) -> list[LossRow]:
     # Trials in units of the heaviest row: a slice of light rows may owe its rate to heavy ones that were not drawn.
     size = np.array([(s["rated_weight"] or 0.0) / now["heaviest"] for s in slices])
     rate = np.array([(s["low_weight"] or 0.0) / s["rated_weight"] if s["rated_weight"] else 0.0 for s in slices])
@@ -128,7 +134,12 @@ def _rows(slices: list[dict[str, Any]], now: dict[str, Any], rank: str) -> list[
     rows = [_row(s, found, i, share, weighted=now["weighted"]) for i, s in enumerate(slices) if found]
     if rank == "excess":
         return sorted(rows, key=lambda r: (not r.beyond_chance, -(r.excess_value or 0.0), r.slice))
-    return sorted(rows, key=lambda r: (-r.low_value, r.slice))
+    return sorted(rows, key=lambda r: (-_amount(r, by), -r.low_value, r.slice))
+
+
+def _amount(row: LossRow, by: Count) -> float:
+    """What a slice lost, by what counts."""
+    return {"voices": float(row.low_orders), "customers": float(row.low_customers), "value": row.low_value}[by]
 
 
 def _row(part: dict[str, Any], found: Excess, i: int, share: float, *, weighted: bool) -> LossRow:
@@ -150,6 +161,7 @@ def _row(part: dict[str, Any], found: Excess, i: int, share: float, *, weighted:
         q=q if np.isfinite(q) else None,
         least_rate=float(found.least[i]) if np.isfinite(found.least[i]) else None,
         low_orders=part["low"],
+        low_customers=part["low_customers"],
         rated_orders=part["rated"],
         orders=part["orders"],
         customers=part["customers"],
@@ -158,12 +170,20 @@ def _row(part: dict[str, Any], found: Excess, i: int, share: float, *, weighted:
 
 
 def _finding(
-    ask: Ask, now: dict[str, Any], before: dict[str, Any] | None, rows: list[LossRow], *, rank: str, limit: int
+    ask: Ask,
+    now: dict[str, Any],
+    before: dict[str, Any] | None,
+    rows: list[LossRow],
+    *,
+    rank: str,
+    limit: int,
+    by: Count,
 ) -> Losses:
     currency = ask.declarations.currency
     share = _share(now["low_value"], now["rated_value"])
     return Losses(
-        answer=_sentence(ask, now, rows, rank),
+        answer=_sentence(ask, now, rows, rank, by),
+        counted_by=by,
         low_value=now["low_value"] or 0.0,
         low_value_unweighted=(now["low_value_rows"] or 0.0) if now["weighted"] else None,
         low_share=share,
@@ -190,16 +210,29 @@ def _share(part: float | None, whole: float | None) -> float | None:
     return (part or 0.0) / whole if whole else None
 
 
-def _sentence(ask: Ask, now: dict[str, Any], rows: list[LossRow], rank: str) -> str:
+def _sentence(ask: Ask, now: dict[str, Any], rows: list[LossRow], rank: str, by: Count) -> str:
     currency = ask.declarations.currency
-    share = wording.percent(_share(now["low_value"], now["rated_value"]))
-    text = f"{wording.money(now['low_value'] or 0.0, currency)} went with a low score, {share} of what was scored"
+    text = _whole(ask, now, by)
     if rank == "excess" and rows and rows[0].beyond_chance:
         more = wording.money(rows[0].excess_value, currency)
         return f"{text}; {_named(ask, rows[0])} has {more} more than its share."
-    if rank == "value" and rows and rows[0].low_value > 0:
-        return f"{text}; the most with {_named(ask, rows[0])}: {wording.money(rows[0].low_value, currency)}."
+    if rank == "value" and rows and _amount(rows[0], by) > 0:
+        most = wording.money(rows[0].low_value, currency) if by == "value" else wording.number(_amount(rows[0], by))
+        return f"{text}; the most with {_named(ask, rows[0])}: {most}."
     return f"{text}."
+
+
+def _whole(ask: Ask, now: dict[str, Any], by: Count) -> str:
+    if by == "value":
+        share = wording.percent(_share(now["low_value"], now["rated_value"]))
+        money = wording.money(now["low_value"] or 0.0, ask.declarations.currency)
+        return f"{money} went with a low score, {share} of what was scored"
+    share = wording.percent(_share(now["low_weight"], now["rated_weight"]))
+    if by == "voices":
+        return f"{wording.count(now['low'], 'order')} went with a low score, {share} of those scored"
+    words = wording.Words(ask.declarations.called, ask.declarations.called_many)
+    who = f"{words.count(now['low_customers'])} of {wording.number(now['rated_customers'])} gave a low score"
+    return f"{who}; each counted once, {share} of what they scored was scored low"
 
 
 def _named(ask: Ask, row: LossRow) -> str:

@@ -24,19 +24,29 @@ whole AS (
   SELECT period, NULL, about, min(customer), max(weight), sum(amount),
          count(*) FILTER (WHERE amount IS NULL)
   FROM lines GROUP BY period, about
+),
+-- By customers, all the scored orders of one customer weigh as one order.
+scored AS (
+  SELECT w.*, r.low,
+         CASE WHEN $count = 'customers'
+           THEN w.weight / count(r.low) OVER (PARTITION BY w.period, w.slice, coalesce(CAST(w.customer AS VARCHAR), w.about))
+           ELSE w.weight END AS trial
+  FROM whole AS w
+  LEFT JOIN rated AS r ON r.unit = CASE WHEN $of = 'customer' THEN CAST(w.customer AS VARCHAR) ELSE w.about END
 )
 SELECT w.period, w.slice, count(*) AS orders, count(DISTINCT w.customer) AS customers,
        CAST(sum(w.unvalued) AS BIGINT) AS unvalued,
-       count(*) FILTER (WHERE r.low IS NOT NULL) AS rated, count(*) FILTER (WHERE r.low) AS low,
+       count(*) FILTER (WHERE w.low IS NOT NULL) AS rated, count(*) FILTER (WHERE w.low) AS low,
+       count(DISTINCT w.customer) FILTER (WHERE w.low IS NOT NULL) AS rated_customers,
+       count(DISTINCT w.customer) FILTER (WHERE w.low) AS low_customers,
        exact_sum(w.amount) AS value_rows, exact_sum(w.amount * w.weight) AS value,
-       exact_sum(CASE WHEN r.low IS NOT NULL THEN w.amount * w.weight END) AS rated_value,
-       exact_sum(CASE WHEN r.low THEN w.amount END) AS low_value_rows,
-       exact_sum(CASE WHEN r.low THEN w.amount * w.weight END) AS low_value,
-       exact_sum(CASE WHEN r.low IS NOT NULL THEN w.weight END) AS rated_weight,
-       exact_sum(CASE WHEN r.low THEN w.weight END) AS low_weight,
-       max(w.weight) FILTER (WHERE r.low IS NOT NULL) AS heaviest,
+       exact_sum(CASE WHEN w.low IS NOT NULL THEN w.amount * w.weight END) AS rated_value,
+       exact_sum(CASE WHEN w.low THEN w.amount END) AS low_value_rows,
+       exact_sum(CASE WHEN w.low THEN w.amount * w.weight END) AS low_value,
+       exact_sum(1e6 * CASE WHEN w.low IS NOT NULL THEN w.trial END) / 1e6 AS rated_weight,
+       exact_sum(1e6 * CASE WHEN w.low THEN w.trial END) / 1e6 AS low_weight,
+       max(w.trial) FILTER (WHERE w.low IS NOT NULL) AS heaviest,
        bool_or(w.weight <> 1) AS weighted
-FROM whole AS w
-LEFT JOIN rated AS r ON r.unit = CASE WHEN $of = 'customer' THEN CAST(w.customer AS VARCHAR) ELSE w.about END
+FROM scored AS w
 GROUP BY w.period, w.slice
 ORDER BY w.period, w.slice

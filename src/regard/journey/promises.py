@@ -22,8 +22,10 @@ from regard.findings import Caution, Finding, Interval
 from regard.periods import offsets, zone_of
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.signals.voices import Count, cautions, told
 from regard.statistics.estimates import Estimate
 from regard.statistics.proportions import linked_difference, mean, wilson
+from regard.wording import Words
 
 OUTCOMES = ("kept", "late", "never", "withdrawn", "at risk", "open")
 NAMES = {
@@ -97,6 +99,7 @@ class Promises(Finding, frozen=True, kw_only=True):
         float | None, Meta(description="Share broken without weights, where weights differ.")
     ] = None
     at_risk: Annotated[int | None, Meta(description="Not kept yet, due within the days ahead.")] = None
+    counted_by: Annotated[str, Meta(description="What weighs: voices, customers or value.")] = "voices"
     metric: Annotated[str, Meta(description="The score the outcomes are compared by.")] = ""
     score_difference: Annotated[float | None, Meta(description="Mean score of broken (late) less kept promises.")] = (
         None
@@ -121,19 +124,24 @@ def promises(
     metric: Annotated[
         str, Meta(description="Score to compare outcomes by; empty takes the one most answers carry.")
     ] = "",
+    count: Annotated[
+        Count, Meta(description="What weighs: voices (promises), customers (each once), or value (their worth).")
+    ] = "voices",
 ) -> Promises:
     """Do we keep our promises, which are at risk, and what do customers say of those we break?"""
     if not ask.count("promise"):
         raise Refusal("No promises have come in yet.", hint="Import what was promised for when, and when it was kept.")
     given = {"kind": promise, "days": days, "rule": rule, **zone_steps(ask)}
-    counted = ask.rows("promises.sql", **given)
+    if count == "value":
+        ask.need("value.kind", "it says what a customer is worth, by which promises are to be counted.")
+    counted = ask.rows("promises.sql", count=count, **given)
     rows = _rows(counted)
     total = _row("all promises", "all", counted)
     ahead = ask.rows("promises_ahead.sql", kind=promise, days=days, most=20)
     if not total.due:
         return _nothing_due(ask, rows, total)
     asked = _scores(ask.table("promises_scores.sql", **given), metric)
-    return _finding(ask, counted, rows, total, asked, ahead)
+    return _finding(ask, counted, rows, total, asked, ahead, by=count)
 
 
 def zone_steps(ask: Ask) -> dict[str, Any]:
@@ -255,13 +263,18 @@ def _finding(  # noqa: PLR0917 - the parts in the order they were read
     total: PromiseRow,
     asked: _Asked,
     ahead: list[dict[str, Any]],
+    *,
+    by: Count,
 ) -> Promises:
+    words = Words(ask.declarations.called, ask.declarations.called_many)
+    weightless = sum(r["weightless"] for r in counted if r["period"] == "now")
     weighted = total.broken_unweighted != total.broken_share
     gap = asked.gap if asked.gap and not asked.gap.refused else None
     known = sum(r["known"] for r in counted if r["period"] == "now")
     n = sum(r["n"] for r in counted if r["period"] == "now")
     return Promises(
-        answer=_sentence(total, asked, gap),
+        answer=_sentence(total, asked, gap, told(by, words)),
+        counted_by=by,
         due=total.due,
         broken_share=total.broken_share,
         broken_unweighted=total.broken_unweighted if weighted else None,
@@ -280,7 +293,10 @@ def _finding(  # noqa: PLR0917 - the parts in the order they were read
             for r in ahead
         ),
         facts=_facts(total, asked),
-        cautions=tuple(_cautions(rows, asked, weighted=weighted)),
+        cautions=(
+            *cautions(by, words, rows=n, weightless=weightless, what="promise"),
+            *_cautions(rows, asked, weighted=weighted and by == "voices"),
+        ),
         evidence=ask.evidence(
             n=n,
             kind="estimated" if gap else "counted",
@@ -290,9 +306,9 @@ def _finding(  # noqa: PLR0917 - the parts in the order they were read
     )  # fmt: skip
 
 
-def _sentence(total: PromiseRow, asked: _Asked, gap: Estimate | None) -> str:
+def _sentence(total: PromiseRow, asked: _Asked, gap: Estimate | None, counted: str) -> str:
     broken = total.late + total.never
-    weighted = "weighted; in rows " if total.broken_unweighted != total.broken_share else ""
+    weighted = f"{counted or 'weighted'}; in rows " if total.broken_unweighted != total.broken_share else ""
     text = (
         f"We broke {wording.percent(total.broken_share)} of what we promised "
         f"({weighted}{wording.number(broken)} of {wording.number(total.due)} that fell due)"
@@ -355,12 +371,12 @@ def _cautions(rows: tuple[PromiseRow, ...], asked: _Asked, *, weighted: bool) ->
 
 
 def _nothing_due(ask: Ask, rows: tuple[PromiseRow, ...], total: PromiseRow) -> Promises:
-    told = (
+    text = (
         f"No promise fell due in this period; {wording.number(total.at_risk)} are at risk "
         f"and {wording.number(total.open)} open."
     )
     return Promises(
-        answer=told,
+        answer=text,
         refused="" if total.at_risk + total.open else "No promise fell due in this period.",
         next_step="" if total.at_risk + total.open else "Choose another period: promises count where they fall due.",
         due=0 if total.at_risk + total.open else None,

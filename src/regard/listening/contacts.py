@@ -17,10 +17,11 @@ from regard.findings import Caution, Finding, Interval
 from regard.listening.compared import window
 from regard.listening.frequency import Active, Counts, active, counts, dispersion, rates, total
 from regard.listening.past import Of, Past, beyond, past
-from regard.listening.voices import Count, amount, largest, lead, valued
+from regard.listening.voices import amount, largest, lead, valued
 from regard.periods import grain
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.signals.voices import Count
 from regard.statistics.durations import median_time
 from regard.statistics.proportions import share
 from regard.statistics.swings import LEAST_PAIRS

@@ -11,6 +11,7 @@ import numpy as np
 from regard.errors import Refusal, UnknownName
 from regard.listening.reach import reaching
 from regard.listening.rules import Rule, classes, rule_of, values
+from regard.signals.voices import Count, weighing
 from regard.statistics.estimates import LEVEL
 from regard.statistics.proportions import difference, linked_difference, mean, net_mean, share
 from regard.wording import count
@@ -181,6 +182,20 @@ def read(ask: Ask, *, metric: str, survey: str = "", part: str = "", first: date
         month=_days(table, "month"), scale=scale,
     )  # fmt: skip
     return replace(every.at(keep), left_out=int((~keep).sum()))
+
+
+def by_count(ask: Ask, answers: Answers, by: Count) -> Answers:
+    """The answers with weights that count voices, customers or value in each period; those that weigh nothing go.
+
+    Raises:
+        MissingDeclaration: By value, and what a customer is worth is not declared.
+    """
+    if by == "voices":
+        return answers
+    weight = weighing(
+        ask, by, customer=answers.customer, weight=answers.weight, among=answers.period, known=answers.known
+    )
+    return replace(replace(answers, weight=weight).at(weight > 0), left_out=answers.left_out)
 
 
 def _scales(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ from regard.listening.rules import Rule, classes, rule_of
 from regard.listening.weighing import LEAST_CUSTOMERS, Family, Weighed, weigh
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.signals.voices import Count, cautions, weighing
 from regard.wording import Words, between, count, listed, money, number, percent, signed
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ class Read:
     asked: Asked
     total: int
     both: bool
+    by: Count = "voices"
+    weightless: int = 0
 
     @property
     def people(self) -> int:
@@ -145,14 +148,16 @@ def drivers(
     metric: Annotated[str, Meta(description="nps, csat, ces, stars or your own; default the declared one.")] = "",
     survey: Annotated[str, Meta(description="One survey only; default every survey with this metric.")] = "",
     days: Annotated[int, Meta(description="Days before an answer in which facts count.", ge=1, le=730)] = 90,
+    count: Annotated[
+        Count, Meta(description="What weighs: voices (answers), customers (each once), or value (their worth).")
+    ] = "voices",
 ) -> Drivers:
     """What loses us customers' goodwill, and what wins it?"""
     name = metric_of(ask, metric, survey)
-    read = _read(ask, name, survey, days)
+    read = _by_count(ask, _read(ask, name, survey, days), count)
     if read.people < LEAST_CUSTOMERS:
-        return _refused(
-            ask, read, f"only {count(read.people, ask.declarations.called)} answered; {LEAST_CUSTOMERS} are needed"
-        )
+        people = Words(ask.declarations.called, ask.declarations.called_many).count(read.people)
+        return _refused(ask, read, f"only {people} answered; {LEAST_CUSTOMERS} are needed")
     facts = list(collected(ask, read.asked))
     families = _families(ask, read, facts, ("experience", "part"))
     weighed = [w for family in families.values() for w in family.weighed]
@@ -225,6 +230,17 @@ def _read(ask: Ask, metric: str, survey: str, days: int) -> Read:
         survey=texts(table, "survey"), at=np.asarray(table.column("at").to_numpy(zero_copy_only=False)),
         asked=asked, total=total, both=both,
     )  # fmt: skip
+
+
+def _by_count(ask: Ask, read: Read, by: Count) -> Read:
+    """The answers with weights that count voices, customers or value; those that weigh nothing have no score."""
+    weight = weighing(
+        ask, by, customer=read.customer, weight=read.weight, among=np.zeros(len(read.weight)), known=read.asked.known
+    )
+    weightless = weight <= 0
+    kept = np.where(weightless, read.weight.min(initial=1.0), weight)
+    score, lost = np.where(weightless, np.nan, read.score), int((weightless & np.isfinite(read.score)).sum())
+    return replace(read, weight=kept, score=score, by=by, weightless=lost)
 
 
 def _worth(ask: Ask, read: Read) -> tuple[dict[int, float], str]:
@@ -381,11 +397,14 @@ def _cautions(ask: Ask, read: Read, rows: tuple[DriverRow, ...], spoken: tuple[M
         and "Parts scored in one breath share the mood of who scores: one counts only beyond the weakest of them.",
         "moves_together": blurred and f"Hard to tell from others that move with them: {listed(blurred, most=3)}.",
         "weighted": read.weighted
+        and read.by == "voices"
         and "Answers are weighted to stand for everybody, in effects and shares, too; plain means are beside them.",
         "no_value": not ask.declarations.value.kind
         and "What a customer is worth is not declared (value.kind): money is of the orders answers are about, if any.",
     }
     found = [Caution(code=code, text=text) for code, text in told.items() if text]
+    words = Words(ask.declarations.called, ask.declarations.called_many)
+    found += cautions(read.by, words, rows=len(read.score), weightless=read.weightless, what="answer")
     of_some = mention_caution(spoken)
     return tuple([*found, of_some] if of_some else found)
 

@@ -11,11 +11,12 @@ import numpy as np
 from msgspec import Meta
 
 from regard import wording
+from regard.errors import BadInput
 from regard.figures.bars import GroupBar, group_bars
 from regard.figures.line import Point, banded_line
-from regard.findings import Finding, Interval
+from regard.findings import Caution, Finding, Interval
 from regard.listening import compared, standing, verdicts
-from regard.listening.counted import change_of, enough, metric_of, read, score_of
+from regard.listening.counted import by_count, change_of, enough, metric_of, read, score_of
 from regard.listening.reach import reaching
 from regard.listening.rules import rule_of
 from regard.listening.tabled import (
@@ -33,6 +34,8 @@ from regard.listening.tabled import (
 from regard.listening.verdicts import Reading
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.signals.voices import Count, cautions
+from regard.signals.voices import told as counted_as
 from regard.statistics.estimates import refusal
 from regard.statistics.proportions import same_customers
 from regard.wording import count
@@ -62,6 +65,7 @@ class Scores(Finding, frozen=True, kw_only=True):
         float | None, Meta(description="The score with every answer counted once, where weights differ.")
     ] = None
     unweighted_interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
+    counted_by: Annotated[str, Meta(description="What weighs: voices, customers or value.")] = "voices"
     weighted_to: Annotated[str, Meta(description="Dimensions whose shares in the base the answers stand for.")] = ""
     design_effect: Annotated[float | None, Meta(description="Kish's design effect of these weights, 1 + cv².")] = None
     n: Annotated[int, Meta(description="Answers in the period.")] = 0
@@ -104,20 +108,26 @@ def scores(
         str,
         Meta(description="Dimensions whose shares in the base the answers are weighted to, such as plan,region."),
     ] = "",
+    count: Annotated[
+        Count, Meta(description="What weighs: voices (answers), customers (each once), or value (their worth).")
+    ] = "voices",
 ) -> Scores:
     """How do customers score us, and has it changed?"""
     name, to = metric_of(ask, metric, survey, part), standing.dimensions(ask, weights)
     shown, first = compared.window(ask)
     also = tuple(dict.fromkeys((*compared.also(ask), *(d for d in to if d != ask.scope.by))))
     ask = replace(ask, scope=msgspec.structs.replace(ask.scope, also=also))
-    answers = read(ask, metric=name, survey=survey, part=part, first=first)
+    if to and count == "value":
+        raise BadInput("Answers are weighted to the base or counted by value, not both.", where="count, weights")
+    given = read(ask, metric=name, survey=survey, part=part, first=first)
+    answers = by_count(ask, given, count)
     made = standing.stand(answers, standing.base(ask, answers, to)) if to else None
     answers = made.answers if made else answers
     now = answers.of("now")
     why = enough(now)
     if why:
         return _too_few(ask, answers, why)
-    reading = _reading(ask, answers)
+    reading = _reading(ask, answers, count)
     told = _told(reading)
     grain, buckets = compared.trend(answers, shown)
     cut = compared.slices(answers) if ask.scope.by else []
@@ -131,14 +141,24 @@ def scores(
         surveys=_surveys(now),
         asked=asked[0],
         answered=asked[1],
-        cautions=(*verdicts.cautions(reading, answers, cut), *(made.cautions if made else ())),
+        cautions=(
+            *_counted(given, now, count, reading),
+            *verdicts.cautions(reading, answers, cut, counted=count),
+            *(made.cautions if made else ()),
+        ),
+        counted_by=count,
         weighted_to=", ".join(to),
         design_effect=made.weights.effect if made else None,
     )
     return msgspec.structs.replace(finding, answer=verdicts.sentence(reading), facts=verdicts.facts(reading, finding))
 
 
-def _reading(ask: Ask, answers: Answers) -> Reading:
+def _counted(given: Answers, now: Answers, by: Count, reading: Reading) -> tuple[Caution, ...]:
+    every = len(given.of("now"))
+    return cautions(by, reading.words, rows=every, weightless=every - len(now), what="answer")
+
+
+def _reading(ask: Ask, answers: Answers, by: Count) -> Reading:
     now, before = answers.of("now"), answers.of("before")
     change = None if enough(before) else change_of(now, before)
     split_by, decomposition, tried = compared.split(ask, answers)
@@ -146,7 +166,7 @@ def _reading(ask: Ask, answers: Answers) -> Reading:
     return Reading(
         ask=ask, rule=answers.rule, now=now, before=before, score=score_of(now), change=change,
         same=same.times(answers.rule.factor), verdict=verdicts.verdict(change, answers.rule, answers.scale),
-        split_by=split_by, tried=tried, decomposition=decomposition,
+        split_by=split_by, tried=tried, decomposition=decomposition, by=by,
     )  # fmt: skip
 
 
@@ -180,7 +200,9 @@ def _method(reading: Reading) -> str:
     parts = [f"Interval: {reading.score.method}, 95 %"]
     if reading.now.customers < len(reading.now):
         parts.append("answers of one customer counted as dependent")
-    if reading.now.weighted:
+    if reading.by != "voices":
+        parts.append(counted_as(reading.by, reading.words))
+    elif reading.now.weighted:
         parts.append("weighted")
     if reading.decomposition is not None:
         parts.append("change split by Kitagawa (1955)")

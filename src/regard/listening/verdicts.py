@@ -9,6 +9,8 @@ import numpy as np
 
 from regard import wording
 from regard.findings import Caution
+from regard.signals.voices import Count
+from regard.signals.voices import told as counted_as
 from regard.wording import Words, between, count, listed, number, percent, signed
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Reading:
     split_by: str
     tried: int
     decomposition: Decomposition | None
+    by: Count = "voices"
 
     @property
     def words(self) -> Words:
@@ -74,6 +77,8 @@ def sentence(reading: Reading) -> str:
     told = f"{rule.name} {rule.write(score.value)}, {ends}"
     if rule.metric == "stars":
         told = f"{rule.write(score.value)} stars, {ends}"
+    if reading.by != "voices":
+        told += f", {counted_as(reading.by, reading.words)}"
     people = wording.sentence(reading.words.several)
     if reading.verdict in {"better", "worse"} and reading.change:
         return f"{people} feel {_size(reading)}{reading.verdict} than in {reading.when}: {told}."
@@ -144,7 +149,7 @@ def _heard_fact(reading: Reading, finding: Scores) -> str:
     return told
 
 
-def cautions(reading: Reading, answers: Answers, cut: list[Slice]) -> tuple[Caution, ...]:
+def cautions(reading: Reading, answers: Answers, cut: list[Slice], *, counted: Count = "voices") -> tuple[Caution, ...]:
     """What to know before leaning on the score."""
     surveys = [s for s in np.unique(reading.now.survey) if s]
     hidden = [s for s in cut if s.score.refused]
@@ -154,6 +159,7 @@ def cautions(reading: Reading, answers: Answers, cut: list[Slice]) -> tuple[Caut
         "off_scale": answers.left_out
         and f"{count(answers.left_out, 'score')} could not be counted by the rule: off the scale, or on another scale.",
         "weighted": reading.now.weighted
+        and counted == "voices"
         and "Answers are weighted to stand for everybody; weights cure only what they know of who did not answer.",
         "several_surveys": len(surveys) > 1
         and f"Several surveys are counted together ({listed(surveys, most=4)}); name one with --survey.",

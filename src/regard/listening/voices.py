@@ -1,9 +1,8 @@
-"""What weighs in a count: every voice, every customer once, or what customers are worth. One loud customer moves only
-the first."""
+"""Contacts counted by voices, customers or value: which cells come first, and how much the first weighs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,8 +11,7 @@ from regard.wording import Words, money, percent
 if TYPE_CHECKING:
     from regard.listening.contacts import ContactRow
     from regard.signals.ask import Ask
-
-Count = Literal["voices", "customers", "value"]
+    from regard.signals.voices import Count
 
 
 def valued(ask: Ask, rows: tuple[ContactRow, ...], count: Count) -> tuple[ContactRow, ...]:
