@@ -65,10 +65,34 @@ def test_a_change_declared_beforehand_that_worked_is_proven_and_every_check_can_
     assert row.least > 0
     assert [c.name for c in found.checks] == [
         "declared before", "comparison", "fit before", "made-up starts", "drift before", "without one",
+        "what it cannot move", "others taken for reached", "how far trends may part",
     ]  # fmt: skip
-    assert all(c.passed for c in found.checks)
+    assert all(c.passed for c in found.checks if c.counts)
+    assert "a steady drift of" in found.checks[-1].told
     assert len(found.groups) == 11
     assert [s.after for s in found.steps] == [False] * 12 + [True] * 10
+
+
+def test_a_measure_that_it_cannot_move_and_that_moved_speaks_against_it(view_of, better):
+    """Refunds fell with the deliveries: something else happened in the North."""
+    others = promises(lambda r, step: 0.95 if r == 0 and step >= 12 else 0.7, seed=2)["promise"]
+    calm = promises(lambda r, step: 0.7, seed=3)["promise"]
+    control = msgspec.structs.replace(VANS, unmoved=("refund",))
+
+    def graded(rows):
+        refunds = [r | {"promise": "refund", "key": f"f{r['key']}"} for r in rows]
+        return told(view_of, {**better, "promise": [*better["promise"], *refunds]}, control)
+
+    moved, still = graded(others), graded(calm)
+    assert moved.grade == "cannot tell"
+    assert "cannot move: refund" in moved.answer
+    assert still.grade == "proven"
+
+
+def test_a_control_that_cannot_be_asked_leaves_it_likely_and_one_that_is_the_aim_is_bad_input(view_of, better):
+    assert told(view_of, better, msgspec.structs.replace(VANS, unmoved=("refund",))).grade == "likely"
+    with pytest.raises(BadInput, match="meant to move"):
+        told(view_of, better, msgspec.structs.replace(VANS, unmoved=("delivery",)))
 
 
 def test_the_same_declared_afterwards_is_only_likely_and_lots_make_it_proven(view_of, better):

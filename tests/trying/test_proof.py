@@ -55,6 +55,35 @@ def test_a_planted_effect_is_found_and_the_flag_column_says_the_same_as_names():
     assert found.coverage_runs >= 200
 
 
+def test_an_outcome_that_the_treatment_cannot_move_and_that_moved_speaks_against_it():
+    table = shops()
+    rng = np.random.default_rng(2)
+    calm = rng.normal(20, 1, len(table["minutes"])).round(2)
+    moved = calm + np.where(table["second_till"], 6.0, 0.0)
+    table |= {"rain": calm.tolist(), "roadworks": moved.tolist()}
+
+    found = trying.proof(table, **ASKED, treated="second_till", unaffected=("rain", "roadworks"))
+    clean = trying.proof(table, **ASKED, treated="second_till", unaffected=("rain",))
+
+    assert found.verdict == "cannot tell"
+    assert "roadworks" in named(found, "negative_control").text
+    assert clean.verdict == "likely"
+    assert [c.outcome for c in found.unaffected] == ["rain", "roadworks"]
+
+
+def test_how_far_trends_may_part_is_told_with_every_effect():
+    found = trying.proof(shops(), **ASKED, treated=["Lakeside"], from_="2025-07")
+    rolled = trying.proof(example.regions(), unit="region", time="quarter", outcome="nps", treated="live_since")
+
+    for told in (found, rolled):
+        assert told.breakdown > 0
+        assert told.drift_undoes > 0
+        widths = [b.high - b.low for b in told.bounds]
+        assert widths == sorted(widths)
+        assert widths[0] > told.interval.high - told.interval.low
+    assert named(found, "placebo_treatment").passed is True or named(found, "placebo_treatment").passed is None
+
+
 def test_two_starts_are_answered_group_by_group_and_with_what_the_regression_would_have_said():
     table = example.regions()
     found = trying.proof(table, unit="region", time="quarter", outcome="nps", treated="live_since")

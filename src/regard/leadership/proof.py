@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from regard.figures.figure import Figure
+    from regard.statistics.estimates import Estimate
 
 MOST = 48
 FEW = 5
@@ -157,7 +158,8 @@ def _graded(ask: Ask, change: Change) -> Graded:
         told = f"not started; {_power(least, step, AHEAD)}"
         return Graded(row=msgspec.structs.replace(row, grade="not started", told=told), **shared)
     judged = placebos.judge(block)
-    checks = checks_of(block, judged, units, change, [_named(d, step) for d in days])
+    controls = {} if judged.effect.refused else {name: _control(ask, change, name) for name in change.unmoved}
+    checks = checks_of(block, judged, units, change, [_named(d, step) for d in days], controls=controls)
     if judged.effect.refused:
         told = f"cannot tell: {_why(block, judged)}"
         row = msgspec.structs.replace(row, grade="cannot tell", told=told)
@@ -175,6 +177,26 @@ def _graded(ask: Ask, change: Change) -> Graded:
         told=_told(judged, grade, checks),
     )  # fmt: skip
     return Graded(row=row, checks=checks, block=block, judged=judged, **shared)
+
+
+def _control(ask: Ask, change: Change, name: str) -> Estimate | str:
+    """What is found of a measure that the change cannot move; or why nothing can be.
+
+    Raises:
+        BadInput: It is what the change is about.
+    """
+    measure, promise = (name, "") if name in {"score", "promises"} else ("promises", name)
+    control = msgspec.structs.replace(change, measure=measure, promise=promise)
+    if (measure, promise) == (change.measure, change.promise):
+        raise BadInput(
+            f"The change {change.name!r} is meant to move {name}; it cannot be its control, too.", where="changes",
+            hint="Name under unmoved what it cannot move: score, promises, or the name of another promise.",
+        )  # fmt: skip
+    read = _panel(ask, control)
+    if isinstance(read, str):
+        return read
+    block, _, days = read[:3]
+    return placebos.judge(block).effect if len(days) > block.before else "nothing is known of it since"
 
 
 def _why(block: Block, judged: Judged) -> str:

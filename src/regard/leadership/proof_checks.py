@@ -10,13 +10,15 @@ import numpy as np
 from msgspec import Meta
 
 from regard.statistics import placebos
+from regard.statistics.departures import departures, words
 from regard.statistics.placebos import WORSE
 from regard.wording import between, count, listed, number, percent, signed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from regard.signals.declarations import Change
+    from regard.statistics.estimates import Estimate
     from regard.statistics.placebos import Block, Judged
 
 
@@ -30,15 +32,73 @@ class ProofCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def checks_of(
-    block: Block, judged: Judged, units: tuple[str, ...], change: Change, steps: Sequence[str]
+    block: Block,
+    judged: Judged,
+    units: tuple[str, ...],
+    change: Change,
+    steps: Sequence[str],
+    *,
+    controls: Mapping[str, Estimate | str],
 ) -> tuple[ProofCheck, ...]:
-    """Every check of a change, in the order a sceptic asks."""
+    """Every check of a change, in the order a sceptic asks.
+
+    Args:
+        block: The panel.
+        judged: The effect.
+        units: Names of the groups.
+        change: As declared.
+        steps: Names of the times.
+        controls: What was found of each measure that it cannot move; or why nothing could be.
+    """
     compared = [u for u, on in zip(units, block.treated, strict=True) if not on]
     told = [_declared(change), _compared(compared)]
     if judged.effect.refused:
         good = len(compared) >= placebos.LEAST_DONORS
         return (*told, _fit(block, judged)) if good else tuple(told)
-    return (*told, _fit(block, judged), *_past(block, judged, steps), _without(block, judged, units))
+    return (
+        *told, _fit(block, judged), *_past(block, judged, steps), _without(block, judged, units),
+        *_controls(controls), _placebo(judged), _parting(block, judged),
+    )  # fmt: skip
+
+
+def _controls(controls: Mapping[str, Estimate | str]) -> list[ProofCheck]:
+    """Negative controls: the same question of measures that the change cannot move, at 5 % for all of them together."""
+    if not controls:
+        text = "Nothing was declared that the change cannot move (unmoved): a control would show what else happened."
+        return [ProofCheck(name="what it cannot move", counts=False, told=text)]
+    found = []
+    for name, effect in controls.items():
+        what = f"what it cannot move: {name}"
+        if isinstance(effect, str) or effect.refused:
+            why = effect if isinstance(effect, str) else effect.refused
+            found.append(ProofCheck(name=what, told=f"Could not be asked: {why}."))
+            continue
+        good = _p(effect.p) * len(controls) >= 0.05
+        text = (
+            f"It moved by {signed(effect.value, 1)} points, {between(effect.low, effect.high, lambda v: signed(v, 1))}"
+        )
+        text += "." if good else ": something else happened there."
+        found.append(ProofCheck(name=what, passed=good, told=text))
+    return found
+
+
+def _placebo(judged: Judged) -> ProofCheck:
+    """The negative control of the treatment: groups it did not reach, each taken for reached."""
+    n = len(judged.space.targets)
+    if not n or not math.isfinite(judged.rank):
+        return ProofCheck(name="others taken for reached", counts=False, told="Could not be made: too few groups.")
+    text = f"Of {count(n + 1, 'group')}, each taken for reached, {percent(judged.rank)} show as large an effect."
+    # Of few groups the share cannot be small, whatever happened: then it is told and does not count.
+    good = judged.rank <= 0.05 if n >= 19 and judged.effect.clear else None
+    return ProofCheck(name="others taken for reached", passed=good, counts=False, told=text)
+
+
+def _parting(block: Block, judged: Judged) -> ProofCheck:
+    found, drift = departures(placebos.moves(block, judged)), placebos.drift(block, judged)
+    good = None
+    if found.drift > 0 and not drift.refused:
+        good = found.drift > max(abs(drift.low), abs(drift.high))
+    return ProofCheck(name="how far trends may part", passed=good, counts=False, told=words(found, unit="step"))
 
 
 def _declared(change: Change) -> ProofCheck:

@@ -166,6 +166,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     reaches: Annotated[str, Meta(description="path: the event they should go on to.")] = ""
     instead: Annotated[str, Meta(description="path: the event they should not go on to.")] = ""
+    unmoved: Annotated[
+        tuple[str, ...],
+        Meta(description="Negative controls: what it cannot move: score, promises, or the name of another promise."),
+    ] = ()
     margin: Annotated[
         Annotated[float, Meta(ge=0)] | None,
         Meta(description="A change no larger than this, in points, counts as none."),

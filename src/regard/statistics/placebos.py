@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regard.statistics.counterfactuals import Fits, Method, fits, noise_of
+from regard.statistics.departures import Moves
 from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, around, quantile, refusal
 from regard.statistics.stopped import as_published
 
@@ -387,6 +388,27 @@ def drift(block: Block, judged: Judged | None = None, *, level: float = LEVEL) -
         value, spread, n=block.before, freedom=float(len(block.donors) - 1), level=level,
         method="slope before, against the donors'",
     )  # fmt: skip
+
+
+def moves(block: Block, judged: Judged) -> Moves:
+    """The effect and the steps before it with what they owe to placebos (to units, by the jackknife): for bounds."""
+    before, after = block.before, block.outcomes.shape[1] - block.before
+    own = judged.fit.apart[0]
+    middle = float(np.arange(before) @ judged.fit.times[0]) if judged.fit.times[0].any() else before - 1.0
+    shared = {
+        "effect": judged.effect.value, "steps": np.diff(own[:before]), "reach": (after + 1) / 2,
+        "apart": before + (after - 1) / 2 - middle, "freedom": judged.effect.freedom,
+    }  # fmt: skip
+    if not len(judged.space.targets):
+        many, donors = float(block.treated.sum()), len(block.donors)
+        weight = np.where(block.treated, 1 / many, -judged.fit.units[0])
+        centred = judged.fit.units[0] @ block.outcomes
+        off = block.outcomes - np.where(block.treated[:, None], block.outcomes[block.treated].mean(axis=0), centred)
+        each = weight[:, None] * off * math.sqrt((many + donors) / max(many + donors - 1, 1))
+        level = np.r_[-judged.fit.times[0], np.full(after, 1 / after)]
+        return Moves(pull=each @ level, pulls=np.diff(each[:, :before], axis=1).T, **shared)
+    apart, scale = judged.space.fits.apart, judged.effect.error / math.sqrt(float(np.sum(judged.space.fits.effect**2)))
+    return Moves(pull=judged.space.fits.effect * scale, pulls=np.diff(apart[:, :before], axis=1).T * scale, **shared)
 
 
 # ------------------------------------------------------------------------------------------------ donors, own coverage

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from regard.statistics.departures import Moves
 from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole, around, quantile, refusal
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Staggered:
         two_way: What the two-way regression says.
         negative: Share of treated cells that it gives a negative weight.
         compared: Who was compared with: never treated units, or those not treated yet.
+        moves: The effect and the steps between neighbouring times before, for bounds.
         refused: Why there is no answer; empty when there is one.
     """
 
@@ -65,6 +67,7 @@ class Staggered:
     two_way: float
     negative: float
     compared: str
+    moves: Moves | None = None
     refused: str = ""
 
 
@@ -126,8 +129,9 @@ def staggered(outcomes: Floats, starts: Whole, *, level: float = LEVEL, seed: in
     events, before = _events(cells, plan, draws=draws, seed=seed)
     rows = tuple(GroupTime(start=c.start, time=c.time, units=c.units, effect=_own(c, plan)) for c in cells)
     return Staggered(
-        effect=effect, cells=rows, events=events, before=before, two_way=two_way, negative=negative, compared=compared
-    )
+        effect=effect, cells=rows, events=events, before=before, two_way=two_way, negative=negative, compared=compared,
+        moves=_moves(cells, plan),
+    )  # fmt: skip
 
 
 def _refused(cells: list[_Cell], treated: int, late: int) -> str:
@@ -209,6 +213,24 @@ def _events(cells: list[_Cell], plan: _Plan, *, draws: int, seed: int) -> tuple[
         return events, math.nan
     largest = float((np.abs(values[past]) / wide[past]).max())
     return events, (1 + int((replicated[:, past].max(axis=1) >= largest).sum())) / (1 + draws)
+
+
+def _moves(cells: list[_Cell], plan: _Plan) -> Moves:
+    """The mean effect and the steps between neighbouring times before the start, with each unit's pull."""
+    after = [c for c in cells if c.time >= c.start]
+    value, pull = _weighted(after, plan)
+    early = sorted({c.time - c.start for c in cells if c.time < c.start})
+    found = [_weighted([c for c in cells if c.time - c.start == e], plan) for e in early]
+    # The last time before is what all are compared with: nothing by definition.
+    values = np.array([v for v, _ in found] + [0.0])
+    pulls = np.array([p for _, p in found] + [np.zeros(len(pull))])
+    beside = np.diff([*early, -1]) == 1
+    size = np.array([plan.sizes[c.start] for c in after])
+    since = float(size @ np.array([c.time - c.start + 1.0 for c in after]) / size.sum())
+    return Moves(
+        effect=value, pull=pull, steps=np.diff(values)[beside], pulls=np.diff(pulls, axis=0)[beside], reach=since,
+        apart=since, freedom=plan.freedom,
+    )  # fmt: skip
 
 
 def _band(value: float, error: float, joint: float, plan: _Plan) -> Estimate:

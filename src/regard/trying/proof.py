@@ -11,9 +11,11 @@ from regard.errors import BadInput, Refusal
 from regard.figures.counterfactual import Lived, counterfactual
 from regard.findings import Caution
 from regard.statistics.panels import Panel
-from regard.statistics.placebos import Block
+from regard.statistics.placebos import Block, judge
+from regard.statistics.staggered import staggered
 from regard.trying import panelled, proven, rolled
 from regard.trying.columns import Columns
+from regard.trying.doubted import ProofControl
 from regard.trying.panelled import Panelled
 from regard.trying.proven import LEAST_PAST, ProofTrial
 from regard.trying.trials import trial
@@ -62,6 +64,10 @@ def proof(
     margin: Annotated[
         float | None, Meta(description="Effects no larger than this count as none; decide before looking.", ge=0)
     ] = None,
+    unaffected: Annotated[
+        tuple[str, ...],
+        Meta(description="Negative controls: columns of outcomes that the treatment cannot move."),
+    ] = (),
 ) -> ProofTrial:
     """Did it work: how much did the treatment move the outcome, and what speaks against that?"""
     found = panelled.read(data, unit=unit, time=time, outcome=outcome, treated=treated, since=from_, every=every)
@@ -69,16 +75,36 @@ def proof(
     if found.every:
         found.cautions.append(Caution(code="step", text=f"Times are put into steps of a {found.every}."))
     found.cautions.append(Caution(code="assumed", text=ASSUMED))
+    controls = tuple(
+        _controlled(
+            panelled.read(data, unit=unit, time=time, outcome=one, treated=treated, since=from_, every=every), chosen
+        )
+        for one in unaffected
+    )
     if chosen == "staggered":
-        return rolled.staged(found, margin=margin)
+        return rolled.staged(found, margin=margin, controls=controls)
+    told = proven.blocked(found, _block(found, chosen), margin=margin, controls=controls)
+    why = f"Chosen by the shape of the data: {chosen}." if method == "auto" else ""
+    return structs.replace(told, facts=(*told.facts, why) if why and not told.refused else told.facts)
+
+
+def _block(found: Panelled, chosen: str) -> Block:
     panel = _one_start(found.panel)
-    block = Block(
+    return Block(
         outcomes=panel.outcomes, before=int(panel.groups[0]), treated=~panel.never, published=True,
         method=chosen,  # type: ignore[arg-type]
     )  # fmt: skip
-    told = proven.blocked(found, block, margin=margin)
-    why = f"Chosen by the shape of the data: {chosen}." if method == "auto" else ""
-    return structs.replace(told, facts=(*told.facts, why) if why and not told.refused else told.facts)
+
+
+def _controlled(found: Panelled, chosen: str) -> ProofControl:
+    """The same question of an outcome that the treatment cannot move."""
+    if chosen == "staggered":
+        effect = staggered(found.panel.outcomes, found.panel.starts).effect
+    else:
+        effect = judge(_block(found, chosen)).effect
+    if effect.refused:
+        return ProofControl(outcome=found.outcome, refused=effect.refused)
+    return ProofControl(outcome=found.outcome, effect=effect.value, low=effect.low, high=effect.high)
 
 
 def _method(found: Panelled, method: str) -> str:

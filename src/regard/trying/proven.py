@@ -12,7 +12,9 @@ from msgspec import Meta
 from regard.findings import Interval
 from regard.statistics import placebos
 from regard.statistics.counterfactuals import SOLVED
+from regard.statistics.departures import departures
 from regard.statistics.placebos import POOR, WORSE, Block, Judged, Past
+from regard.trying.doubted import ProofBound, ProofControl, controlled, in_space, known, parted, trends
 from regard.trying.trials import Check, Trial
 from regard.wording import between, count, number, percent, signed
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 Verdict = Literal["likely", "no effect", "not clear", "cannot tell", ""]
 LEAST_PAST = 8
 LEAST_COVERED = 0.9
+AGAINST = {"past", "drift", "leave_one_out", "before", "negative_control"}
+"""Checks that speak against an effect where they fail."""
 
 
 class ProofTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +98,13 @@ class ProofTrial(Trial, frozen=True, kw_only=True):
         float | None, Meta(description="Share of placebo runs on this data whose interval held zero.")
     ] = None
     coverage_runs: Annotated[int, Meta(description="Those runs.")] = 0
+    breakdown: Annotated[
+        float | None,
+        Meta(description="Times the largest step before that trends may part, each time anew, until zero is in."),
+    ] = None
+    drift_undoes: Annotated[
+        float | None, Meta(description="The steady drift a time from which on zero is in the interval.")
+    ] = None
     two_way: Annotated[
         float | None, Meta(description="With several starts: what the usual two-way regression would have said.")
     ] = None
@@ -101,12 +112,18 @@ class ProofTrial(Trial, frozen=True, kw_only=True):
     donors: Annotated[tuple[ProofDonor, ...], Meta(description="Units never treated, by weight.")] = ()
     past: Annotated[tuple[ProofPast, ...], Meta(description="Made-up starts before the real one.")] = ()
     groups: Annotated[tuple[ProofGroup, ...], Meta(description="With several starts: each group at each time.")] = ()
+    unaffected: Annotated[
+        tuple[ProofControl, ...], Meta(description="Outcomes that the treatment cannot move, asked the same.")
+    ] = ()
+    bounds: Annotated[tuple[ProofBound, ...], Meta(description="The interval where trends part so far.")] = ()
     placebos: Annotated[
         tuple[tuple[float, ...], ...], Meta(description="Placebo effects by time, for the figure; at most 60.")
     ] = ()
 
 
-def blocked(found: Panelled, block: Block, *, margin: float | None) -> ProofTrial:
+def blocked(
+    found: Panelled, block: Block, *, margin: float | None, controls: tuple[ProofControl, ...] = ()
+) -> ProofTrial:
     """The proof of units that start at once."""
     panel = found.panel
     judged = placebos.judge(block)
@@ -124,7 +141,8 @@ def blocked(found: Panelled, block: Block, *, margin: float | None) -> ProofTria
     past, own = placebos.in_time(block, judged), placebos.own_coverage(block)
     at, left = placebos.without_each(block, judged.fit)
     checks = [*_fit_checks(block, judged), *_past_checks(found, past), _left_out(judged, at, left, panel.units)]
-    checks += [_covered(own)]
+    parting = departures(placebos.moves(block, judged))
+    checks += [_covered(own), *in_space(judged), trends(parting, past.drift), *controlled(controls)]
     if block.method == "did" and past.drift.clear:
         why = f"treated and donors moved apart by {signed(past.drift.value, 2)} a time before the start already"
         return ProofTrial(
@@ -140,13 +158,8 @@ def blocked(found: Panelled, block: Block, *, margin: float | None) -> ProofTria
         error_before=known(float(judged.fit.before[0])), coverage=known(own.held), coverage_runs=own.runs,
         rows=_times(found, block, judged), donors=_donors(block, judged, at, left, panel.units),
         past=_made_up(found, past), placebos=_lines(judged), next_step=_next(verdict, judged),
-        facts=_facts(block, judged),
+        facts=_facts(block, judged), unaffected=controls, **parted(parting),
     )  # fmt: skip
-
-
-def known(value: float) -> float | None:
-    """The value; None where it is no number."""
-    return float(value) if math.isfinite(value) else None
 
 
 def graded(effect: Estimate, checks: list[Check], margin: float | None) -> Verdict:
@@ -159,7 +172,7 @@ def graded(effect: Estimate, checks: list[Check], margin: float | None) -> Verdi
 
 
 def _against(checks: list[Check]) -> list[Check]:
-    return [c for c in checks if c.passed is False and c.name in {"past", "drift", "leave_one_out", "before"}]
+    return [c for c in checks if c.passed is False and c.name in AGAINST]
 
 
 def unlooked(checks: list[Check]) -> bool:

@@ -6,9 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from regard.findings import Interval
+from regard.statistics.departures import departures
 from regard.statistics.placebos import least_of
 from regard.statistics.staggered import Staggered, staggered
-from regard.trying.proven import ProofGroup, ProofTime, ProofTrial, ending, graded, known
+from regard.trying.doubted import ProofControl, controlled, known, parted, trends
+from regard.trying.proven import ProofGroup, ProofTime, ProofTrial, ending, graded
 from regard.trying.trials import Check
 from regard.wording import between, count, number, percent, signed
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from regard.trying.panelled import Panelled
 
 
-def staged(found: Panelled, *, margin: float | None) -> ProofTrial:
+def staged(found: Panelled, *, margin: float | None, controls: tuple[ProofControl, ...] = ()) -> ProofTrial:
     """The proof of a roll-out in several steps."""
     panel = found.panel
     told = staggered(panel.outcomes, panel.starts)
@@ -31,7 +33,8 @@ def staged(found: Panelled, *, margin: float | None) -> ProofTrial:
             next_step="Add units that are treated later or never, or ask of those who started at one time alone.",
             **shared,
         )  # fmt: skip
-    checks = _checks(found, told)
+    parting = departures(told.moves) if told.moves else None
+    checks = [*_checks(found, told), *([trends(parting, None)] if parting else []), *controlled(controls)]
     effect, verdict = told.effect, graded(told.effect, checks, margin)
     way = "higher" if effect.value > 0 else "lower"
     range_ = between(effect.low, effect.high, lambda v: signed(v, None))
@@ -41,7 +44,7 @@ def staged(found: Panelled, *, margin: float | None) -> ProofTrial:
         estimate=effect.value, interval=Interval(effect.low, effect.high), verdict=verdict, checks=tuple(checks),
         least_seen=least_of(effect), rows=_rows(told), groups=_groups(found, told), facts=_facts(told),
         next_step="See by the time since the start how the effect grows, and what else happened at each start.",
-        **shared,
+        unaffected=controls, **(parted(parting) if parting else {}), **shared,
     )  # fmt: skip
 
 
