@@ -73,11 +73,50 @@ def test_spend_that_goes_with_frequency_is_refused_and_purchases_alone_are_told(
     assert alone.total_value is None
 
 
-def test_purchases_after_the_end_are_not_read():
-    whole = trying.value(orders(), until="2025-07-01")
+def test_purchases_after_the_day_of_the_answer_are_what_it_is_tried_on():
+    table = orders()
+    days = np.array(table["date"].to_pylist(), dtype="datetime64[D]")
+    found = trying.value(table, until="2025-07-01")
+    before = trying.value(table.filter(pa.array(days <= np.datetime64("2025-07-01"))), until="2025-07-01")
 
-    assert whole.until.isoformat() == "2025-07-01"
-    assert any(c.code == "after_the_end" for c in whole.cautions)
+    assert found.until.isoformat() == "2025-07-01"
+    assert any(c.code == "after_the_end" for c in found.cautions)
+    assert found.parameters == before.parameters  # the answer itself rests on nothing later
+    assert "until 1 Jul 2025" in next(c for c in found.checks if c.name == "held_out").text
+    who = np.array(table["customer"].to_pylist())
+    known = set(who[days <= np.datetime64("2025-07-01")])
+    later = {(w, d) for w, d in zip(who, days, strict=True) if d > np.datetime64("2025-07-01") and w in known}
+    assert sum(t.actual for t in found.tenths) == pytest.approx(len(later), abs=3)  # those of the very last day aside
+
+
+@needs_data
+@pytest.mark.data
+def test_cdnow_is_tried_on_the_half_year_that_followed(cdnow):
+    """Weeks 40 to 78 of the file: 1,882 days on which customers bought again, counted by hand."""
+    held = next(c for c in cdnow.checks if c.name == "held_out")
+
+    assert sum(t.actual for t in cdnow.tenths) == 1882
+    assert "30 Sep 1997" in held.text
+    assert [t.expected for t in cdnow.tenths] == sorted(t.expected for t in cdnow.tenths) or len(cdnow.tenths) == 10
+
+
+def test_contracts_are_tried_on_who_is_there_after_the_day_of_the_answer():
+    rng = np.random.default_rng(9)
+    start = np.datetime64("2018-01-01") + rng.integers(0, 1800, 900).astype("timedelta64[D]")
+    end = start + (rng.geometric(rng.beta(1, 4, 900)) * 365.25).round().astype("timedelta64[D]")
+    known = end < np.datetime64("2026-01-01")
+    table = pa.table({
+        "id": [f"c{i}" for i in range(900)], "start": start.astype(str),
+        "end": np.where(known, end.astype(str), ""),
+    })  # fmt: skip
+
+    found = trying.value(table, customer="id", start="start", end="end", period="year", until="2023-06-30")
+
+    held = next(c for c in found.checks if c.name == "held_out")
+    assert "30 Jun 2023" in held.text
+    there = (start < np.datetime64("2023-06-30")) & (end > np.datetime64("2023-06-30"))
+    assert found.steps[-1].actual == pytest.approx((there & (end > np.datetime64("2025-12-31"))).sum(), abs=6)
+    assert held.passed
 
 
 def test_too_few_who_came_again_are_refused():

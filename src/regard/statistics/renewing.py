@@ -169,10 +169,21 @@ def _futures(model: Contracts, renewed: Floats, steps: int, seed: int) -> Whole:
 
 
 def held_out(
-    start: Floats, end: Floats, *, until: float, length: float, share: float = 0.5, level: float = LEVEL, seed: int = 0
+    start: Floats,
+    end: Floats,
+    *,
+    until: float,
+    length: float,
+    share: float = 0.5,
+    split: float | None = None,
+    level: float = LEVEL,
+    seed: int = 0,
 ) -> HeldOut | None:
-    """Fit to what was known on an earlier day, and look who is still there since; none where that was too thin."""
-    split = float(start.min()) + share * (until - float(start.min()))
+    """Fit to what was known on an earlier day, and look who is still there since; none where that was too thin.
+
+    The day is `split`, or after `share` of the time.
+    """
+    split = float(start.min()) + share * (until - float(start.min())) if split is None else split
     then = as_of(start, end, until=split, length=length)
     found = contracts(then.renewed, then.left)
     here = np.nonzero(~then.left)[0]

@@ -204,14 +204,30 @@ class HeldOut:
 
 
 def held_out(
-    purchases: Bought, until: float, *, share: float = 0.5, model: Model = "bg/nbd", steps: int = 13, seed: int = 0
+    purchases: Bought,
+    until: float,
+    *,
+    share: float = 0.5,
+    split: float | None = None,
+    model: Model = "bg/nbd",
+    steps: int = 13,
+    seed: int = 0,
 ) -> HeldOut | None:
     """Fit to the first part of the time and look at the rest; none where the first part is too thin.
 
     The split is by time, never by customer: a customer drawn at random shares the very weeks that are to be told.
+
+    Args:
+        purchases: All of them, those held out included.
+        until: End of the time held out.
+        share: How much of the time is fitted to.
+        split: Where the time held out begins, in place of the share.
+        model: Model of purchases.
+        steps: Steps the time held out is shown in.
+        seed: Seed of the draws.
     """
     begin = float(purchases.time.min())
-    split = begin + share * (until - begin)
+    split = begin + share * (until - begin) if split is None else split
     lived = histories(purchases.customer, purchases.time, split)
     known = np.nonzero(np.isfinite(lived.age) & (lived.age > 0))[0]
     lived = lived.at(known)

@@ -69,7 +69,9 @@ def told(
     here = np.nonzero(~now.left)[0]
     each = None if read.amount is None else read.amount[now.rows[here]]
     told_ = renewing.ahead(found, now.renewed[here], steps, amount=each, discount=rate)
-    held = renewing.held_out(read.start, read.end, until=read.until, length=length, share=1 - held_out)
+    whole = _read(data, (customer, start, end, amount), None)
+    rest = read.until if whole.until > read.until else None
+    held = renewing.held_out(whole.start, whole.end, until=whole.until, length=length, share=1 - held_out, split=rest)
     main = told_.payments if each is None else told_.value
     life = sbg.remaining(found.fit.values, now.renewed[here], rate) if len(here) else np.zeros(0)
     return ValueTrial(
@@ -104,7 +106,7 @@ def _read(data: Columns, names: tuple[str, str, str, str], until: np.datetime64 
     reasons = (
         (lost, "no_customer_or_start", "without a customer or a start are left out"),
         (wrong, "ends_first", "that end before they start are left out"),
-        (later, "after_the_end", "that start at or after the end of the data are not read"),
+        (later, "after_the_end", "that start at or after the end of the data are not part of the answer"),
     )
     told_ = [Caution(code=c, text=f"{count(int(r.sum()), 'row')} {w}.") for r, c, w in reasons if r.any()]
     if len(np.unique(who[keep])) < int(keep.sum()):

@@ -46,6 +46,19 @@ class _Read:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Tried:
+    """What a model is tried on: the rest of the data where the answer ends before them, else a part it is fitted to."""
+
+    whole: _Read
+    share: float
+
+    def on(self, read: _Read, model: Model) -> worth.HeldOut | None:
+        if read.until < self.whole.until:
+            return worth.held_out(self.whole.bought, self.whole.until, split=read.until, model=model)
+        return worth.held_out(read.bought, read.until, share=self.share, model=model)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Fitted:
     lived: Histories
     model: Purchasing
@@ -71,7 +84,8 @@ def told(
     named = bool(amount)
     amount = amount or data.guess("amount", AMOUNT, "number", skip=(customer, time), needed=False)
     read = _read(data, customer, time, amount, until)
-    fitted = _fit(read, ahead / WEEK, discount, model, held_out, named=named)
+    whole = _read(data, customer, time, amount, None)
+    fitted = _fit(read, ahead / WEEK, discount, model, _Tried(whole=whole, share=1 - held_out), named=named)
     money = not fitted.ahead.total_value.refused
     total, value = (worth.widened(t, fitted.held) for t in (fitted.ahead.total_purchases, fitted.ahead.total_value))
     main = value if money else total
@@ -104,7 +118,7 @@ def _read(data: Columns, customer: str, time: str, amount: str, until: np.dateti
     bought = worth.bought(coded.reshape(-1), weeks, None if amounts is None else amounts[keep])
     reasons = (
         (lost, "no_customer_or_day", "without a customer or a day are left out"),
-        (later, "after_the_end", "after the end of the data are not read"),
+        (later, "after_the_end", "after --until are what the answer is tried on, and not what it is made of"),
         (back, "taken_back", "with an amount below nothing are taken for money back, not for purchases"),
     )
     cautions = tuple(
@@ -116,7 +130,7 @@ def _read(data: Columns, customer: str, time: str, amount: str, until: np.dateti
     return _Read(bought=bought, labels=[str(labels[k]) for k in known], until=end, cautions=cautions)
 
 
-def _fit(read: _Read, ahead: float, discount: float, model: Model, held_out: float, *, named: bool) -> _Fitted:
+def _fit(read: _Read, ahead: float, discount: float, model: Model, tried: _Tried, *, named: bool) -> _Fitted:
     lived = histories(read.bought.customer, read.bought.time, read.until)
     found = purchasing(lived, model=model)
     if found.refused:
@@ -136,7 +150,7 @@ def _fit(read: _Read, ahead: float, discount: float, model: Model, held_out: flo
     second = purchasing(lived, model="pareto/nbd" if model == "bg/nbd" else "bg/nbd")
     return _Fitted(
         lived=lived, model=found, spend=spend, paid=paid, ahead=told_,
-        held=worth.held_out(read.bought, read.until, share=1 - held_out, model=model),
+        held=tried.on(read, model),
         other=None if second.refused else float(expected(second, lived, ahead).sum()),
     )  # fmt: skip
 

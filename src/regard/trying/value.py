@@ -26,7 +26,10 @@ def value(
     customer: Annotated[str, Meta(description="Column that names the customer.")] = "",
     time: Annotated[str, Meta(description="Column with the day of each purchase.")] = "",
     amount: Annotated[str, Meta(description="Column with the amount of a purchase, or of a contract's renewal.")] = "",
-    until: Annotated[str, Meta(description="Day the data end, as 2026-09-30; the last day seen when left out.")] = "",
+    until: Annotated[
+        str,
+        Meta(description="Day the answer is as of, as 2026-09-30: what comes after is held out; else the last day."),
+    ] = "",
     start: Annotated[str, Meta(description="Column with the start of a contract, in place of the time.")] = "",
     end: Annotated[str, Meta(description="Column with its end; empty where it runs.")] = "",
     period: Annotated[
@@ -38,7 +41,9 @@ def value(
     model: Annotated[
         Literal["bg/nbd", "pareto/nbd"], Meta(description="Model of purchases without a contract.")
     ] = "bg/nbd",
-    held_out: Annotated[float, Meta(description="Share of the time held out to check the model.", gt=0, lt=1)] = 0.5,
+    held_out: Annotated[
+        float, Meta(description="Share of the time held out, where --until leaves none.", gt=0, lt=1)
+    ] = 0.5,
 ) -> ValueTrial:
     """What will each customer buy, what is it worth, and how far can that be trusted?"""
     if time and (start or end):
