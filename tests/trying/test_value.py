@@ -97,7 +97,6 @@ def test_cdnow_is_tried_on_the_half_year_that_followed(cdnow):
 
     assert sum(t.actual for t in cdnow.tenths) == 1882
     assert "30 Sep 1997" in held.text
-    assert [t.expected for t in cdnow.tenths] == sorted(t.expected for t in cdnow.tenths) or len(cdnow.tenths) == 10
 
 
 def test_contracts_are_tried_on_who_is_there_after_the_day_of_the_answer():
