@@ -150,6 +150,7 @@ SHAPES = {
     "use": "the outcome by a line, use bends as no model of it does",
     "tails": "errors of t with 2.5 degrees of freedom",
     "yes": "the outcome is yes or no",
+    "both": "use and outcome bend alike, as neither model does",
 }
 
 
@@ -160,6 +161,9 @@ def chosen(rng: Generator, n: int, shape: str, *, effect: float = 0.5, hidden: f
     mean = x[:, 0] + 0.5 * x[:, 1] + 0.5 * (group == "b")
     if shape == "bent":
         lean, mean = lean + 0.4 * (x[:, 2] ** 2 - 1), mean + 0.6 * x[:, 2] ** 2 + 0.5 * x[:, 0] * x[:, 1]
+    if shape == "both":
+        bend = np.sin(3 * x[:, 1]) + (x[:, 0] > 0.5)
+        lean, mean = 0.9 * bend - 0.6, 1.5 * bend + x[:, 2]
     if shape == "outcome":
         mean = np.where(x[:, 0] > 0.5, 2.0, np.sin(3 * x[:, 1]))
     if shape == "use":
@@ -207,6 +211,26 @@ def _effects(case: Callable, named: Callable) -> None:
     def no_effect_is_claimed(rng: Generator) -> float:
         y, used, known, _ = chosen(rng, 500, "line", effect=0.0)
         return float(adjusted.effect_on_treated(y, used, known, repeats=1).effect.clear)
+
+    @case(room="try/effect", method="AIPW on the treated", kind="breaks", runs=400,
+          truth=f"1,000 rows: {SHAPES['both']}: doubly wrong")  # fmt: skip
+    def doubly_wrong(rng: Generator) -> float:
+        y, used, known, truth = chosen(rng, 1000, "both")
+        return held(adjusted.effect_on_treated(y, used, known, repeats=1).effect, truth)
+
+    @case(room="try/effect", method="models told to be too plain", kind="finds", nominal=0.9, runs=300,
+          truth=f"1,000 rows: {SHAPES['both']}")  # fmt: skip
+    def doubly_wrong_is_told(rng: Generator) -> float:
+        y, used, known, _ = chosen(rng, 1000, "both")
+        found = adjusted.effect_on_treated(y, used, known, repeats=1)
+        return float(found.richer.matters(found.effect.error))
+
+    @case(room="try/effect", method="models told to be too plain", kind="alarms", nominal=0.05, runs=400,
+          truth=f"1,000 rows: {SHAPES['line']}")  # fmt: skip
+    def right_models_are_not_called_plain(rng: Generator) -> float:
+        y, used, known, _ = chosen(rng, 1000, "line")
+        found = adjusted.effect_on_treated(y, used, known, repeats=1)
+        return float(found.richer.matters(found.effect.error))
 
     @case(room="try/effect", method="refused for want of overlap", kind="finds", nominal=0.95, runs=300,
           truth="800 rows, one amount decides nearly all by itself who uses it")  # fmt: skip

@@ -9,6 +9,7 @@ from held import Ends, Held, held
 
 from regard.statistics import contracts, hazards, lifetimes, matched, renewing, spend, stakes, survival, worth
 from regard.statistics.estimates import LEVEL
+from regard.statistics.foretold import Foretold, foretold
 from regard.statistics.lifetimes import Histories
 from regard.statistics.reliability import reliability, total_of
 
@@ -405,3 +406,25 @@ def register(case: Callable[..., object], named: Callable[[str], None]) -> None:
     add("seen_before_not_matched", "customers/reasons", "odds ratio without like ones (what is not done)",
         "old customers meet it and leave more often, and it does nothing", kind="breaks", runs=300,
         once=lambda rng: seen_before(rng, 1.0, blind=True))  # fmt: skip
+    for bent in (False, True):
+        add(f"a_curve_that_comes_true_{bent}", "try/churn", "ranks in one's own curve uneven (PIT), p < .05",
+            "the ratio changes over tenure: Weibull of shape 3 and .5, 1,000 customers" if bent
+            else "a steady ratio of 2, 600 customers cut off at 5 to 40 months",
+            kind="finds" if bent else "alarms", nominal=0.9 if bent else 0.05, runs=300,
+            once=lambda rng, bent=bent: float(tried(rng, 1000 if bent else 600, bent=bent).p < 0.05))  # fmt: skip
+    add("an_idle_part_foretells_nothing", "try/churn", "Brier's score (IPCW) better than the curve of all",
+        "a part that goes with nothing, 600 customers", kind="alarms", nominal=0.05, runs=300,
+        once=lambda rng: float(tried(rng, 600, ratio=1.0).gain.low > 0))  # fmt: skip
+    add("a_part_that_foretells", "try/churn", "Brier's score (IPCW) better than the curve of all",
+        "a ratio of 2, 600 customers", kind="finds", nominal=0.8, runs=300,
+        once=lambda rng: float(tried(rng, 600).gain.low > 0))  # fmt: skip
+
+
+def tried(rng: Generator, n: int, *, ratio: float = 2.0, bent: bool = False) -> Foretold:
+    """Chances to stay a year, told by a part that makes leaving `ratio` times as quick, and what came."""
+    x = rng.integers(0, 2, n).astype(float)
+    life = rng.exponential(20 / ratio**x)
+    if bent:
+        life = np.where(x > 0, 20 * rng.weibull(3.0, n), 20 * rng.weibull(0.5, n))
+    cut = rng.uniform(5, 40, n)
+    return foretold(survival.tenures(np.minimum(life, cut), life <= cut), x[:, None], 12.0)

@@ -18,6 +18,7 @@ from held import Ends, held
 from regard.leadership.proof_checks import checks_of
 from regard.signals.declarations import Change
 from regard.statistics import placebos
+from regard.statistics.departures import ends
 from regard.statistics.estimates import quantile
 from regard.statistics.grades import Design, graded
 from regard.statistics.placebos import Block
@@ -97,6 +98,7 @@ def register(case: Callable, named: Callable) -> None:
     _graded(case)
     _broken(case)
     _staggered(case)
+    _parting(case)
 
 
 def _recorded(case: Callable, named: Callable) -> None:
@@ -222,7 +224,7 @@ def _graded(case: Callable) -> None:
         found = placebos.judge(block)
         if found.effect.refused:
             return 0.0
-        checks = checks_of(block, found, tuple(f"r{i}" for i in range(regions)), change, steps)
+        checks = checks_of(block, found, tuple(f"r{i}" for i in range(regions)), change, steps, controls={})
         failed = sum(c.passed is False and c.counts for c in checks)
         return float(graded(found.effect, Design(beforehand=True), failed=failed) != "cannot tell")
 
@@ -309,3 +311,59 @@ def _staggered(case: Callable) -> None:
     def nothing_before_the_start(rng: Generator) -> float:
         y, starts, _ = roll_out(rng)
         return float(staggered(y, starts, draws=199).before <= 0.05)
+
+    @case(
+        room=ROOM, method="Callaway and Sant'Anna", kind="covers", runs=1000,
+        truth="an early and a late start, effects that grow ever faster and are above zero everywhere, ten never",
+    )  # fmt: skip
+    def a_sign_that_holds(rng: Generator) -> float:
+        y, starts, truth = fast(rng)
+        return held(staggered(y, starts, draws=99).effect, truth)
+
+    @case(
+        room=ROOM, method="two-way regression (what is not done): its sign", kind="breaks", nominal=0.95, runs=1000,
+        truth="the same: how often the regression has the right sign",
+    )  # fmt: skip
+    def a_sign_that_turns(rng: Generator) -> float:
+        y, starts, _ = fast(rng)
+        return float(regression(y, starts)[0] > 0)
+
+
+def fast(rng: Generator) -> tuple[np.ndarray, np.ndarray, float]:
+    """50 units, 25 from the third time on, 15 from the eleventh of 14, ten never; effects grow as times squared."""
+    starts = np.repeat([2, 10, 14], [25, 15, 10])
+    effect = 0.06 * np.maximum(0.0, np.arange(14) - starts[:, None] + 1) ** 2
+    y = 2 * rng.normal(size=(50, 1)) + 0.2 * np.arange(14) + errors(rng, 50, 14, 0.5) + effect
+    return y, starts, float(effect[np.arange(14) >= starts[:, None]].mean())
+
+
+def _parting(case: Callable) -> None:
+    """Trends that part after the start by as much as they did before, each time anew, always the same way."""
+
+    def parted(rng: Generator, follow: float) -> tuple[Block, float]:
+        drift = rng.normal(0, 0.4, 11)
+        path = np.concatenate([[0.0], np.cumsum(drift)])
+        worst = np.abs(drift).max()
+        away = np.concatenate([path, path[-1] + worst * np.arange(1, 5)]) - path.mean()
+        y = errors(rng, 31, 16, follow) * 0.5
+        y[0] += away
+        y[0, 12:] += 3.0 - path[-1] + path.mean()  # reckoned from the level before, as the bounds are
+        treated = np.arange(31) == 0
+        return Block(outcomes=y, before=12, treated=treated, method="did"), 3.0
+
+    @case(
+        room=ROOM, method="bounds at once the largest step before", kind="covers", runs=1000,
+        truth="after the start trends part by the largest step before, each time anew, 30 donors",
+    )  # fmt: skip
+    def trends_that_part(rng: Generator) -> float:
+        block, truth = parted(rng, 0.3)
+        return held(Ends(truth, *ends(placebos.moves(block, placebos.judge(block)), 1.0)), truth)
+
+    @case(
+        room=ROOM, method="DID without bounds", kind="breaks", runs=1000,
+        truth="the same: trends that part, taken for parallel",
+    )  # fmt: skip
+    def trends_that_part_unsaid(rng: Generator) -> float:
+        block, truth = parted(rng, 0.3)
+        low, high = ends(placebos.moves(block, placebos.judge(block)), 0.0)
+        return held(Ends((low + high) / 2, low, high), truth)

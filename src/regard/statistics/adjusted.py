@@ -35,6 +35,7 @@ from regard.statistics.overlap import (
     entropy_weights,
     odds,
 )
+from regard.statistics.richer import Richer, richer
 from regard.statistics.unmeasured import Sensitivity, sensitivity
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Adjusted:
         spread: Standard deviation of the outcome among the controls as weighted.
         sensitivity: What something hidden would have to be; None when refused.
         converged: Whether the models of chance reached their maximum.
+        richer: What a richer model says of what the models left over; None where it was not asked.
     """
 
     effect: Estimate
@@ -83,6 +85,7 @@ class Adjusted:
     spread: float
     sensitivity: Sensitivity | None
     converged: bool
+    richer: Richer | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ def _sized(found: Adjusted, size: float) -> Adjusted:
         second=found.second.times(size),
         counterfactual=found.counterfactual * size,
         spread=found.spread * size,
+        richer=found.richer and replace(found.richer, moves=found.richer.moves * size),
         sensitivity=hidden and replace(hidden, estimate=hidden.estimate * size, error=hidden.error * size),
     )
 
@@ -291,7 +295,10 @@ def _judged(
         spread=math.sqrt(float(weights[control] @ (kept.y[control] - middle) ** 2)),
         sensitivity=_sensitivity(kept, names, level),
         converged=all(s.converged for s in splits),
-    )
+        richer=None if why or kept.who is not None else richer(
+            kept.made.plain, kept.y - splits[0].expected, kept.d, splits[0].weights
+        ),
+    )  # fmt: skip
 
 
 def _sensitivity(rows: _Rows, names: Sequence[str], level: float) -> Sensitivity:

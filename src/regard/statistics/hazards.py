@@ -150,18 +150,20 @@ def _partial(beta: Floats, z: Floats, risks: _Risks) -> tuple[float, Floats, Flo
     k = z.shape[1]
     s0, s1 = _under(weight, risks), _under(weight[:, None] * z, risks)
     s2 = _under(weight[:, None] * (z[:, :, None] * z[:, None, :]).reshape(len(z), -1), risks).reshape(-1, k, k)
-    value, slope, information = 0.0, np.zeros(k), np.zeros((k, k))
-    for j, dead in enumerate(risks.ends):
-        own0, own1 = weight[dead].sum(), weight[dead] @ z[dead]
-        own2 = (weight[dead][:, None] * z[dead]).T @ z[dead]
-        value += float(linear[dead].sum())
-        slope += z[dead].sum(axis=0)
-        part = np.arange(len(dead))[:, None] / len(dead)
-        d0 = s0[j] - part[:, 0] * own0
-        mean = (s1[j] - part * own1) / d0[:, None]
-        value -= float(np.log(d0).sum())
-        slope -= mean.sum(axis=0)
-        information += s2[j] * (1 / d0).sum() - own2 * (part[:, 0] / d0).sum() - mean.T @ mean
+    sizes = np.array([len(dead) for dead in risks.ends])
+    dead, time = np.concatenate(risks.ends), np.repeat(np.arange(len(sizes)), sizes)
+    first = np.cumsum(sizes) - sizes
+    own = np.add.reduceat(weight[dead], first)
+    own1 = np.add.reduceat(weight[dead][:, None] * z[dead], first)
+    own2 = np.add.reduceat(weight[dead][:, None, None] * z[dead][:, :, None] * z[dead][:, None, :], first)
+    # Efron: of those who end together, each next one is out of the risk set by as much as went before.
+    part = (np.arange(len(dead)) - first[time]) / sizes[time]
+    d0 = s0[time] - part * own[time]
+    mean = (s1[time] - part[:, None] * own1[time]) / d0[:, None]
+    whole, gone = np.add.reduceat(1 / d0, first), np.add.reduceat(part / d0, first)
+    value = float(linear[dead].sum() - np.log(d0).sum())
+    slope = z[dead].sum(axis=0) - mean.sum(axis=0)
+    information = np.tensordot(whole, s2, 1) - np.tensordot(gone, own2, 1) - mean.T @ mean
     return value, slope, information
 
 

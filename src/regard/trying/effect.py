@@ -16,6 +16,7 @@ from regard.figures.bars import Side
 from regard.findings import Caution, Interval
 from regard.statistics.adjusted import Adjusted, effect_on_treated
 from regard.statistics.overlap import HIGHEST, Covariate
+from regard.statistics.richer import Richer
 from regard.statistics.unmeasured import e_value, ratio_of_means
 from regard.trying.columns import Columns
 from regard.trying.trials import Check, Trial, trial
@@ -258,6 +259,8 @@ def _checks(read: _Read, found: Adjusted) -> tuple[Check, ...]:
             if math.isfinite(apart) else f"Entropy balancing has no answer: {found.second.refused}.",
         ),
     ]  # fmt: skip
+    if found.richer is not None and not found.richer.gain.refused:
+        checks.append(_plain(read, found, found.richer))
     if found.sensitivity is not None and found.sensitivity.benchmarks:
         weak, strong = _undoes(found), found.sensitivity.benchmarks[0]
         told = "would undo the effect" if weak else f"would leave {percent(strong.share_left)} of it"
@@ -271,6 +274,19 @@ def _checks(read: _Read, found: Adjusted) -> tuple[Check, ...]:
     return tuple(checks)
 
 
+def _plain(read: _Read, found: Adjusted, richer: Richer) -> Check:
+    """Whether both models were too plain: either alone may be wrong, not both."""
+    moved = _write(read.is_share, found.effect.value + richer.moves)
+    if richer.matters(found.effect.error):
+        text = (
+            "The models are too plain: steps and products of the covariates predict what they leave over, and with "
+            f"them the effect is {moved}. Lean on neither before it is known which covariates bend."
+        )
+    else:
+        text = f"Steps and products of the covariates say no more beyond chance, or hardly move the effect ({moved})."
+    return Check(name="models", passed=not richer.matters(found.effect.error), value=richer.moves, text=text)
+
+
 def _cautions(read: _Read, found: Adjusted, *, guessed: bool) -> tuple[Caution, ...]:
     told = [
         Caution(
@@ -282,6 +298,10 @@ def _cautions(read: _Read, found: Adjusted, *, guessed: bool) -> tuple[Caution, 
         names = listed((c.name for c in read.covariates), most=8)
         text = f"All other columns are covariates here ({names}). Name with --covariates those known before the use."
         told.append(Caution(code="covariates_guessed", text=text))
+    if found.richer is not None and found.richer.matters(found.effect.error):
+        told.append(Caution(
+            code="models_too_plain", text="One of the two models must be right, and both seem too plain (see models).",
+        ))  # fmt: skip
     left = found.treated - found.kept_treated
     if left:
         text = f"Users without comparable others are left out ({left:,}): the effect is not about them."

@@ -195,7 +195,7 @@ def told(found: Read, *, ahead: int) -> ChurnTrial:
     gone = survival.aalen_johansen(lived, reasons=len(found.reasons))
     here = np.nonzero(lived.ended == 0)[0]
     at_risk = risks.stakes(lived, lived.exit[here], found.value[here], ahead / MONTH, reasons=len(found.reasons))
-    effects = parting.effects(lived, found.parts, found.value, ahead / MONTH)
+    effects = parting.effects(lived, found.parts, found.value, ahead / MONTH, at=months)
     stay = float(curve.value([months])[0])
     low, high = (float(v[0]) for v in curve.interval([months]))
     median, mean = survival.quantile_time(curve), survival.restricted_mean(curve, months)

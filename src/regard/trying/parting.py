@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from regard.findings import Caution, Interval
 from regard.statistics import hazards
 from regard.statistics.estimates import Floats, Whole
+from regard.statistics.foretold import foretold
 from regard.statistics.stakes import MOST_PARTS, shapley
 from regard.statistics.survival import Tenures
 from regard.trying.churned import PartEffect, PartStake
 from regard.trying.columns import Columns
 from regard.trying.trials import Check
-from regard.wording import count, listed, number
+from regard.wording import between, count, listed, number, percent
 
 MONTH = 365.25 / 12
 MOST_LEVELS = 8
@@ -65,7 +66,6 @@ class _Model:
     names: list[str]
     of: list[int]
     """Number of the part each column belongs to."""
-    timed: list[bool] = field(default_factory=list)
 
 
 def part(data: Columns, name: str, kept: Whole, began: Floats | None) -> Part:
@@ -101,7 +101,7 @@ def part(data: Columns, name: str, kept: Whole, began: Floats | None) -> Part:
     return Part(name=name, levels=(name,), x=values[:, None], usual=np.array([usual]))
 
 
-def effects(lived: Tenures, parts: tuple[Part, ...], value: Floats, ahead: float) -> Effects:
+def effects(lived: Tenures, parts: tuple[Part, ...], value: Floats, ahead: float, *, at: float) -> Effects:
     """Effects of the parts on the hazard, and what is at risk together with them."""
     if not parts:
         return Effects()
@@ -136,7 +136,8 @@ def effects(lived: Tenures, parts: tuple[Part, ...], value: Floats, ahead: float
     )  # fmt: skip
     cautions.append(Caution(code="known_when", text=KNOWN_WHEN))
     return Effects(
-        rows=rows, stakes=stakes, cautions=tuple(cautions), checks=tuple(_checks(cox, steady, monthly, model)),
+        rows=rows, stakes=stakes, cautions=tuple(cautions),
+        checks=(*_checks(cox, steady, monthly, model), *_told_before(model, at)),
         concordance=hazards.concordance(model.lived, model.x @ cox.beta), loglik=cox.loglik,
     )  # fmt: skip
 
@@ -244,3 +245,24 @@ def _checks(cox: hazards.Effects, steady: Floats, monthly: Floats | None, model:
             name="models_agree", passed=away < 1.0, value=away,
             text=f"The month-by-month model differs by at most {number(away, 2)} standard errors.",
         )  # fmt: skip
+
+
+def _told_before(model: _Model, at: float) -> Iterator[Check]:
+    """Whether chances told to customers the parts were not fitted to come true."""
+    if len(np.unique(model.rows)) < len(model.rows):
+        return  # parts of days cut customers into pieces, whose later ones nobody knew at the start
+    found = foretold(model.lived, model.x, at)
+    if found.refused:
+        yield Check(name="foretold", passed=None, text=f"Whether it foretells could not be tried: {found.refused}.")
+        return
+    better = found.gain.low > 0
+    text = f"Told to customers it was not fitted to, the chance to stay {number(round(at, 1))} months misses by "
+    text += f"{number(found.brier, 3)} (Brier, those cut off made good), the curve of all by {number(found.plain, 3)}"
+    text += f": {percent(found.gain.value)} less, {between(found.gain.low, found.gain.high, percent)}."
+    yield Check(name="foretold", passed=better or None, value=found.gain.value, text=text)
+    good = found.p >= 0.05
+    yield Check(
+        name="curve_comes_true", passed=good, value=found.p,
+        text=f"Where in their own curve customers leave is {'even' if good else 'uneven'}, as it is of a right one"
+        f"{'' if good else ' it would not be'} (p = {number(found.p, 3)}).",
+    )  # fmt: skip
