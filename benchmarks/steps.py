@@ -18,6 +18,7 @@ from benchmarks.peers import PYTHON, ROOT
 from benchmarks.stepdata import DAY, FIRST, NAMES, made
 from benchmarks.steppeers import PEERS, PM4PY
 from benchmarks.stepwork import PAUSE, WITHIN, timed
+from regard.steps.columns import of_arrays
 from regard.steps.follows import follow
 
 EVENTS = 50_000_000
@@ -126,7 +127,9 @@ def _map(where: Path, command: str) -> Row:
         "name": pa.array(np.array(NAMES)[s.codes]), "time": pa.array(s.times).cast(pa.timestamp("us", "UTC")),
     })  # fmt: skip
     pq.write_table(table, where / "map.parquet")
-    found, wall, _ = timed(lambda: follow(steps, times=True))
+    found, wall, _ = timed(lambda: follow(steps))
+    whole, names = table["case"], table["name"]
+    _, from_rows, _ = timed(lambda: follow([of_arrays(whole, s.times, names)], times=True))
     done = subprocess.run(
         [PYTHON, "-c", PM4PY, where / "map.parquet"], capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": ""},
@@ -138,8 +141,9 @@ def _map(where: Path, command: str) -> Row:
     same = sorted([NAMES[a], NAMES[b], n] for a, b, n in edges) == theirs["answer"]
     ratio = min(theirs["wall"]) / median(wall)
     return Row(
-        name=f"Directly-follows map with times beside pm4py's without, {MAPPED:,} events",
+        name=f"Directly-follows map beside pm4py's, {MAPPED:,} events",
         figure=f"{median(wall):.3f} s; {ratio:.0f} times as fast; {'same' if same else 'OTHER'} edges",
         target="≥ 50 times pm4py, same edges", met=ratio >= 50 and same, command=command, runs=wall,
-        note=f"pm4py {min(theirs['wall']):.2f} s, its formatting not counted",
+        note=f"pm4py {min(theirs['wall']):.2f} s for the map alone; from rows of a table, with the times of its edges: "
+        f"{median(from_rows):.2f} s, pm4py (formatting and map, no times) {theirs['whole']:.2f} s",
     )  # fmt: skip

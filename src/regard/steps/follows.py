@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, Whole
+from regard.steps.columns import EVER, EVERYTHING, NEVER, Selection, Steps, Whole
 from regard.steps.compiled import compiled
 from regard.steps.pieces import Piece, each_piece, pieces
 from regard.steps.spread import QUANTILES, quantiles
@@ -211,12 +211,14 @@ def _pairs(starts, times, codes, keep, rows, pause, since, until, size, first, l
     then the one that stands for none, and a path of three that is none goes to the last place. Places are unsigned:
     a signed one would be looked at for being less than nothing each time."""
     masked, wide, nowhere, none = len(rows) > 0, len(threes) > 0, np.uint64(len(threes) - 1), np.uint64(size)
-    tied = 0
+    tied, bounded = 0, since > EVER or until < NEVER
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        low, high = span(times, starts[c], starts[c + 1], since, until)
-        before, edge, then, whose = none, np.uint64(0), np.int64(0), np.int32(c)
+        low, high = starts[c], starts[c + 1]
+        if bounded:
+            low, high = span(times, low, high, since, until)
+        before, edge, then, whose = none, np.uint64(0), np.int64(EVER // 2), np.int32(c)
         for i in range(np.uint64(low), np.uint64(high)):
             if masked and not rows[i]:
                 continue
@@ -228,7 +230,7 @@ def _pairs(starts, times, codes, keep, rows, pause, since, until, size, first, l
             counts[edge] += 1
             customers[edge] += marks[edge] != whose
             marks[edge] = whose
-            tied += goes_on & (t == then)
+            tied += t == then
             before, then = code, t
     ties[0] += tied
 

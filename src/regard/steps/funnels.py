@@ -129,28 +129,27 @@ def _told(
     steps: Sequence[Steps], stages: tuple[Stage, ...], made: list[_Made], *, by: str, bound: int, end: int
 ) -> Funnel:
     k = len(stages)
-    reached = sum((np.count_nonzero(m.taken >= 0, axis=1) for m in made), np.zeros(k, np.int64))
-    still_open = np.zeros(k, np.int64)
-    values: tuple[str, ...] = ()
-    rows = np.zeros((0, k), np.int64)
+    reached, still_open = np.zeros(k, np.int64), np.zeros(k, np.int64)
+    values = steps[0].labels[by].values if by and steps else ()
+    by_value = np.zeros((len(values), k), np.int64)
+    took: list[list[Whole]] = [[np.zeros(0, np.int64)] for _ in stages]
     for each, m in zip(steps, made, strict=True):
         waiting = (m.furthest >= 0) & (m.furthest < k - 1) & (m.latest > end - bound)
         still_open += np.bincount(m.furthest[waiting], minlength=k)
-        if by:
-            label = each.labels[by]
-            values = label.values
-            rows = rows if len(rows) else np.zeros((len(values), k), np.int64)
-            entered = m.entry >= 0
-            code = label.codes[m.entry[entered]]
-            for number in range(k):
-                rows[:, number] += np.bincount(code[m.taken[number][entered] >= 0], minlength=len(values))
+        code = each.labels[by].codes[np.maximum(m.entry, 0)] if by and each.n else None
+        for number in range(k):
+            who = np.flatnonzero(m.taken[number] >= 0)
+            reached[number] += len(who)
+            took[number] += [m.taken[number][who]] if number else []
+            if code is not None:
+                by_value[:, number] += np.bincount(code[who], minlength=len(values))
     median = np.full(k, np.nan)
     median[:1] = 0 if reached[0] else np.nan
     for number in range(1, k):
-        found = np.concatenate([np.zeros(0, np.int64), *(m.taken[number][m.taken[number] >= 0] for m in made)])
+        found = np.concatenate(took[number])
         median[number] = np.median(found) / SECOND if len(found) else np.nan
     return Funnel(
-        stages=stages, reached=reached, still_open=still_open, median=median, values=values, by_value=rows,
+        stages=stages, reached=reached, still_open=still_open, median=median, values=values, by_value=by_value,
         customers=tuple(s.customers for s in steps), furthest=tuple(m.furthest for m in made),
         taken=tuple(m.taken for m in made), entries=tuple(m.entry for m in made),
     )  # fmt: skip
