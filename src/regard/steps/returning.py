@@ -170,14 +170,13 @@ def _return_bits(starts, times, keep, edges, bins, shift, first, last, seen):
             at = np.uint64(bins[np.uint64(times[i] - begin) >> np.uint64(shift)])
             at += np.uint64(times[i] >= edges[at + np.uint64(1)])
             there |= np.uint64(1) << at
-        if there == np.uint64(0):
+        if low == high:
             continue
-        cohort = 0
-        while not there & np.uint64(1):
-            there >>= np.uint64(1)
-            cohort += 1
+        cohort = bins[(times[low] - begin) >> shift]
+        cohort += times[low] >= edges[cohort + 1]
+        there >>= np.uint64(cohort)
         seen[cohort, periods] += 1
-        for later in range(periods - cohort):
+        for later in range(periods):  # always as many, which the processor likes better than only those there are
             seen[cohort, later] += np.int64((there >> np.uint64(later)) & np.uint64(1))
 
 
