@@ -101,23 +101,13 @@ def returning(
     whatever = bool(begins.all() and returns.all())
     cut = pieces(steps, selection)
     p = len(days)
-
     bins, shift = _bins(edges)
 
     def work(piece: Piece) -> Whole:
         seen = np.zeros((p, p + 1), np.int64)
         if whatever and not len(piece.rows) and p <= BITS:
-            _return_bits(
-                piece.steps.starts,
-                piece.steps.times,
-                piece.customers,
-                edges,
-                bins,
-                shift,
-                piece.first,
-                piece.last,
-                seen,
-            )
+            s = piece.steps
+            _return_bits(s.starts, s.times, piece.customers, edges, bins, shift, piece.first, piece.last, seen)
             return seen
         _return(*piece.read, begins, returns, edges, piece.first, piece.last, seen)
         return seen
@@ -135,12 +125,9 @@ def returning(
 
     at = np.arange(p)
     return Returning(
-        periods=tuple(days),
-        began=seen[:, p],
-        seen=seen[:, :p],
-        complete=at[:, None] + at[None, :] < until,
+        periods=tuple(days), began=seen[:, p], seen=seen[:, :p], complete=at[:, None] + at[None, :] < until,
         _behind=behind,
-    )
+    )  # fmt: skip
 
 
 def instant(at: datetime) -> int:
