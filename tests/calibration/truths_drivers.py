@@ -48,11 +48,11 @@ def register(case: Callable, named: Callable) -> None:
         found = challenge(x, y, NAMES, seed=int(rng.integers(1 << 30)))
         return float(bool(found.missed) and found.missed[0].drivers == ("b", "c"))
 
-    _sides(case)
+    _sides(case, named)
     _mentioned(case)
 
 
-def _sides(case: Callable) -> None:
+def _sides(case: Callable, named: Callable) -> None:
     def levels(x):
         return np.where(x <= 2, -1.0, np.where(x >= 4, 1.0, 0.0))
 
@@ -73,6 +73,34 @@ def _sides(case: Callable) -> None:
         x, y = scored(rng)
         y = y - x[:, 0] * SLOPE[0] - 1.5 * (x[:, 0] <= 2)
         return held(penalty_reward(levels(x), y, NAMES)[0].penalty, -1.5)
+
+    wanted = ("basic", "performance", "excitement", "none", "none", "none")
+
+    def classed(rng: Generator) -> list[str]:
+        """A part that only loses, one that does both, one that only wins, three that do nothing."""
+        x, _ = scored(rng, 1500)
+        side = levels(x)
+        y = -1.5 * (side[:, 0] < 0) + 0.8 * side[:, 1] + 1.5 * (side[:, 2] > 0) + rng.normal(0, 1.5, len(x))
+        return [found.kind for found in penalty_reward(side, y, NAMES)]
+
+    for place, kind in enumerate(wanted[:3]):
+
+        @case(
+            room="try/drivers", method=f"kind of a part: {kind}", kind="finds", nominal=0.9, runs=500,
+            truth="1,500 answers, one part that only loses, one that does both, one that only wins, three idle",
+        )  # fmt: skip
+        def _told(rng: Generator, place: int = place) -> float:
+            return float(classed(rng)[place] == wanted[place])
+
+        named(f"a_part_told_{kind}")
+
+    @case(
+        room="try/drivers", method="kind of a part: share of those told that are idle (q ≤ .05)", kind="alarms",
+        nominal=0.05, runs=500, truth="the same 1,500 answers",
+    )  # fmt: skip
+    def idle_parts_told(rng: Generator) -> float:
+        told = [kind != "none" for kind in classed(rng)]
+        return sum(told[3:]) / max(sum(told), 1)
 
 
 def _mentioned(case: Callable) -> None:

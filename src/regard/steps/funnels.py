@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from regard.steps.compiled import compiled
 from regard.steps.pieces import Piece, each_piece, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 Floats = NDArray[np.float64]
 MOST_STAGES = 62
@@ -104,47 +105,48 @@ def funnel(
         meant[: len(names)] |= codes_of(names, stage.names).astype(np.uint64) << np.uint64(number)
     optional = np.array([stage.optional for stage in stages], np.bool_)
     bound = NEVER if within is None else within
-
-    def work(piece: Piece) -> _Made:
-        out = _Made(len(optional), piece.last - piece.first)
-        _walk(*piece.read, meant, optional, bound, selection.since, selection.until, piece.first, piece.last,
-              out.furthest, out.entry, out.latest, out.taken)  # fmt: skip
-        return out
-
-    cut = pieces(steps, selection)
-    made = _by_slice(len(stages), steps, cut, each_piece(work, cut))
+    made, cut = _room(steps, len(stages)), pieces(steps, selection)
+    given = meant, optional, bound, selection.since, selection.until
+    here = not cut or cut[0].steps.elsewhere is None
+    found = each_piece(_work(given, made if here else None), cut)
+    for piece, part in zip(cut, found, strict=True):
+        if not here:
+            made[piece.slice].put(part, piece.first, piece.last)
     return _told(steps, tuple(stages), made, by=by, bound=bound, end=end_of(steps, selection))
 
 
-def _by_slice(stages: int, steps: Sequence[Steps], cut: Sequence[Piece], found: Sequence[_Made]) -> list[_Made]:
-    """What was written of each slice, its pieces one after another."""
-    made = []
-    for number, each in enumerate(steps):
-        parts = [(piece, part) for piece, part in zip(cut, found, strict=True) if piece.slice == number]
-        if len(parts) == 1:
-            made.append(parts[0][1])
-            continue
-        whole = _Made(stages, len(each.customers))
-        for piece, part in parts:
-            whole.put(part, piece.first, piece.last)
-        made.append(whole)
-    return made
+def _work(given: tuple[Any, ...], made: list[_Made] | None) -> Callable[[Piece], _Made]:
+    """What is done with a piece: written where it belongs, or, where that is elsewhere, into room of its own."""
+
+    def work(piece: Piece) -> _Made:
+        out = _room([piece.steps], len(given[1]))[0] if made is None else made[piece.slice]
+        _walk(*piece.read, *given, piece.first, piece.last, out.furthest, out.entry, out.latest, out.taken)
+        return out
+
+    return work
 
 
 class _Made:
-    """What the kernel writes about each of some customers."""
+    """What the kernel writes about each customer of a slice: parts of arrays made for all slices at once."""
 
-    def __init__(self, stages: int, customers: int) -> None:
-        self.furthest = np.full(customers, -1, np.int8)
-        self.entry = np.full(customers, -1, np.int64)
-        self.latest = np.full(customers, -1, np.int64)
-        self.taken = np.full((stages, customers), -1, np.int64)
+    def __init__(self, room: NDArray[np.int64], furthest: NDArray[np.int8], stages: int) -> None:
+        n = len(furthest)
+        self.furthest = furthest
+        self.entry, self.latest = room[:n], room[n : 2 * n]
+        self.taken = room[2 * n :].reshape(stages, n)
 
     def put(self, part: _Made, first: int, last: int) -> None:
-        """Write what was found of a piece's customers."""
+        """Take over what was found elsewhere of some customers."""
         for name in ("furthest", "entry", "latest"):
-            getattr(self, name)[first:last] = getattr(part, name)
-        self.taken[:, first:last] = part.taken
+            getattr(self, name)[first:last] = getattr(part, name)[first:last]
+        self.taken[:, first:last] = part.taken[:, first:last]
+
+
+def _room(steps: Sequence[Steps], stages: int) -> list[_Made]:
+    edges = np.cumsum([0, *(len(each.customers) for each in steps)]).tolist()
+    furthest, room = np.full(edges[-1], -1, np.int8), np.full((2 + stages) * edges[-1], -1, np.int64)
+    width = 2 + stages
+    return [_Made(room[width * a : width * b], furthest[a:b], stages) for a, b in pairwise(edges)]
 
 
 def _told(
@@ -183,70 +185,77 @@ def _told(
 )  # fmt: skip
 def _walk(starts, times, codes, keep, rows, meant, optional, within, since, until, first, last,
           furthest, entry, latest, taken):  # fmt: skip
-    """Per customer, the steps that are stages are gathered without a branch for each step, then looked at."""
+    """Per customer, the steps that are stages are gathered, then looked at, both without a branch on what cannot be
+    foreseen. ``begun[s + 1]`` is the latest beginning of a try whose last stage is s, ``begun[0]`` the step in hand."""
     k = len(optional)
-    begun, gathered = np.full(k, -1, np.int64), np.empty(GATHERED, np.int64)
-    is_stage, one = np.zeros(len(meant), np.uint64), np.full(len(meant), -1, np.int64)
-    for code in range(len(meant)):
-        is_stage[code] = np.uint64(meant[code] != 0)
-        for s in range(1, k):  # most steps are one stage, and most stages follow one that is not optional
-            if meant[code] == np.uint64(1) << np.uint64(s) and not optional[s - 1]:
-                one[code] = s
+    begun, gathered = np.full(k + 1, -1, np.int64), np.empty(GATHERED, np.int64)
+    is_stage, one = _plain(meant, optional)
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        at, touched, o = starts[c], False, c - first
+        at = starts[c]
         while at < starts[c + 1]:
             n, to = np.uint64(0), min(at + GATHERED, starts[c + 1])
             for j in range(np.uint64(at), np.uint64(to)):
                 gathered[n] = np.int64(j)
                 n += is_stage[codes[j]]
             at = to
-            for g in range(np.int64(n)):
+            for g in range(n):
                 i = gathered[g]
                 if len(rows) and not rows[i]:
                     continue
-                s = one[codes[i]]
-                if s > 0:
-                    begin = begun[s - 1]
-                    if begin >= 0 and times[i] - times[begin] <= within:
-                        _reach(times, begun, s, begin, i, o, furthest, entry, taken)
+                s, t = one[codes[i]], times[i]
+                if s < 0:
+                    _advance(
+                        times, optional, within, begun, meant[codes[i]], i, c, since, until, furthest, entry, taken
+                    )
                     continue
-                bits = meant[codes[i]]
-                if bits != 1:
-                    _advance(times, optional, within, begun, bits, i, o, furthest, entry, taken)
-                if bits & np.uint64(1) and times[i] >= since and times[i] < until:
-                    begun[0] = i
-                    latest[o] = times[i]
-                    touched = True
-                    if furthest[o] < 0:
-                        furthest[o], entry[o], taken[0, o] = 0, i, 0
-        if touched:
-            for s in range(k):
-                begun[s] = -1
+                begun[0] = i
+                begin = begun[s]
+                goes_on = (begin >= 0) & (t - times[max(begin, 0)] <= within)
+                goes_on &= (s > 0) | ((t >= since) & (t < until))
+                begun[s + 1] = begin if goes_on else begun[s + 1]
+                if goes_on & (taken[s, c] < 0):
+                    _reach(times, s, begin, i, c, furthest, entry, taken)
+        if begun[1] >= 0:
+            latest[c] = times[begun[1]]
+        for s in range(k + 1):
+            begun[s] = -1
 
 
 @compiled()
-def _advance(times, optional, within, begun, bits, i, c, furthest, entry, taken):
-    """A step as the stages after the first it may be: tries whose last stage is before go on with it."""
-    for s in range(len(optional) - 1, 0, -1):
+def _plain(meant, optional):
+    """Which names are stages, and of each the stage, where it is one alone and the one before is not optional."""
+    is_stage, one = np.zeros(len(meant), np.uint64), np.full(len(meant), -1, np.int64)
+    for code in range(len(meant)):
+        is_stage[code] = np.uint64(meant[code] != 0)
+        for s in range(len(optional)):
+            if meant[code] == np.uint64(1) << np.uint64(s) and (s == 0 or not optional[s - 1]):
+                one[code] = s
+    return is_stage, one
+
+
+@compiled()
+def _advance(times, optional, within, begun, bits, i, c, since, until, furthest, entry, taken):
+    """A step as all the stages it may be, the last first: it stands for one stage of a try."""
+    for s in range(len(optional) - 1, -1, -1):
         if not (bits >> np.uint64(s)) & np.uint64(1):
             continue
-        begin = np.int64(-1)
+        begin = i if s == 0 else np.int64(-1)
         for p in range(s - 1, -1, -1):
-            begin = max(begin, begun[p])
+            begin = max(begin, begun[p + 1])
             if not optional[p]:
                 break
-        if begin < 0 or times[i] - times[begin] > within:
+        if begin < 0 or times[i] - times[begin] > within or (s == 0 and (times[i] < since or times[i] >= until)):
             continue
-        _reach(times, begun, s, begin, i, c, furthest, entry, taken)
+        begun[s + 1] = max(begun[s + 1], begin)  # of two tries with the same last stage the later has more time left
+        if taken[s, c] < 0:
+            _reach(times, s, begin, i, c, furthest, entry, taken)
 
 
 @compiled()
-def _reach(times, begun, s, begin, i, c, furthest, entry, taken):
-    """A try reaches a stage; of two with the same last stage the later has more time left."""
-    begun[s] = max(begun[s], begin)
-    if taken[s, c] < 0:
-        taken[s, c] = times[i] - times[begin]
-        if s > furthest[c]:
-            furthest[c], entry[c] = s, begin
+def _reach(times, s, begin, i, c, furthest, entry, taken):
+    """A stage is reached for the first time."""
+    taken[s, c] = times[i] - times[begin]
+    if s > furthest[c]:
+        furthest[c], entry[c] = s, begin

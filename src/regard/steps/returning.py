@@ -101,7 +101,6 @@ def returning(
     whatever = bool(begins.all() and returns.all())
     cut = pieces(steps, selection)
     p = len(days)
-
     bins, shift = _bins(edges)
 
     def work(piece: Piece) -> Whole:
@@ -126,12 +125,9 @@ def returning(
 
     at = np.arange(p)
     return Returning(
-        periods=tuple(days),
-        began=seen[:, p],
-        seen=seen[:, :p],
-        complete=at[:, None] + at[None, :] < until,
+        periods=tuple(days), began=seen[:, p], seen=seen[:, :p], complete=at[:, None] + at[None, :] < until,
         _behind=behind,
-    )
+    )  # fmt: skip
 
 
 def instant(at: datetime) -> int:
@@ -161,14 +157,13 @@ def _return_bits(starts, times, keep, edges, bins, shift, first, last, seen):
             at = np.uint64(bins[np.uint64(times[i] - begin) >> np.uint64(shift)])
             at += np.uint64(times[i] >= edges[at + np.uint64(1)])
             there |= np.uint64(1) << at
-        if there == np.uint64(0):
+        if low == high:
             continue
-        cohort = 0
-        while not there & np.uint64(1):
-            there >>= np.uint64(1)
-            cohort += 1
+        cohort = bins[(times[low] - begin) >> shift]
+        cohort += times[low] >= edges[cohort + 1]
+        there >>= np.uint64(cohort)
         seen[cohort, periods] += 1
-        for later in range(periods - cohort):
+        for later in range(periods):  # always as many, which the processor likes better than only those there are
             seen[cohort, later] += np.int64((there >> np.uint64(later)) & np.uint64(1))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from regard.errors import RegardError
 from regard.web.forms import form_of
 from regard.web.frame import House, house, page
+from regard.web.workers import Failed
 from regard.wording import ago, duration, moment
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from regard.web.forms import Form
 
 HERE = "/reliability/alerts"
+MOST_NAMED = 60
+"""Customers listed with an alert; the rest are counted."""
+
 RECEIVERS = f"{HERE}/receivers"
 FINDER = "reliability/disruptions"
 OUTCOMES = {
@@ -48,6 +53,7 @@ async def alerts(request: Request) -> Response:
     zone = (await here.company()).zone
     for story in (*told["open"], *told["quiet"], *told["ended"]):
         _worded(story, zone)
+    await _name(here, [*told["open"], *told["quiet"]])
     for each in told["watched"]:
         each |= {"when": _when(each["at"], zone), "since_words": _when(each["since"], zone), "words": _went(each)}
     told["failed"] = [each for each in told["watched"] if each["outcome"] == "failed"]
@@ -90,6 +96,7 @@ async def _alert_page(request: Request, *, error: RegardError | None = None) -> 
     here, number = house(request), int(request.path_params["alert"])
     told = await _call(here, "alert", {"alert": number})
     _worded(told, (await here.company()).zone)
+    await _name(here, [told])
     return await page(
         request, "alert.html", title=told["title"], room="reliability", a=told, said=_said(request), error=error,
         status=error.status if error else 200,
@@ -197,6 +204,17 @@ def _worded(story: dict[str, Any], zone: str) -> None:
     for each in (*story["history"], *story["answers"]):
         each["when"] = _when(each["at"], zone)
     story["shows"] = _shows(story["evidence"])
+
+
+async def _name(here: House, stories: list[dict[str, Any]]) -> None:
+    """Give the customers listed their names; ids stay where no worker can tell."""
+    ids = {id_ for story in stories for id_ in story["who"]["customers"][:MOST_NAMED]}
+    names: dict[str, str] = {}
+    with suppress(Failed):
+        names = await _call(here, "alert_names", {"ids": sorted(ids)}) if ids else {}
+    for story in stories:
+        listed = story["who"]["customers"][:MOST_NAMED]
+        story["named"] = [{"id": id_, "name": names.get(id_, id_)} for id_ in listed]
 
 
 def _shows(evidence: dict[str, Any]) -> str:

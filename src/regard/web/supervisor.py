@@ -35,8 +35,8 @@ HOST = "127.0.0.1"
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 8.0
 SLOWEST_RESTART = 30.0
-FIRST_PAGE_SECONDS = 20.0
-"""Nothing is watched for so long: whoever opens the first page does not wait for it."""
+FIRST_PAGE_SECONDS = 60.0
+"""Nothing is watched for so long: whoever opens the first pages does not wait for it."""
 
 PR_SET_PDEATHSIG = 1
 """From Linux's prctl.h."""

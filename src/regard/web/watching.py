@@ -29,6 +29,7 @@ def operations(desk: Desk) -> dict[str, Callable[..., Any]]:
     return {
         "alerts": own.alerts,
         "alert": own.alert,
+        "alert_names": own.names,
         "alerts_sheet": own.sheet,
         "alert_answer": own.answer,
         "alert_undo": own.undo,
@@ -58,6 +59,13 @@ class Watching:
     def alert(self, alert: int) -> Any:
         """One alert."""
         return alerts.one(self._desk.workspace, alert)
+
+    def names(self, ids: list[str]) -> dict[str, str]:
+        """What customers are called, as far as they have another name than their id."""
+        rows = self._desk.view().connection.execute(
+            "SELECT id, name FROM lake_customer WHERE id IN (SELECT unnest($ids)) AND name <> id", {"ids": ids}
+        )
+        return {str(id_): str(name) for id_, name in rows.fetchall()}
 
     def sheet(self) -> str:
         """Alerts as CSV, the same as the command line prints."""
