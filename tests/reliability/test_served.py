@@ -96,7 +96,7 @@ def slow(events, telemetry, one, region=None):
     )
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_shares_counts_and_names_are_those_of_a_slow_count(view_of, seed):
     chance = random.Random(f"indicator {seed}")
     one = Indicator(
