@@ -32,6 +32,8 @@ from regard.simulation import simulate, truth
 from regard.sources import otlp
 from regard.sources.limits import Wire
 from regard.statistics.proportions import wilson
+from regard.web.slices import Slice
+from regard.web.trails import trails
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -297,3 +299,13 @@ def test_the_made_up_companys_till_fails_those_whose_till_forgot(view_of):
         r.not_served / r.customers for r in others if r.customers >= 5
     )
     assert finding.requests > finding.share  # a total of requests makes it smaller than it is
+
+
+def test_every_customer_not_served_well_leads_to_their_record_and_an_indicator_to_itself():
+    seen = Slice(scope={}, arguments={})
+
+    way = trails("reliability/served", {"name": "Ada", "id": "p1", "indicator": "Checkout works"}, seen)
+    row = trails("reliability/served", {"indicator": "Checkout works", "not_served": 3, "slice": "all"}, seen)
+
+    assert way["name"] == "/customers/customer?id=p1"
+    assert row["not_served"] == "/reliability/served?indicator=Checkout+works"
