@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -13,11 +16,26 @@ from regard.errors import UnknownName
 from regard.questions import find
 from regard.reliability.served import figure
 from regard.signals.ask import answer
-from regard.signals.declarations import Declarations, Dimension, Indicator, Moment, Stage, Value
+from regard.signals.declarations import (
+    Declarations,
+    Dimension,
+    Indicator,
+    Moment,
+    OpenTelemetry,
+    Stage,
+    Value,
+)
 from regard.signals.scope import Given
+from regard.signals.workspace import parse_declarations
 from regard.simulation import declarations as company_declarations
 from regard.simulation import simulate, truth
+from regard.sources import otlp
+from regard.sources.limits import Wire
 from regard.statistics.proportions import wilson
+from regard.web.slices import Slice
+from regard.web.trails import trails
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 PAY = Stage(name="Buy", moments=(Moment(name="Pay", events=("checkout",)),))
 
@@ -96,7 +114,7 @@ def slow(events, telemetry, one, region=None):
     )
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_shares_counts_and_names_are_those_of_a_slow_count(view_of, seed):
     chance = random.Random(f"indicator {seed}")
     one = Indicator(
@@ -234,6 +252,32 @@ def test_sampled_attempts_come_with_a_caution(view_of):
     assert "sampled" in {c.code for c in finding.cautions}
 
 
+def test_the_indicators_of_the_docs_can_be_declared_and_asked_of_spans(view_of):
+    """Spans as an exporter sends them, read by the intake's reader, asked by the lines of docs/reliability/served.md."""
+    (toml,) = re.findall(r"```toml\n(.*?)```", (DOCS / "reliability" / "served.md").read_text("utf-8"), re.DOTALL)
+    declarations = parse_declarations(toml, where="docs")
+    quick = declarations.indicators[1]
+    start = int(datetime(2026, 9, 8, tzinfo=UTC).timestamp() * 1e9)
+    spans = [
+        {"traceId": "1" * 32, "spanId": f"{n + 1:016x}", "name": "GET /search", "kind": 2, "startTimeUnixNano": str(start + n),
+         "endTimeUnixNano": str(start + n + int(s * 1e9)), "attributes": [{"key": "user.id", "value": {"stringValue": f"u{n % 8}"}}]}
+        for n, s in enumerate([0.2] * 38 + [1.6, 9.0])
+    ]  # fmt: skip
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+    parcel = otlp.read(
+        body, signal="traces", media=otlp.JSON, received=start // 1000, limits=Wire(), rules=otlp.Rules(OpenTelemetry())
+    )
+    rows = parcel.rows["telemetry"].values
+    for row in rows:
+        row["occurred_at"] = datetime(1970, 1, 1) + timedelta(microseconds=row["occurred_at"])
+
+    finding = served(view_of(telemetry=rows, declarations=declarations), indicator=quick.name)
+
+    assert parcel.told == [None] * 40
+    assert (finding.share, finding.requests) == (0.75, 0.95)  # two of eight met a slow one; needed are nine of ten
+    assert {w.id for w in finding.who} == {"u6", "u7"}
+
+
 def test_the_made_up_companys_till_fails_those_whose_till_forgot(view_of):
     """The planted disruption 'The tablet that forgot the till' (Isles, Till, on a floury tablet) is found by customers."""
     (planted,) = [d for d in truth(signals=60_000, seed=7).disruptions if d.indicator == "till_sync_ok"]
@@ -255,3 +299,13 @@ def test_the_made_up_companys_till_fails_those_whose_till_forgot(view_of):
         r.not_served / r.customers for r in others if r.customers >= 5
     )
     assert finding.requests > finding.share  # a total of requests makes it smaller than it is
+
+
+def test_every_customer_not_served_well_leads_to_their_record_and_an_indicator_to_itself():
+    seen = Slice(scope={}, arguments={})
+
+    way = trails("reliability/served", {"name": "Ada", "id": "p1", "indicator": "Checkout works"}, seen)
+    row = trails("reliability/served", {"indicator": "Checkout works", "not_served": 3, "slice": "all"}, seen)
+
+    assert way["name"] == "/customers/customer?id=p1"
+    assert row["not_served"] == "/reliability/served?indicator=Checkout+works"

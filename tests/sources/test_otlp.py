@@ -407,6 +407,28 @@ def test_ids_are_taken_from_the_first_attribute_declared_and_the_items_before_th
     assert (row["person"], row["account"], row["anonymous"]) == ("u", "7", "s")
 
 
+def test_of_a_resource_the_well_known_and_the_declared_are_labels():
+    body = json.loads(one_span())
+    given = {
+        "service.version": "5.1",
+        "host.name": "a",
+        "k8s.pod.name": "p",
+        "k8s.cluster.name": "north",
+        "shop.chain": "x",
+    }
+    body["resourceSpans"][0]["resource"] = {"attributes": [attribute(*one) for one in given.items()]}
+    text = json.dumps(body).encode()
+
+    def labels(**declared):
+        (row,) = read(text, media=JSON, **declared).rows["telemetry"].values
+        return json.loads(row["labels"])
+
+    assert labels() == {"version": "5.1"}
+    assert labels(called={"k8s.cluster.name": "cluster"}) == {"version": "5.1", "cluster": "north"}
+    assert labels(labels=("shop.chain",)) == {"shop.chain": "x"}
+    assert labels(labels=("version", "host.name")) == {"version": "5.1", "host.name": "a"}
+
+
 def test_addresses_queries_and_secrets_are_no_labels():
     given = {"client.address": "192.0.2.1", "url.full": "https://x/?token=1", "db.query.text": "SELECT 1", "app.plan": "pro",
              "api_key": "abc", "note": "card 4111 1111 1111 1111"}  # fmt: skip

@@ -73,7 +73,7 @@ class ServedRow(msgspec.Struct, frozen=True, kw_only=True):
 class NotServed(msgspec.Struct, frozen=True, kw_only=True):
     """One customer not served well."""
 
-    customer: Annotated[str, Meta(description="Who.")]
+    name: Annotated[str, Meta(description="Who.")]
     id: Annotated[str, Meta(description="Id to look the customer up by.")]
     indicator: Annotated[str, Meta(description="What did not work for them.")]
     attempts: Annotated[float, Meta(description="How often they tried.")]
@@ -319,7 +319,7 @@ def _who(
     named = {row["place"]: row for row in ask.rows("served_who.sql")}
     return [
         NotServed(
-            customer=named[place]["name"] or "unknown", id=named[place]["id"] or "", indicator=m[5], attempts=m[2],
+            name=named[place]["name"] or "unknown", id=named[place]["id"] or "", indicator=m[5], attempts=m[2],
             failed=m[1], error=named[place]["error"] or "", value=None if worth is None else m[0],
             last=wording.moment(named[place]["last_at"], ask.scope.zone),
         )

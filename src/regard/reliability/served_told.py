@@ -79,7 +79,7 @@ def next_step(ask: Ask, worst: ServedRow | None, found: Served) -> str:
     if worst is None:
         return "Widen the period, or declare an indicator over what is attempted more often."
     if found.who and worst.not_served:
-        return f"Write to those not served well: {found.who[0].customer} first. They know it already."
+        return f"Write to those not served well: {found.who[0].name} first. They know it already."
     if worst.target is None:
         return f"Declare a target for {worst.indicator}: the share of {ask.declarations.called_many} to be served well."
     return ""

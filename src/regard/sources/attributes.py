@@ -66,11 +66,16 @@ class Roles(dict[str, Any]):
         super().__init__()
         self._called = CALLED | declared.called
         self._wanted = frozenset(declared.labels)
+        self._of_resource = OF_RESOURCE | self._wanted | set(declared.called.values())
         self._ids = {
             name: (place, rank)
             for place, names in enumerate((declared.person, declared.anonymous, declared.account))
             for rank, name in enumerate(names)
         }
+
+    def of_resource(self, name: str, role: str) -> bool:
+        """Whether an attribute of a resource is a label: a well-known one, or one that is declared."""
+        return role in self._of_resource or name in self._wanted
 
     def __missing__(self, name: str) -> Any:
         """Find it, and keep it."""
@@ -109,7 +114,7 @@ def whose(pairs: Pairs, roles: Roles, limits: Wire, *, before: Whose | None = No
         if role is None or value is None:
             continue
         if type(role) is str:
-            if not resource or role in OF_RESOURCE or name in roles._wanted:  # noqa: SLF001 its own
+            if not resource or roles.of_resource(name, role):
                 labels[role] = value if type(value) is str else text_of(value)
             continue
         place, rank = role

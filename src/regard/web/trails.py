@@ -134,6 +134,14 @@ def _funnel(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     }
 
 
+def _served(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """An indicator leads to itself alone: its slices, and everybody it did not serve well."""
+    if not row.get("indicator") or "not_served" not in row:
+        return {}
+    alone = seen.link("/reliability/served", {"indicator": row["indicator"]})
+    return {"indicator": alone, "not_served": alone} if row["not_served"] else {"indicator": alone}
+
+
 _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "customers/ledger": _ledger,
     "journey/map": _stage,
@@ -142,6 +150,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "journey/paths": _paths,
     "journey/promises": _promises,
     "listening/contacts": _contacts,
+    "reliability/served": _served,
 }
 _MARKS = {
     "customers/ledger": ("line", "customers"),
