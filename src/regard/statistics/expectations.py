@@ -1,0 +1,189 @@
+"""What each leaf was to be expected to do, from earlier periods: its level, its season, and how far it strays by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from regard.statistics.cuboids import Cube
+from regard.statistics.estimates import Floats
+
+STRENGTHS = (5.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0)
+SWEEPS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """Counts of earlier periods and of now, per leaf: bad of total, or counts of something that has no total.
+
+    Attributes:
+        bad, total: (leaves,) now.
+        past_bad, past_total: (periods, leaves) earlier; total of counts is the exposure, 1 where every period is alike.
+        shares: Whether bad is out of total (binomial); else counts (Poisson) for an exposure.
+    """
+
+    bad: Floats
+    total: Floats
+    past_bad: Floats
+    past_total: Floats
+    shares: bool = True
+
+    def swapped(self, period: int) -> Past:
+        """The same with an earlier period playing now, and now left out."""
+        others = np.arange(len(self.past_bad)) != period
+        return Past(
+            bad=self.past_bad[period], total=self.past_total[period], past_bad=self.past_bad[others],
+            past_total=self.past_total[others], shares=self.shares,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """The level of every leaf and what it strays by.
+
+    Attributes:
+        rate: (leaves,) expected bad per total, shrunk to what the leaf's values lead to expect.
+        strength: Totals' worth of weight of that expectation.
+        stray: Dispersion of a leaf between periods beyond its counts: the correlation of beta-binomials for shares,
+            the squared coefficient of variation for counts.
+        shared: Variance of the logarithm of the whole's rate per period.
+        by_value: Variance of the logarithm of one value's rate per period, beyond the whole's.
+        of_depth: (deepest + 1,) squared coefficient of variation of a cell of that depth between periods that
+            neither counts nor `stray` explain.
+        periods: Earlier periods it rests on.
+    """
+
+    rate: Floats
+    strength: float
+    stray: float
+    shared: float
+    by_value: float
+    of_depth: Floats
+    periods: int
+
+
+def expected_of(cube: Cube, past: Past) -> Expected:
+    """Leaf rates by empirical Bayes around main effects, and dispersion from how earlier periods strayed.
+
+    The leaf's rate is its past drawn towards the product of its values' levels (iterative fitting), by a weight that
+    maximises the marginal likelihood (beta-binomial for shares, gamma-Poisson for counts; Griffiths 1973). Dispersion
+    is the squared error of each period from the others' level beyond sampling, pooled: of leaves, of values (what
+    moves a whole value in one period) and of the total. With fewer than three earlier periods the first is told from
+    now itself, robustly, and the others are nought.
+    """
+    hits, tries = past.past_bad.sum(axis=0), past.past_total.sum(axis=0)
+    level = _main_effects(cube, hits, tries, past.shares)
+    strength = _strength(hits, tries, level, past.shares)
+    rate = (hits + strength * level) / (tries + strength)
+    rate = np.clip(rate, 1e-9, 1 - 1e-6) if past.shares else np.maximum(rate, 1e-9)
+    deepest = int(cube.depth.max(initial=0))
+    if len(past.past_bad) < 3:
+        stray = _stray_now(past, rate, strength)
+        none = np.zeros(deepest + 1)
+        return Expected(rate=rate, strength=strength, stray=stray, shared=0.0, by_value=0.0, of_depth=none,
+                        periods=len(past.past_bad))  # fmt: skip
+    shared, by_value = _shocks(cube, past, rate)
+    dimensions = cube.codes.shape[1]
+    stray = _stray(past, level, strength, shared + dimensions * by_value)
+    depths = _of_depth(cube, past, rate, stray)
+    return Expected(rate=rate, strength=strength, stray=stray, shared=shared, by_value=by_value, of_depth=depths,
+                    periods=len(past.past_bad))  # fmt: skip
+
+
+def variance(rate: Floats, total: Floats, stray: float, shares: bool) -> Floats:
+    """Variance of a leaf's count about its expectation."""
+    mean = rate * total
+    if shares:
+        return np.asarray(mean * (1 - rate) * (1 + np.maximum(total - 1, 0) * stray))
+    return np.asarray(mean * (1 + mean * stray))
+
+
+def _main_effects(cube: Cube, hits: Floats, tries: Floats, shares: bool) -> Floats:
+    level = np.full(len(hits), (hits.sum() + 0.5) / max(tries.sum() + 1.0, 1.0))
+    for _ in range(SWEEPS):
+        for d in range(cube.codes.shape[1]):
+            code = cube.codes[:, d]
+            seen, due = np.bincount(code, hits), np.bincount(code, level * tries)
+            level = level * ((seen + 2) / (due + 2))[code]
+    return np.clip(level, 1e-9, 1 - 1e-6) if shares else np.maximum(level, 1e-9)
+
+
+def _strength(hits: Floats, tries: Floats, level: Floats, shares: bool) -> float:
+    def likelihood(k: float) -> float:
+        a = k * level
+        if shares:
+            b = k * (1 - level)
+            each = special.betaln(hits + a, np.maximum(tries - hits, 0) + b) - special.betaln(a, b)
+        else:
+            each = special.gammaln(hits + a) - special.gammaln(a) + a * np.log(k) - (hits + a) * np.log(tries + k)
+        return float(each.sum())
+
+    return max(STRENGTHS, key=likelihood)
+
+
+def _shocks(cube: Cube, past: Past, rate: Floats) -> tuple[float, float]:
+    """Variances of the log rate per period: of the whole, and of one value of one dimension beyond the whole's."""
+    due = past.past_total * rate
+    seen, whole = past.past_bad.sum(axis=1), due.sum(axis=1)
+    ratio = seen / np.maximum(whole, 1e-9)
+    noise = float(np.mean(variance(rate, past.past_total, 0.0, past.shares).sum(axis=1) / np.maximum(whole, 1e-9) ** 2))
+    logs = np.log((seen + 0.5) / (whole + 0.5))
+    shared = max(0.0, float(np.var(logs, ddof=1)) - noise)
+    error, base, places = 0.0, 0.0, len(past.past_bad) / (len(past.past_bad) - 1)
+    for d in range(cube.codes.shape[1]):
+        code = cube.codes[:, d]
+        width = int(code.max(initial=0)) + 1
+        by = np.zeros((len(code), width))
+        by[np.arange(len(code)), code] = 1.0
+        c, e = past.past_bad @ by, (due * ratio[:, None]) @ by
+        own = (c.sum(axis=0) + 2) / (e.sum(axis=0) + 2)
+        e = e * own
+        v = variance(rate, past.past_total, 0.0, past.shares) @ by
+        error += float(((c - e) ** 2 * places - v).sum())
+        base += float((e**2).sum())
+    return shared, max(0.0, error / base) if base > 0 else 0.0
+
+
+def _stray(past: Past, level: Floats, strength: float, explained: float) -> float:
+    """Dispersion of leaves from leaving out one period after the other; what shared shocks explain is taken off."""
+    hits, tries = past.past_bad.sum(axis=0), past.past_total.sum(axis=0)
+    over, room = 0.0, 0.0
+    for c, n in zip(past.past_bad, past.past_total, strict=True):
+        rest = tries - n + strength
+        rate = (hits - c + strength * level) / rest
+        spread = rate * (1 - rate) if past.shares else rate
+        base = n * spread + n**2 * spread / rest
+        square = np.minimum((c - n * rate) ** 2, 25 * base + 4)
+        size = n * np.maximum(n - 1, 0) * spread if past.shares else (n * rate) ** 2
+        over += float((square - base - (n * rate) ** 2 * explained).sum())
+        room += float(size.sum())
+    return float(np.clip(over / room, 0.0, 0.9 if past.shares else 9.0)) if room > 0 else 0.0
+
+
+def _stray_now(past: Past, rate: Floats, strength: float) -> float:
+    """The same from now alone, about the level of now, with the loudest tenth of the leaves cut down."""
+    n, tries = past.total, past.past_total.sum(axis=0) + strength
+    shift = past.bad.sum() / max(float((n * rate).sum()), 1e-9)
+    mean = np.minimum(rate * shift, 1 - 1e-6) if past.shares else rate * shift
+    spread = mean * (1 - mean) if past.shares else mean
+    base = n * spread + n**2 * spread / tries
+    square = np.minimum((past.bad - n * mean) ** 2, 9 * base + 1)
+    size = n * np.maximum(n - 1, 0) * spread if past.shares else (n * mean) ** 2
+    return float(np.clip((square - base).sum() / size.sum(), 0.0, 0.9)) if size.sum() > 0 else 0.0
+
+
+def _of_depth(cube: Cube, past: Past, rate: Floats, stray: float) -> Floats:
+    """What cells of each depth stray by beyond their leaves: shocks that many leaves share."""
+    due = past.past_total * rate
+    c, e = cube.sums(past.past_bad.T), cube.sums(due.T)
+    v = cube.sums(variance(rate, past.past_total, stray, past.shares).T)
+    own = ((c.sum(axis=1) + 2) / (e.sum(axis=1) + 2))[:, None]
+    e = e * own
+    periods = len(past.past_bad)
+    square = np.minimum((c - e) ** 2, 25 * v + 4) * periods / (periods - 1)
+    over, base = (square - v).sum(axis=1), (e**2).sum(axis=1)
+    width = int(cube.depth.max(initial=0)) + 1
+    excess, room = np.bincount(cube.depth, over, width), np.bincount(cube.depth, base, width)
+    return np.where(room > 0, np.maximum(excess / np.maximum(room, 1e-12), 0.0), 0.0)

@@ -1,0 +1,193 @@
+"""Whether any combination is worse than its past, with a stated rate of false alarms over all that were looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from regard.statistics.cuboids import Cube
+from regard.statistics.estimates import Floats
+from regard.statistics.expectations import Expected, Past, expected_of, variance
+
+KAPPA = 2.0
+REPLICAS = 199
+AT_ONCE = 32
+"""Replicas scored at a time, so that their sums stay in the processor's cache."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """The scan's verdict.
+
+    Attributes:
+        p: Chance of a maximum as high as this anywhere in the cube where nothing happened.
+        cell: The cell of the maximum; what to call the disruption is another question (`naming`).
+        score: (cells,) the statistic; -inf where not worse than expected.
+        limit: The statistic at the level asked for.
+        replicas: Replicas the p rests on.
+        shift: What earlier periods showed beyond the replicas, added to them.
+        expected: What it was held against.
+        due: (cells,) expected count from the cell's own past and the mix of now.
+        seen: (cells,) count.
+    """
+
+    p: float
+    cell: int
+    score: Floats
+    limit: float
+    replicas: int
+    shift: float
+    expected: Expected
+    due: Floats
+    seen: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Frame:
+    """What does not change between replicas: sums of expectation now and before, and the variance law of each cell.
+
+    Attributes:
+        now, before: (cells, 1) expected now and over the past by leaf rates.
+        total: (cells, 1) totals now.
+        leafy: (cells, 1) variance per expected count of leaves.
+        deep: (cells, 1) squared coefficient of variation of shocks.
+        price: (cells, 1) logarithm of the cells looked at beside it.
+    """
+
+    now: Floats
+    before: Floats
+    total: Floats
+    leafy: Floats
+    deep: Floats
+    price: Floats
+    shares: bool
+
+
+def _frame(cube: Cube, past: Past, expected: Expected) -> _Frame:
+    rate = expected.rate
+    now = cube.sums(past.total * rate)
+    spread = cube.sums(variance(rate, past.total, expected.stray, past.shares))
+    plain = cube.sums(variance(rate, past.total, 0.0, past.shares))
+    return _Frame(
+        now=now[:, None], before=cube.sums(past.past_total.sum(axis=0) * rate)[:, None],
+        total=cube.sums(past.total)[:, None], leafy=(spread / np.maximum(plain, 1e-12))[:, None],
+        deep=expected.of_depth[cube.depth][:, None], price=(cube.crowd + cube.depth)[:, None], shares=past.shares,
+    )  # fmt: skip
+
+
+def _scores(frame: _Frame, seen: Floats, before: Floats) -> tuple[Floats, Floats]:
+    """The statistic and the expectation of each cell, columns apart: deviance where worse, by the variance it strays
+    with, less the price of having looked."""
+    due = frame.now * (before + KAPPA) / (frame.before + KAPPA)
+    n = frame.total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if frame.shares:
+            due = np.minimum(due, n * (1 - 1e-9))
+            plain = due * (1 - due / np.maximum(n, 1e-12))
+            deviance = special.xlogy(seen, seen / due) + special.xlogy(n - seen, (n - seen) / (n - due))
+        else:
+            plain = due
+            deviance = special.xlogy(seen, seen / due) - (seen - due)
+        own = frame.leafy * due**2 / (before + KAPPA)
+        whole = plain * frame.leafy + due**2 * frame.deep + own
+        score = deviance * plain / whole - frame.price
+    return np.where((seen > due) & (due > 0), score, -np.inf), due
+
+
+def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.05, seed: int = 0,
+         expected: Expected | None = None) -> Alarm:  # fmt: skip
+    """The worst cell, and how often nothing at all would have shown one as bad.
+
+    Kulldorff's scan (1997) with the expectation of each cell from its own past carried to the mix of now, scaled by
+    overdispersion, over all cells at once; the null is drawn: history and now from leaf rates with their dispersion,
+    multiplied by shocks that a period's total and each value share, with variances from history. The maxima of earlier
+    periods that play now are held against the replicas' and shift them, where they lie above.
+
+    Args:
+        cube: Leaves and cells.
+        past: Counts now and earlier.
+        replicas: Draws of the null.
+        level: Of the limit that is told.
+        seed: Of the draws.
+        expected: Given where it is known already.
+    """
+    expected = expected or expected_of(cube, past)
+    frame = _frame(cube, past, expected)
+    before = cube.sums(past.past_bad.sum(axis=0))
+    seen = cube.sums(past.bad)
+    score, due = (part[:, 0] for part in _scores(frame, seen[:, None], before[:, None]))
+    null = _null(cube, past, expected, frame, replicas, np.random.default_rng(seed))
+    shift = _shift(cube, past, expected, null)
+    top = int(score.argmax())
+    at_least = int((null + shift >= score[top]).sum())
+    return Alarm(
+        p=(1 + at_least) / (replicas + 1), cell=top, score=score, due=due, seen=seen, replicas=replicas, shift=shift,
+        limit=float(np.quantile(null + shift, 1 - level, method="higher")), expected=expected,
+    )  # fmt: skip
+
+
+def _null(cube: Cube, past: Past, expected: Expected, frame: _Frame, replicas: int, rng: np.random.Generator) -> Floats:
+    """Maxima of the statistic over replicas of a world where nothing happened."""
+    found = []
+    for start in range(0, replicas, AT_ONCE):
+        many = min(AT_ONCE, replicas - start)
+        now = _drawn(past.total, expected, past.shares, _shock(cube, expected, 1.0, many, rng), rng)
+        tries = past.past_total.sum(axis=0)
+        weight = past.past_total.sum(axis=1) / max(float(tries.sum()), 1e-12)
+        shock = _shock(cube, expected, float((weight**2).sum()), many, rng)
+        before = _drawn(tries, expected, past.shares, shock, rng, periods=past.past_total)
+        score, _ = _scores(frame, cube.sums(now), cube.sums(before))
+        found.append(score.max(axis=0))
+    return np.concatenate(found)
+
+
+def _shock(cube: Cube, expected: Expected, part: float, many: int, rng: np.random.Generator) -> Floats:
+    """(leaves, many) factors that a period's total and its values share; `part` of the variance is left of a mean over
+    periods."""
+    if expected.shared <= 0 and expected.by_value <= 0:
+        return np.ones((1, many))
+    logs = np.sqrt(expected.shared * part) * rng.normal(size=(1, many))
+    if expected.by_value > 0:
+        logs = np.repeat(logs, len(cube.codes), axis=0)
+        for d in range(cube.codes.shape[1]):
+            code = cube.codes[:, d]
+            logs += (np.sqrt(expected.by_value * part) * rng.normal(size=(int(code.max()) + 1, many)))[code]
+    return np.asarray(np.exp(logs))
+
+
+def _drawn(total: Floats, expected: Expected, shares: bool, shock: Floats, rng: np.random.Generator, *,
+           periods: Floats | None = None) -> Floats:  # fmt: skip
+    """(leaves, many) counts; those of several periods at once, with the dispersion their sum has."""
+    stray = np.full(len(total), expected.stray)
+    if periods is not None:
+        inner = (periods * np.maximum(periods - 1, 0)).sum(axis=0) if shares else (periods**2).sum(axis=0)
+        outer = total * np.maximum(total - 1, 0) if shares else total**2
+        stray = stray * np.where(outer > 0, inner / np.maximum(outer, 1e-12), 0.0)
+    rate = np.broadcast_to(expected.rate[:, None] * shock, (len(total), shock.shape[1]))
+    if shares:
+        rate = np.minimum(rate, 1 - 1e-9)
+        if expected.stray > 0:
+            size = np.maximum(1 / np.maximum(stray, 1e-9) - 1, 1e-3)[:, None]
+            rate = rng.beta(np.maximum(rate * size, 1e-9), np.maximum((1 - rate) * size, 1e-9))
+        return np.asarray(rng.binomial(np.round(total).astype(np.int64)[:, None], rate), float)
+    if expected.stray > 0:
+        shape = (1 / np.maximum(stray, 1e-9))[:, None]
+        rate = rate * rng.gamma(shape, 1 / shape, size=rate.shape)
+    return np.asarray(rng.poisson(rate * total[:, None]), float)
+
+
+def _shift(cube: Cube, past: Past, expected: Expected, null: Floats) -> float:
+    """How far the maxima of earlier periods, each playing now, lie above the replicas' on the whole; never below."""
+    if len(past.past_bad) < 3:
+        return 0.0
+    maxima = []
+    for t in range(len(past.past_bad)):
+        turned = past.swapped(t)
+        frame = _frame(cube, turned, expected)
+        score, _ = _scores(
+            frame, cube.sums(turned.bad)[:, None], cube.sums(turned.past_bad.sum(axis=0))[:, None]
+        )
+        maxima.append(float(score.max()))
+    return max(0.0, float(np.median(maxima) - np.median(null)))
