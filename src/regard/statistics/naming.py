@@ -1,0 +1,434 @@
+"""What to call a disruption: the combination that best explains which leaves are worse, and what else might."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse, special
+
+from regard.statistics.cuboids import Cube
+from regard.statistics.estimates import Floats
+from regard.statistics.expectations import Expected, Past
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+
+Values = dict[int, tuple[int, ...]]
+"""Dimension to the values it may have; a dimension that is not named may have any."""
+
+KAPPA = 2.0
+UNEVEN = (0.1, 0.25, 0.5, 0.8)
+"""Spread of the effect over the values of other dimensions, as shares of it; each is as likely before seeing."""
+LIFT = 1.2
+"""Standard deviation of a log effect before seeing."""
+SHARED, BY_VALUE = 0.05, 0.03
+"""Log rates of the whole and of values stray at least so much between periods, whatever a short past shows."""
+PER_DIMENSION, PER_VALUE = 1.0, 2.0
+"""Nats that a further dimension, or a further value of one, must earn beyond the count of alternatives."""
+FIRST, NEAR, ROUNDS = 40, 6, 3
+FAR = 14.0
+LARGE = 1500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """One possible name of a disruption.
+
+    Attributes:
+        values: Dimension to the values that are hit.
+        leaves: (leaves,) whether the name holds the leaf.
+        score: Nats by which it explains the leaves better than shared shocks alone, less its length.
+        weight: How probable this name is among those tried, were there one cause.
+        seen, due: Bad ones, and those expected from its own past and the mix of now.
+        total: Customers or requests now.
+    """
+
+    values: Values
+    leaves: Mask
+    score: float
+    weight: float
+    seen: float
+    due: float
+    total: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as many as expected."""
+        return self.seen / self.due if self.due > 0 else float("inf")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part within a name that is hit otherwise than its rest.
+
+    Attributes:
+        dimension, value: The part.
+        seen, due, total: Its counts; `due` as of names.
+        low, high: 95 % interval of its effect over the name's, as a ratio.
+    """
+
+    dimension: int
+    value: int
+    seen: float
+    due: float
+    total: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Naming:
+    """The name, what else the data cannot rule out, and where within it is worse.
+
+    Attributes:
+        best: The most probable name; None where no combination is worse than its past.
+        alternatives: Others until together with the best they hold 95 % of the probability; each holds other leaves.
+        worse_within: Parts of the best that are hit harder than its rest, the clearest first.
+    """
+
+    best: Named | None
+    alternatives: tuple[Named, ...]
+    worse_within: tuple[Part, ...]
+
+
+def contrast(cube: Cube, past: Past, expected: Expected, *, sign: int = 1) -> tuple[Floats, Floats, Floats]:
+    """Kulldorff's likelihood ratio of inside against outside per cell (not scaled by its dispersion), with sums.
+
+    Returns:
+        (cells,) nats less the logarithm of the cuboid's cells, -inf where not worse than outside; seen; expected.
+    """
+    tries = past.past_total.sum(axis=0)
+    now, before = cube.sums(past.total * expected.rate), cube.sums(tries * expected.rate)
+    due = now * (cube.sums(past.past_bad.sum(axis=0)) + KAPPA) / (before + KAPPA)
+    seen, n = cube.sums(past.bad), cube.sums(past.total)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each = _divergence(seen, due, n, past.shares)
+        rest = _divergence(seen[0] - seen, np.maximum(due[0] - due, 1e-9), n[0] - n, past.shares)
+        whole = _divergence(seen[:1], due[:1], n[:1], past.shares)
+        worse = sign * (seen / due - (seen[0] - seen) / np.maximum(due[0] - due, 1e-9)) > 0
+        nats = each + rest - whole - cube.crowd
+    return np.where(worse & (n > 0) & (cube.depth > 0), nats, -np.inf), seen, due
+
+
+def _divergence(seen: Floats, due: Floats, total: Floats, shares: bool) -> Floats:
+    if not shares:
+        return np.asarray(special.xlogy(seen, seen / due) - (seen - due))
+    due = np.clip(due, 1e-9, np.maximum(total - 1e-9, 2e-9))
+    rest = np.maximum(total - seen, 0)
+    return np.asarray(special.xlogy(seen, seen / due) + special.xlogy(rest, rest / np.maximum(total - due, 1e-9)))
+
+
+class _Model:
+    """Counts of the leaves now as shocks of the whole and of values, and an effect within a set that is uneven.
+
+    A mixed model (logistic for shares, log-linear for counts) with normal priors, integrated by Laplace's method; a
+    leaf's own dispersion and what its past leaves open count as fewer customers.
+    """
+
+    def __init__(self, cube: Cube, past: Past, expected: Expected) -> None:
+        self.kept = past.total * expected.rate > 0
+        tries = past.past_total.sum(axis=0)
+        self.shares = past.shares
+        open_ = 1 / (tries + expected.strength + 1)
+        if past.shares:
+            over = 1 + np.maximum(past.total - 1, 0) * (expected.stray + open_)
+            level = special.logit(expected.rate)
+        else:
+            due = past.total * expected.rate
+            over = 1 + due * (expected.stray + open_ / expected.rate)
+            level = np.log(expected.rate)
+        self.bad, self.total = (past.bad / over)[self.kept], (past.total / over)[self.kept]
+        self.level, self.codes = level[self.kept], cube.codes[self.kept]
+        widths = cube.codes.max(axis=0, initial=0) + 1
+        self.starts = np.concatenate([[1], 1 + np.cumsum(widths)])
+        columns = np.column_stack([np.zeros(len(self.codes), np.int64), self.codes + self.starts[:-1]])
+        self.shocks = _indicators(columns, int(self.starts[-1]))
+        by_value = np.full(int(widths.sum()), 1 / (expected.by_value + BY_VALUE**2))
+        self.priors = np.concatenate([[1 / (expected.shared + SHARED**2)], by_value])
+        self.calm, self.base = self.fit(self.shocks, self.priors, np.zeros(len(self.priors)))[:2]
+
+    def mean(self, eta: Floats) -> tuple[Floats, Floats]:
+        """Expected counts and their variance."""
+        if self.shares:
+            p = special.expit(eta)
+            return self.total * p, self.total * p * (1 - p)
+        mean = self.total * np.exp(np.minimum(eta, 30))
+        return mean, mean
+
+    def fit(self, design: Floats | sparse.csr_matrix, priors: Floats, start: Floats) -> tuple[Floats, float, Floats]:
+        """The mode by Newton's steps, the logarithm of the integral around it, and the curvature there."""
+        found = start
+        for _ in range(12):
+            mean, weight = self.mean(self.level + design @ found)
+            curve = _curvature(design, weight)
+            curve[np.diag_indices(len(found))] += priors
+            step = np.linalg.solve(curve, design.T @ (self.bad - mean) - priors * found)
+            size = float(np.abs(step).max())
+            found = found + step * min(1.0, 2 / max(size, 1e-12))
+            if size < 2e-3:
+                break
+        eta = self.level + design @ found
+        fit = self.bad @ eta - (self.total @ np.logaddexp(0, eta) if self.shares else self.total @ np.exp(eta))
+        prior = -0.5 * (priors @ found**2) + 0.5 * float(np.log(priors).sum())
+        return found, float(fit + prior - 0.5 * np.linalg.slogdet(curve)[1]), curve
+
+    def first(self, leaves: Mask) -> float:
+        """The log effect within some leaves over what shocks alone explain."""
+        held = leaves[self.kept]
+        mean, _ = self.mean(self.level + self.shocks @ self.calm)
+        return float(np.log((self.bad[held].sum() + 0.5) / (mean[held].sum() + 0.5)))
+
+    def design(self, values: Values, leaves: Mask) -> tuple[Floats | sparse.csr_matrix, Floats]:
+        """Shocks, the effect, and its unevenness by the values of other dimensions; which columns these are."""
+        held = leaves[self.kept].astype(float)
+        free = [d for d in range(self.codes.shape[1]) if len(values.get(d, (0, 0))) > 1]
+        columns = [np.arange(self.starts[d], self.starts[d + 1]) for d in free]
+        picked = np.concatenate(columns) if columns else np.zeros(0, np.int64)
+        if isinstance(self.shocks, np.ndarray):
+            inner = self.shocks[:, picked] * held[:, None]
+            used = inner.any(axis=0)
+            return np.hstack([self.shocks, held[:, None], inner[:, used]]), picked[used]
+        inner = self.shocks[:, picked].multiply(held[:, None]).tocsc()
+        used = np.diff(inner.indptr) > 0
+        inner = inner[:, used]
+        return sparse.hstack([self.shocks, sparse.csr_matrix(held[:, None]), inner]).tocsr(), picked[used]
+
+    def gain(self, values: Values, leaves: Mask, spreads: Iterable[float], sign: int) -> list[float]:
+        """Nats over shocks alone for each spread of unevenness; -inf where the set is not worse."""
+        effect = self.first(leaves)
+        if sign * effect <= 0:
+            return [-np.inf for _ in spreads]
+        design, inner = self.design(values, leaves)
+        return [self.fit(design, *self.prior(effect, s, len(inner)))[1] - self.base for s in spreads]
+
+    def prior(self, effect: float, spread: float, inner: int) -> tuple[Floats, Floats]:
+        """Precisions, and where Newton's steps begin."""
+        width = max(spread * max(abs(effect), 0.25), 0.05)
+        priors = np.concatenate([self.priors, [1 / LIFT**2], np.full(inner, 1 / width**2)])
+        return priors, np.concatenate([self.calm, [effect], np.zeros(inner)])
+
+
+def _indicators(columns: NDArray[np.int64], width: int) -> Floats | sparse.csr_matrix:
+    rows, each = columns.shape
+    if rows > LARGE:
+        indptr = np.arange(0, rows * each + 1, each)
+        return sparse.csr_matrix((np.ones(rows * each), columns.reshape(-1), indptr), shape=(rows, width))
+    found = np.zeros((rows, width))
+    found[np.arange(rows)[:, None], columns] = 1.0
+    return found
+
+
+def _curvature(design: Floats | sparse.csr_matrix, weight: Floats) -> Floats:
+    if isinstance(design, np.ndarray):
+        return np.asarray((design.T * weight) @ design)
+    return np.asarray((design.T @ design.multiply(weight[:, None]).tocsr()).todense())
+
+
+class _Tried:
+    """Names tried so far: of those that hold the same leaves only the shortest."""
+
+    def __init__(self, cube: Cube, model: _Model, sign: int) -> None:
+        self.cube, self.model, self.sign = cube, model, sign
+        self.widths = cube.codes.max(axis=0, initial=0) + 1
+        self.names: dict[bytes, tuple[Values, Mask, float]] = {}
+        self.gains: dict[bytes, list[float]] = {}
+        self.full: set[bytes] = set()
+
+    def take(self, values: Values) -> None:
+        """Try one name with a middling unevenness."""
+        leaves = self.mask(values)
+        if not leaves.any() or (leaves.all() and values):
+            return
+        mark, price = leaves.tobytes(), self.price(values)
+        known = self.names.get(mark)
+        if known is None or price < known[2] - 1e-9:
+            self.names[mark] = (values, leaves, price)
+            if mark in self.gains and known is not None and known[0] == values:
+                return
+            self.gains[mark] = self.model.gain(values, leaves, UNEVEN[2:3], self.sign)
+            self.full.discard(mark)
+
+    def mask(self, values: Values) -> Mask:
+        found = np.ones(len(self.cube.codes), bool)
+        for d, held in values.items():
+            column = self.cube.codes[:, d]
+            found &= column == held[0] if len(held) == 1 else np.isin(column, held)
+        return found
+
+    def price(self, values: Values) -> float:
+        """Length of a name in nats: how many like it there are, and what a further dimension or value must earn."""
+        among = sum(_log_ways(int(self.widths[d]), len(held)) for d, held in values.items())
+        return among + PER_DIMENSION * len(values) + PER_VALUE * sum(len(held) - 1 for held in values.values())
+
+    def score(self, mark: bytes) -> float:
+        """Nats less length, over the spreads of unevenness that were tried."""
+        gains = self.gains[mark]
+        return float(special.logsumexp(gains)) - float(np.log(len(gains))) - self.names[mark][2]
+
+    def best(self, many: int) -> list[bytes]:
+        """The names of the highest scores, those near the top with every unevenness."""
+        order = sorted(self.names, key=self.score, reverse=True)
+        if order and np.isfinite(top := self.score(order[0])):
+            for mark in order:
+                if self.score(mark) < top - FAR:
+                    break
+                if mark not in self.full:
+                    values, leaves, _ = self.names[mark]
+                    self.gains[mark] = self.model.gain(values, leaves, UNEVEN, self.sign)
+                    self.full.add(mark)
+            order = sorted(self.names, key=self.score, reverse=True)
+        return [m for m in order[:many] if np.isfinite(self.score(m))]
+
+
+def _log_ways(width: int, many: int) -> float:
+    return float(special.gammaln(width + 1) - special.gammaln(many + 1) - special.gammaln(width - many + 1))
+
+
+def name(cube: Cube, past: Past, expected: Expected, *, sign: int = 1) -> Naming:
+    """The most probable name of one disruption, its alternatives, and where within it is worse.
+
+    Every name tried is a hypothesis about all leaves at once: outside it only the shocks that periods and values share
+    by their own history, inside it an effect that is uneven over the values of other dimensions. So a part that is hit
+    three times as hard as its rest does not hide that the rest is hit, too; and several values of one dimension are one
+    name. Candidates are the cells of the highest contrast (Kulldorff 1997), all cells above them, sets of values of
+    one dimension in order of their ratio (linear-time subset scanning, Neill 2012), and neighbours of the best of them,
+    until none is better.
+
+    This gives a name to what rang (`scan`); it does not say whether anything happened.
+
+    Args:
+        cube: Leaves and cells.
+        past: Counts now and earlier.
+        expected: What the scan held them against.
+        sign: 1 where more is worse, -1 where fewer is.
+    """
+    nats, _, _ = contrast(cube, past, expected, sign=sign)
+    tried = _Tried(cube, _Model(cube, past, expected), sign)
+    order = [int(c) for c in np.argsort(-nats, kind="stable")[:FIRST] if np.isfinite(nats[c])]
+    sets = _Sets(cube, past, expected, sign)
+    for i, cell in enumerate(order):
+        values: Values = {d: (v,) for d, v in cube.values(cell).items()}
+        tried.take(values)
+        if i < FIRST // 2:
+            for other in (*_above(values), *sets.around(values)):
+                tried.take(other)
+    seen: set[bytes] = set()
+    for _ in range(ROUNDS):
+        fresh = [m for m in tried.best(NEAR) if m not in seen]
+        if not fresh:
+            break
+        seen |= set(fresh)
+        for mark in fresh:
+            for other in sets.near(tried.names[mark][0]):
+                tried.take(other)
+    return _told(cube, past, expected, tried)
+
+
+def _above(values: Values) -> Iterator[Values]:
+    for many in range(1, len(values)):
+        for kept in combinations(values.items(), many):
+            yield dict(kept)
+
+
+class _Sets:
+    """Sets of values and neighbours of a name, ordered by how much worse values are."""
+
+    def __init__(self, cube: Cube, past: Past, expected: Expected, sign: int) -> None:
+        self.codes, self.seen, self.due, self.sign = cube.codes, past.bad, past.total * expected.rate, sign
+        self.widths = cube.codes.max(axis=0, initial=0) + 1
+        self.deepest = len(cube.cuboids[-1])
+
+    def ordered(self, dimension: int, rest: Values) -> list[int]:
+        """Values of a dimension within the rest of a name, the worst first."""
+        held = np.ones(len(self.codes), bool)
+        for d, v in rest.items():
+            held &= np.isin(self.codes[:, d], v)
+        width = int(self.widths[dimension])
+        seen = np.bincount(self.codes[held, dimension], self.seen[held], width)
+        due = np.bincount(self.codes[held, dimension], self.due[held], width)
+        ratio = (seen + 0.5) / (due + 0.5)
+        return [int(v) for v in np.argsort(-self.sign * ratio, kind="stable") if due[v] > 0]
+
+    def around(self, values: Values, most: int = 4) -> Iterator[Values]:
+        """For each dimension the first two, three and four values by their ratio, the others held."""
+        for d in values:
+            rest = {k: v for k, v in values.items() if k != d}
+            order = self.ordered(d, rest)
+            for many in range(2, min(most, len(order) - 1) + 1):
+                yield dict(sorted({**rest, d: tuple(sorted(order[:many]))}.items()))
+
+    def near(self, values: Values) -> Iterator[Values]:
+        """One dimension less, one more, one value more, one less."""
+        yield from _above(values)
+        for d, held in values.items():
+            rest = {k: v for k, v in values.items() if k != d}
+            others = [v for v in self.ordered(d, rest) if v not in held]
+            for v in others[:2] if len(others) > 1 else ():
+                yield dict(sorted({**rest, d: tuple(sorted((*held, v)))}.items()))
+            if len(held) > 1:
+                for v in held:
+                    yield {**values, d: tuple(w for w in held if w != v)}
+        if len(values) < self.deepest:
+            for d in range(len(self.widths)):
+                if d not in values:
+                    for v in self.ordered(d, values)[:2]:
+                        yield dict(sorted({**values, d: (v,)}.items()))
+
+
+def _told(cube: Cube, past: Past, expected: Expected, tried: _Tried) -> Naming:
+    order = tried.best(30)
+    if not order:
+        return Naming(best=None, alternatives=(), worse_within=())
+    scores = np.array([tried.score(m) for m in order])
+    weights = special.softmax(scores)
+    names = []
+    for mark, score, weight in zip(order, scores, weights, strict=True):
+        values, leaves, _ = tried.names[mark]
+        seen, due, total = counted(past, expected, leaves)
+        names.append(Named(values=values, leaves=leaves, score=float(score), weight=float(weight), seen=seen, due=due,
+                           total=total))  # fmt: skip
+    enough = int(np.searchsorted(np.cumsum(weights), 0.95)) + 1
+    return Naming(
+        best=names[0], alternatives=tuple(names[1 : max(enough, 1)]), worse_within=_within(past, expected, tried, names[0])
+    )
+
+
+def counted(past: Past, expected: Expected, leaves: Mask) -> tuple[float, float, float]:
+    """Seen, expected from the set's own past carried to the mix of now, and total of some leaves."""
+    now = float((past.total * expected.rate)[leaves].sum())
+    before = float((past.past_total.sum(axis=0) * expected.rate)[leaves].sum())
+    due = now * (float(past.past_bad[:, leaves].sum()) + KAPPA) / (before + KAPPA)
+    return float(past.bad[leaves].sum()), due, float(past.total[leaves].sum())
+
+
+def _within(past: Past, expected: Expected, tried: _Tried, best: Named) -> tuple[Part, ...]:
+    """Parts of a name whose effect is clearly above the name's own."""
+    model = tried.model
+    design, inner = model.design(best.values, best.leaves)
+    if not len(inner):
+        return ()
+    effect = model.first(best.leaves)
+    spread = UNEVEN[int(np.argmax(tried.gains[best.leaves.tobytes()]))] if len(
+        tried.gains[best.leaves.tobytes()]) == len(UNEVEN) else UNEVEN[2]  # fmt: skip
+    found, _, curve = model.fit(design, *model.prior(effect, spread, len(inner)))
+    error = np.sqrt(np.diag(np.linalg.inv(curve)))
+    parts = []
+    first = len(found) - len(inner)
+    for i in sorted(range(len(inner)), key=lambda i: -tried.sign * found[first + i] / error[first + i]):
+        at, sd = tried.sign * found[first + i], error[first + i]
+        if at - 1.96 * sd <= 0.1:
+            break
+        dimension = int(np.searchsorted(model.starts, inner[i], side="right")) - 1
+        value = int(inner[i] - model.starts[dimension])
+        leaves = best.leaves & (tried.cube.codes[:, dimension] == value)
+        seen, due, total = counted(past, expected, leaves)
+        ends = np.exp(tried.sign * np.array([at - 1.96 * sd, at + 1.96 * sd]))
+        parts.append(Part(dimension=dimension, value=value, seen=seen, due=due, total=total, low=float(ends.min()),
+                          high=float(ends.max())))  # fmt: skip
+    return tuple(parts)
