@@ -77,7 +77,7 @@ def made(rng: Generator, world: World, *, cause: Kind | None = None, lift: tuple
         cause: None for nothing; one: a combination of one to three values; child: a combination of which one value of
             another dimension (about half of it, as near as there is one) is hit three times as hard as its rest, so
             6x and 2x; values: two or three values of one dimension, or these within a value of another.
-        lift: Least and most factor of the rate within the cause (its rest, for child).
+        lift: Least and most factor of the rate within the cause; that of child is its own.
         uneven: Spread of the log lift by value of the other dimensions, as a share of it.
         least: Fewest expected bad ones that a cause holds, before it is hit.
         size: Customers of the cause a period, about; None for any size between `least` and half of all.
@@ -154,7 +154,7 @@ def _cause(rng: Generator, world: World, codes: Whole, volume: Floats, rate: Flo
 def _effect(rng: Generator, codes: Whole, values: dict[int, tuple[int, ...]], hit: np.ndarray, volume: Floats,
             kind: Kind, lift: tuple[float, float], uneven: float) -> Floats:  # fmt: skip
     """(leaves,) log factor within the cause."""
-    log = np.full(len(codes), np.log(rng.uniform(*lift)))
+    log = np.full(len(codes), np.log(2.0 if kind == "child" else rng.uniform(*lift)))
     free = [d for d in range(codes.shape[1]) if d not in values]
     spread = np.ones(len(codes))
     for d in free:

@@ -12,6 +12,8 @@ from regard.statistics.estimates import Floats
 
 STRENGTHS = (5.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0)
 SWEEPS = 4
+SUPPOSED = 0.05
+"""What the log rates of the whole and of values stray by from period to period, where too few periods tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ def expected_of(cube: Cube, past: Past) -> Expected:
     maximises the marginal likelihood (beta-binomial for shares, gamma-Poisson for counts; Griffiths 1973). Dispersion
     is the squared error of each period from the others' level beyond sampling, pooled: of leaves, of values (what
     moves a whole value in one period) and of the total. With fewer than three earlier periods the first is told from
-    now itself, robustly, and the others are nought.
+    now itself, robustly, and the others are taken to be a twentieth.
     """
     hits, tries = past.past_bad.sum(axis=0), past.past_total.sum(axis=0)
     level = _main_effects(cube, hits, tries, past.shares)
@@ -81,9 +83,8 @@ def expected_of(cube: Cube, past: Past) -> Expected:
     deepest = int(cube.depth.max(initial=0))
     if len(past.past_bad) < 3:
         stray = _stray_now(past, rate, strength)
-        none = np.zeros(deepest + 1)
-        return Expected(rate=rate, strength=strength, stray=stray, shared=0.0, by_value=0.0, of_depth=none,
-                        periods=len(past.past_bad))  # fmt: skip
+        return Expected(rate=rate, strength=strength, stray=stray, shared=SUPPOSED**2, by_value=SUPPOSED**2,
+                        of_depth=np.zeros(deepest + 1), periods=len(past.past_bad))  # fmt: skip
     shared, by_value = _shocks(cube, past, rate)
     dimensions = cube.codes.shape[1]
     stray = _stray(past, level, strength, shared + dimensions * by_value)
@@ -131,19 +132,21 @@ def _shocks(cube: Cube, past: Past, rate: Floats) -> tuple[float, float]:
     noise = float(np.mean(variance(rate, past.past_total, 0.0, past.shares).sum(axis=1) / np.maximum(whole, 1e-9) ** 2))
     logs = np.log((seen + 0.5) / (whole + 0.5))
     shared = max(0.0, float(np.var(logs, ddof=1)) - noise)
-    error, base, places = 0.0, 0.0, len(past.past_bad) / (len(past.past_bad) - 1)
+    error, base, inside, places = 0.0, 0.0, 0.0, len(past.past_bad) / (len(past.past_bad) - 1)
     for d in range(cube.codes.shape[1]):
         code = cube.codes[:, d]
-        width = int(code.max(initial=0)) + 1
-        by = np.zeros((len(code), width))
+        by = np.zeros((len(code), int(code.max(initial=0)) + 1))
         by[np.arange(len(code)), code] = 1.0
         c, e = past.past_bad @ by, (due * ratio[:, None]) @ by
-        own = (c.sum(axis=0) + 2) / (e.sum(axis=0) + 2)
-        e = e * own
-        v = variance(rate, past.past_total, 0.0, past.shares) @ by
+        e = e * ((c.sum(axis=0) + 2) / (e.sum(axis=0) + 2))
+        part = e / np.maximum(e.sum(axis=1, keepdims=True), 1e-9)
+        v = variance(rate, past.past_total, 0.0, past.shares) @ by * (1 - part)
+        squares = (part**2).sum(axis=1, keepdims=True)
         error += float(((c - e) ** 2 * places - v).sum())
-        base += float((e**2).sum())
-    return shared, max(0.0, error / base) if base > 0 else 0.0
+        base += float((e**2 * (1 - 2 * part + squares)).sum())  # a value's own shock moves the whole, too
+        inside += float(squares.mean())
+    by_value = max(0.0, error / base) if base > 0 else 0.0
+    return max(0.0, shared - inside * by_value), by_value
 
 
 def _stray(past: Past, level: Floats, strength: float, explained: float) -> float:

@@ -29,10 +29,10 @@ LIFT = 1.2
 """Standard deviation of a log effect before seeing."""
 SHARED, BY_VALUE = 0.05, 0.03
 """Log rates of the whole and of values stray at least so much between periods, whatever a short past shows."""
-PER_DIMENSION, PER_VALUE = 1.0, 2.0
+PER_DIMENSION, PER_VALUE = 0.0, 2.0
 """Nats that a further dimension, or a further value of one, must earn beyond the count of alternatives."""
-FIRST, NEAR, ROUNDS = 40, 6, 3
-FAR = 14.0
+FIRST, NEAR, ROUNDS = 40, 6, 2
+FAR = 25.0
 LARGE = 1500
 
 
@@ -187,7 +187,7 @@ class _Model:
     def design(self, values: Values, leaves: Mask) -> tuple[Floats | sparse.csr_matrix, Floats]:
         """Shocks, the effect, and its unevenness by the values of other dimensions; which columns these are."""
         held = leaves[self.kept].astype(float)
-        free = [d for d in range(self.codes.shape[1]) if len(values.get(d, (0, 0))) > 1]
+        free = [d for d in range(self.codes.shape[1]) if d not in values]
         columns = [np.arange(self.starts[d], self.starts[d + 1]) for d in free]
         picked = np.concatenate(columns) if columns else np.zeros(0, np.int64)
         if isinstance(self.shocks, np.ndarray):

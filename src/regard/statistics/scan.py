@@ -63,9 +63,10 @@ class _Frame:
     deep: Floats
     price: Floats
     shares: bool
+    sign: int
 
 
-def _frame(cube: Cube, past: Past, expected: Expected) -> _Frame:
+def _frame(cube: Cube, past: Past, expected: Expected, sign: int) -> _Frame:
     rate = expected.rate
     now = cube.sums(past.total * rate)
     spread = cube.sums(variance(rate, past.total, expected.stray, past.shares))
@@ -74,6 +75,7 @@ def _frame(cube: Cube, past: Past, expected: Expected) -> _Frame:
         now=now[:, None], before=cube.sums(past.past_total.sum(axis=0) * rate)[:, None],
         total=cube.sums(past.total)[:, None], leafy=(spread / np.maximum(plain, 1e-12))[:, None],
         deep=expected.of_depth[cube.depth][:, None], price=(cube.crowd + cube.depth)[:, None], shares=past.shares,
+        sign=sign,
     )  # fmt: skip
 
 
@@ -93,11 +95,11 @@ def _scores(frame: _Frame, seen: Floats, before: Floats) -> tuple[Floats, Floats
         own = frame.leafy * due**2 / (before + KAPPA)
         whole = plain * frame.leafy + due**2 * frame.deep + own
         score = deviance * plain / whole - frame.price
-    return np.where((seen > due) & (due > 0), score, -np.inf), due
+    return np.where((frame.sign * (seen - due) > 0) & (due > 0), score, -np.inf), due
 
 
 def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.05, seed: int = 0,
-         expected: Expected | None = None) -> Alarm:  # fmt: skip
+         expected: Expected | None = None, sign: int = 1) -> Alarm:  # fmt: skip
     """The worst cell, and how often nothing at all would have shown one as bad.
 
     Kulldorff's scan (1997) with the expectation of each cell from its own past carried to the mix of now, scaled by
@@ -112,14 +114,15 @@ def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.0
         level: Of the limit that is told.
         seed: Of the draws.
         expected: Given where it is known already.
+        sign: 1 where more is worse, -1 where fewer is.
     """
     expected = expected or expected_of(cube, past)
-    frame = _frame(cube, past, expected)
+    frame = _frame(cube, past, expected, sign)
     before = cube.sums(past.past_bad.sum(axis=0))
     seen = cube.sums(past.bad)
     score, due = (part[:, 0] for part in _scores(frame, seen[:, None], before[:, None]))
     null = _null(cube, past, expected, frame, replicas, np.random.default_rng(seed))
-    shift = _shift(cube, past, expected, null)
+    shift = _shift(cube, past, expected, null, sign)
     top = int(score.argmax())
     at_least = int((null + shift >= score[top]).sum())
     return Alarm(
@@ -178,14 +181,14 @@ def _drawn(total: Floats, expected: Expected, shares: bool, shock: Floats, rng: 
     return np.asarray(rng.poisson(rate * total[:, None]), float)
 
 
-def _shift(cube: Cube, past: Past, expected: Expected, null: Floats) -> float:
+def _shift(cube: Cube, past: Past, expected: Expected, null: Floats, sign: int) -> float:
     """How far the maxima of earlier periods, each playing now, lie above the replicas' on the whole; never below."""
     if len(past.past_bad) < 3:
         return 0.0
     maxima = []
     for t in range(len(past.past_bad)):
         turned = past.swapped(t)
-        frame = _frame(cube, turned, expected)
+        frame = _frame(cube, turned, expected, sign)
         score, _ = _scores(
             frame, cube.sums(turned.bad)[:, None], cube.sums(turned.past_bad.sum(axis=0))[:, None]
         )

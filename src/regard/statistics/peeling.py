@@ -1,0 +1,236 @@
+"""Disruptions one after the other: the alarm, its name, the rest; what the total changed by; what would have been seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, special
+
+from regard.statistics.cuboids import Cube, cube
+from regard.statistics.estimates import Floats
+from regard.statistics.expectations import Expected, Past, expected_of
+from regard.statistics.naming import Named, Naming, name
+from regard.statistics.scan import KAPPA, REPLICAS, Alarm, scan
+
+MOST = 3
+SHARE = 0.3
+"""A further disruption counts if its excess is this share of the first's."""
+POWER = 0.8
+SIZES = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Why the total changed, adding up to the last digit.
+
+    Attributes:
+        before, now: Rate of the whole.
+        mix: What other customers than before bring, each at the rate of its own past.
+        rate: What customers of the same kind do otherwise.
+        p: One-sided p-value of the rate part being worse, with the dispersion of the total from its past.
+    """
+
+    before: float
+    now: float
+    mix: float
+    rate: float
+    p: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Least:
+    """The smallest disruption that would have been seen in four of five cases.
+
+    Attributes:
+        total: Customers or requests of the subset now.
+        due: Bad ones expected among them.
+        ratio: How many times as many as expected there had to be; infinite where none would do.
+    """
+
+    total: float
+    due: float
+    ratio: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disruption:
+    """One disruption: its alarm (over the leaves that were left) and its name."""
+
+    alarm: Alarm
+    naming: Naming
+
+    @property
+    def named(self) -> Named:
+        """The name."""
+        assert self.naming.best is not None  # noqa: S101 made so
+        return self.naming.best
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disruptions:
+    """What is disrupted now.
+
+    Attributes:
+        first: The scan of all leaves, whether it rang or not.
+        found: Disruptions, in the order they were found.
+        change: Why the total changed.
+        least: What would have been seen, by size.
+        expected: What all was held against.
+        level: False alarms over all combinations, at most.
+    """
+
+    first: Alarm
+    found: tuple[Disruption, ...]
+    change: Change
+    least: tuple[Least, ...]
+    expected: Expected
+    level: float
+
+
+def disruptions(whole: Cube, past: Past, *, level: float = 0.05, replicas: int = REPLICAS, most: int = MOST,
+                sign: int = 1, seed: int = 0) -> Disruptions:  # fmt: skip
+    """Scan; where it rings, name; take the named leaves out and scan the rest anew.
+
+    Each further disruption has to ring by itself at the same level among the leaves that are left, so the family-wise
+    rate of false alarms is that of the first scan.
+
+    Args:
+        whole: Leaves and cells.
+        past: Counts now and earlier.
+        level: False alarms over all combinations.
+        replicas: Draws of the null.
+        most: Most disruptions told.
+        sign: 1 where more is worse, -1 where fewer is.
+        seed: Of the draws.
+    """
+    expected = expected_of(whole, past)
+    first = alarm = scan(whole, past, replicas=replicas, level=level, seed=seed, expected=expected, sign=sign)
+    found: list[Disruption] = []
+    kept = np.ones(len(past.bad), bool)
+    while alarm.p <= level and len(found) < most:
+        part, rest, there = (whole, past, expected) if kept.all() else _left(whole, past, expected, kept)
+        naming = name(part, rest, there, sign=sign)
+        if naming.best is None or (found and not _large(naming.best, found[0].named, sign)):
+            break
+        found.append(Disruption(alarm=alarm, naming=_spread(naming, kept)))
+        kept &= ~found[-1].named.leaves
+        if len(found) == most or kept.sum() < 2 or past.total[kept].sum() <= 0:
+            break
+        part, rest, there = _left(whole, past, expected, kept)
+        alarm = scan(part, rest, replicas=replicas, level=level, seed=seed + len(found), expected=there, sign=sign)
+    return Disruptions(
+        first=first, found=tuple(found), change=change_of(past, expected, sign=sign),
+        least=least_seen(whole, past, first, sign=sign), expected=expected, level=level,
+    )  # fmt: skip
+
+
+def _large(named: Named, first: Named, sign: int) -> bool:
+    return sign * (named.seen - named.due) > SHARE * sign * (first.seen - first.due)
+
+
+def _left(whole: Cube, past: Past, expected: Expected, kept: np.ndarray) -> tuple[Cube, Past, Expected]:
+    part = cube(whole.codes[kept], depth=len(whole.cuboids[-1]))
+    rest = Past(bad=past.bad[kept], total=past.total[kept], past_bad=past.past_bad[:, kept],
+                past_total=past.past_total[:, kept], shares=past.shares)  # fmt: skip
+    there = Expected(rate=expected.rate[kept], strength=expected.strength, stray=expected.stray, shared=expected.shared,
+                     by_value=expected.by_value, of_depth=expected.of_depth, periods=expected.periods)  # fmt: skip
+    return part, rest, there
+
+
+def _spread(naming: Naming, kept: np.ndarray) -> Naming:
+    """The same over all leaves."""
+    if kept.all():
+        return naming
+
+    def over(named: Named) -> Named:
+        leaves = np.zeros(len(kept), bool)
+        leaves[np.flatnonzero(kept)[named.leaves]] = True
+        return Named(values=named.values, leaves=leaves, score=named.score, weight=named.weight, seen=named.seen,
+                     due=named.due, total=named.total)  # fmt: skip
+
+    assert naming.best is not None  # noqa: S101 asked before
+    return Naming(best=over(naming.best), alternatives=tuple(map(over, naming.alternatives)),
+                  worse_within=naming.worse_within)  # fmt: skip
+
+
+def change_of(past: Past, expected: Expected, *, sign: int = 1) -> Change:
+    """The change of the whole's rate as mix and rate; leaves at their own past's rate carry the mix."""
+    n, tries = float(past.total.sum()), float(past.past_total.sum())
+    level = (past.past_bad.sum() + KAPPA) / (float((past.past_total.sum(axis=0) * expected.rate).sum()) + KAPPA)
+    mixed = float((past.total * expected.rate).sum()) * level
+    before, now = float(past.past_bad.sum()) / max(tries, 1e-12), float(past.bad.sum()) / max(n, 1e-12)
+    due = mixed / max(n, 1e-12)
+    spread = mixed * (max(0.0, 1 - due) if past.shares else 1.0)
+    error = spread * (1 + mixed / max(past.past_bad.sum(), 1.0))
+    error += mixed**2 * (expected.shared + expected.stray / max(len(past.bad), 1)) + 1e-12
+    z = sign * (float(past.bad.sum()) - mixed) / np.sqrt(error)
+    return Change(before=before, now=now, mix=due - before, rate=now - due, p=float(special.ndtr(-z)))
+
+
+def least_seen(whole: Cube, past: Past, alarm: Alarm, *, sign: int = 1, sizes: tuple[int, ...] = SIZES) -> tuple[Least, ...]:
+    """For subsets of some sizes the smallest ratio whose score would pass the limit in four of five cases.
+
+    From the limit of the null that was drawn, the price of a typical cell of that size, and the variance the scan
+    gives to it; a subset of the rate of the whole.
+    """
+    expected = alarm.expected
+    n, tries = float(past.total.sum()), float(past.past_total.sum())
+    rate = alarm.due[0] / max(n, 1e-12)
+    cells = whole.sums(past.total)
+    found = []
+    for size in sizes:
+        if size > n / 2:
+            break
+        near = np.argsort(np.abs(np.log((cells + 0.5) / size)), kind="stable")[: max(5, len(cells) // 20)]
+        price = float(np.median((whole.crowd + whole.depth)[near]))
+        deep = float(np.median(expected.of_depth[whole.depth[near]]))
+        leaves = max(1.0, float(np.median(np.diff(whole.rows.indptr)[near])))
+        found.append(_least(size, rate, tries / max(n, 1e-12), price + alarm.limit, deep, leaves, expected, past, sign))
+    return tuple(found)
+
+
+def _least(size: float, rate: float, times: float, needed: float, deep: float, leaves: float, expected: Expected,
+           past: Past, sign: int) -> Least:  # fmt: skip
+    due = size * rate
+    if past.shares:
+        leafy, plain = 1 + max(size / leaves - 1, 0) * expected.stray, due * (1 - rate)
+    else:
+        leafy, plain = 1 + due / leaves * expected.stray, due
+    whole = plain * leafy + due**2 * deep + leafy * due**2 / (due * times + KAPPA)
+
+    def over(ratio: float) -> float:
+        mean = due * ratio
+        spread = mean * (max(1 - mean / size, 0.0) if past.shares else 1.0) * leafy
+        spread += mean**2 * deep + leafy * mean**2 / (due * times + KAPPA)
+        seen = mean - sign * float(special.ndtri(POWER)) * np.sqrt(spread)
+        if sign * (seen - due) <= 0 or seen <= 0:
+            seen = max(seen, 0.0)
+            if sign * (seen - due) <= 0:
+                return -needed
+        nats = special.xlogy(seen, seen / due) + (
+            special.xlogy(size - seen, (size - seen) / (size - due)) if past.shares else due - seen
+        )
+        return float(nats * plain / whole - needed)
+
+    most = min(1 / rate * 0.999, 1000.0) if past.shares else 1000.0
+    ends = (1.0, most) if sign > 0 else (0.0, 1.0)
+    far = ends[1] if sign > 0 else ends[0]
+    if over(far) < 0:
+        return Least(total=size, due=due, ratio=float("inf") if sign > 0 else float("nan"))
+    grid = np.linspace(1.0, far, 400)
+    above = np.array([over(r) for r in grid]) >= 0
+    first = int(np.argmax(above))
+    ratio = optimize.brentq(over, grid[max(first - 1, 0)], grid[first]) if first else grid[0]
+    return Least(total=size, due=due, ratio=float(ratio))
+
+
+def over_time(past: Past, expected: Expected, leaves: np.ndarray) -> tuple[Floats, Floats, Floats]:
+    """Of some leaves: bad, expected (their own level over the past, at the mix of each period) and total by period, the
+    earlier ones first and now last."""
+    bad = np.append(past.past_bad[:, leaves].sum(axis=1), past.bad[leaves].sum())
+    total = np.append(past.past_total[:, leaves].sum(axis=1), past.total[leaves].sum())
+    rates = expected.rate[leaves]
+    due = np.append((past.past_total[:, leaves] * rates).sum(axis=1), (past.total[leaves] * rates).sum())
+    level = (bad[:-1].sum() + KAPPA) / (due[:-1].sum() + KAPPA)
+    return bad, due * level, total
