@@ -12,11 +12,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from regard.statistics.cuboids import Cube, cube
 from regard.statistics.estimates import Floats, Whole
 from regard.statistics.expectations import Past
 
+Mask = NDArray[np.bool_]
 Kind = Literal["one", "child", "values"]
 
 
@@ -34,7 +36,7 @@ class MadeCube:
     cube: Cube
     past: Past
     cause: dict[int, tuple[int, ...]]
-    hit: np.ndarray
+    hit: Mask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,15 @@ class World:
     depth: int = 3
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a cause may be: leaves with what they expect now."""
+
+    codes: Whole
+    volume: Floats
+    rate: Floats
+
+
 def made(rng: Generator, world: World, *, cause: Kind | None = None, lift: tuple[float, float] = (2.5, 5.0),
          uneven: float = 0.0, least: float = 4.0, size: float | None = None) -> MadeCube:  # fmt: skip
     """Draw a cube.
@@ -92,8 +103,9 @@ def made(rng: Generator, world: World, *, cause: Kind | None = None, lift: tuple
     values: dict[int, tuple[int, ...]] = {}
     hit = np.zeros(len(codes), bool)
     if cause:
-        values, hit = _cause(rng, world, codes, now, np.exp(leaf), cause, least, size)
-        logs[-1] += hit * _effect(rng, codes, values, hit, now, cause, lift, uneven)
+        place = _Place(codes=codes, volume=now, rate=np.exp(leaf))
+        values, hit = _cause(rng, world, place, cause, least=least, size=size)
+        logs[-1] += hit * _effect(rng, place, values, hit, kind=cause, lift=lift, uneven=uneven)
     bad = _bad(rng, total, np.minimum(np.exp(logs), 0.95), world.stray)
     there = total.sum(axis=0) > 0
     past = Past(
@@ -127,33 +139,38 @@ def _bad(rng: Generator, total: Floats, rate: Floats, stray: float) -> Floats:
     return rng.binomial(total.astype(np.int64), rate).astype(float)
 
 
-def _cause(rng: Generator, world: World, codes: Whole, volume: Floats, rate: Floats, kind: Kind, least: float,
-           size: float | None) -> tuple[dict[int, tuple[int, ...]], np.ndarray]:  # fmt: skip
+def _cause(
+    rng: Generator, world: World, place: _Place, kind: Kind, *, least: float, size: float | None
+) -> tuple[dict[int, tuple[int, ...]], Mask]:
     """A cause of a size that small numbers can show at all."""
-    dimensions = len(world.sizes)
+    codes, volume = place.codes, place.volume
     for _ in range(3000):
         depth = int(rng.integers(1, 3 if kind != "one" else 4))
         leaf = codes[rng.choice(len(codes), p=volume / volume.sum())]
-        values = {int(d): (int(leaf[d]),) for d in sorted(rng.choice(dimensions, depth, replace=False))}
+        values: dict[int, tuple[int, ...]] = {}
+        for d in sorted(rng.choice(len(world.sizes), depth, replace=False)):
+            values[int(d)] = (int(leaf[d]),)
+        wide = [d for d in values if world.sizes[d] >= 4]
         if kind == "values":
-            wide = [d for d in values if world.sizes[d] >= 4]
             if not wide:
                 continue
-            d = wide[0]
-            others = [v for v in np.unique(codes[:, d]) if v != leaf[d]]
-            values[d] = tuple(sorted({int(leaf[d]), *map(int, rng.choice(others, min(2, len(others) - 1),
-                                                                       replace=False)[: int(rng.integers(1, 3))])}))  # fmt: skip
+            others = [int(v) for v in np.unique(codes[:, wide[0]]) if v != leaf[wide[0]]]
+            more = rng.permutation(others)[: min(int(rng.integers(1, 3)), len(others) - 1)]
+            values[wide[0]] = tuple(sorted({*values[wide[0]], *map(int, more)}))
         hit = np.all([np.isin(codes[:, d], v) for d, v in values.items()], axis=0)
-        share = volume[hit].sum() / volume.sum()
         wanted = size is None or 0.8 * size < volume[hit].sum() < 1.25 * size
-        if wanted and (volume * rate)[hit].sum() >= least and share <= 0.5 and hit.sum() > 1:
+        enough = (volume * place.rate)[hit].sum() >= least and hit.sum() > 1
+        if wanted and enough and volume[hit].sum() <= 0.5 * volume.sum():
             return values, hit
     raise RuntimeError("no cause of that size fits this world")
 
 
-def _effect(rng: Generator, codes: Whole, values: dict[int, tuple[int, ...]], hit: np.ndarray, volume: Floats,
-            kind: Kind, lift: tuple[float, float], uneven: float) -> Floats:  # fmt: skip
+def _effect(
+    rng: Generator, place: _Place, values: dict[int, tuple[int, ...]], hit: Mask, *, kind: Kind,
+    lift: tuple[float, float], uneven: float,
+) -> Floats:  # fmt: skip
     """(leaves,) log factor within the cause."""
+    codes = place.codes
     log = np.full(len(codes), np.log(2.0 if kind == "child" else rng.uniform(*lift)))
     free = [d for d in range(codes.shape[1]) if d not in values]
     spread = np.ones(len(codes))
@@ -161,8 +178,12 @@ def _effect(rng: Generator, codes: Whole, values: dict[int, tuple[int, ...]], hi
         spread += rng.normal(0, uneven, int(codes[:, d].max()) + 1)[codes[:, d]]
     log = log * np.maximum(spread, 0.1)
     if kind == "child":
-        parts = [(d, v, volume[hit & (codes[:, d] == v)].sum() / volume[hit].sum()) for d in free
-                 for v in np.unique(codes[hit, d])]  # fmt: skip
-        d, v, _ = min(parts, key=lambda part: abs(part[2] - 0.5))
-        log = log + np.log(3) * (codes[:, d] == v)
+        whole = place.volume[hit].sum()
+        parts = [
+            (d, int(v), place.volume[hit & (codes[:, d] == v)].sum() / whole)
+            for d in free
+            for v in np.unique(codes[hit, d])
+        ]
+        dimension, value, _ = min(parts, key=lambda part: abs(part[2] - 0.5))
+        log = log + np.log(3) * (codes[:, dimension] == value)
     return log

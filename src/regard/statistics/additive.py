@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -151,7 +152,7 @@ def grid_of(found: Deviations) -> Floats:
     often = np.argsort(-counts, kind="stable")[:16]
     kept = bins[often][counts[often] >= max(2, 0.005 * out.sum())]
     kept = np.unique(np.concatenate([kept, COARSE]))
-    return kept[kept != 0]
+    return np.asarray(kept[kept != 0], np.float64)
 
 
 def gains(found: Deviations, expected: Floats, grid: Floats, *, whole: bool) -> Floats:
@@ -251,11 +252,11 @@ def _peeled(search: _Search, most: int) -> tuple[int, ...]:
         top = np.argpartition(-best, min(KEPT, len(best) - 1))[:KEPT]
         search.candidates |= {int(c) for c in top if best[c] > search.price}
         winner = int(best.argmax())
-        winner = min(np.flatnonzero(best >= best[winner] - 1e-9), key=lambda c: (cube.depth[c], c))
+        winner = min(map(int, np.flatnonzero(best >= best[winner] - 1e-9)), key=lambda c: (int(cube.depth[c]), c))
         if best[winner] <= search.price:
             break
-        chosen.append(int(winner))
-        leaves = cube.leaves(int(winner))
+        chosen.append(winner)
+        leaves = cube.leaves(winner)
         leaves = leaves[pool[leaves]]
         pool[leaves] = False
         part = cube.inside[:, leaves]
@@ -314,7 +315,7 @@ def _below(search: _Search, cell: int) -> tuple[int, ...]:
     return tuple(chosen)
 
 
-def _moves(search: _Search, chosen: tuple[int, ...], splits: dict[int, tuple[int, ...]]):  # type: ignore[no-untyped-def]
+def _moves(search: _Search, chosen: tuple[int, ...], splits: dict[int, tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
     others = [c for c in search.candidates if c not in chosen]
     for i, cell in enumerate(chosen):
         rest = chosen[:i] + chosen[i + 1 :]

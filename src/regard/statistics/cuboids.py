@@ -1,4 +1,4 @@
-"""All combinations of a few dimensions: which leaves each of their cells holds, counted once where they hold the same."""
+"""All combinations of a few dimensions: which leaves each cell holds, counted once where they hold the same."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ class Cube:
 
     def leaves(self, cell: int) -> Whole:
         """The leaves of a cell."""
-        return self.rows.indices[self.rows.indptr[cell] : self.rows.indptr[cell + 1]].astype(np.int64)
+        return np.asarray(self.rows.indices[self.rows.indptr[cell] : self.rows.indptr[cell + 1]], np.int64)
 
     def cells_of(self, leaf: int) -> Whole:
         """The cells that hold a leaf."""
-        return self.inside.indices[self.inside.indptr[leaf] : self.inside.indptr[leaf + 1]].astype(np.int64)
+        return np.asarray(self.inside.indices[self.inside.indptr[leaf] : self.inside.indptr[leaf + 1]], np.int64)
 
     def values(self, cell: int) -> dict[int, int]:
         """Dimension to value of a cell."""
@@ -133,13 +133,14 @@ def _compressed(codes: Whole, fixed: tuple[int, ...], sizes: Whole) -> tuple[NDA
     return numbered[key], held[there]
 
 
-def _merged(codes: Whole, cuboids: tuple[tuple[int, ...], ...], table: Whole, first: Whole, owner: Whole) -> Cube:
+def _merged(codes: Whole, cuboids: tuple[tuple[int, ...], ...], table: NDArray[np.int32], first: Whole,
+            owner: Whole) -> Cube:  # fmt: skip
     leaves, width = table.shape
     keys = np.random.default_rng(7).integers(-(1 << 62), 1 << 62, leaves)
     indptr = np.arange(0, leaves * width + 1, width, dtype=np.int32)
     ones = np.ones(leaves * width)
     raw = sparse.csc_matrix((ones, table.reshape(-1), indptr), shape=(len(first), leaves))
-    marks = _wrapped_sums(raw, keys)
+    marks: Whole = _wrapped_sums(raw, np.asarray(keys, np.int64))
     _, shallow, inverse = np.unique(marks, return_index=True, return_inverse=True)
     kept = np.sort(shallow)
     new = np.full(len(first), -1, np.int32)
@@ -178,5 +179,5 @@ def gathered(columns: ArrayLike, *values: ArrayLike) -> tuple[Whole, tuple[Float
     """
     coded = np.asarray(columns, np.int64)
     ids, first = _compressed(coded, tuple(range(coded.shape[1])), coded.max(axis=0, initial=0) + 1)
-    sums = tuple(np.bincount(ids, np.asarray(v, float), len(first)) for v in values)
+    sums = tuple(np.bincount(ids, np.asarray(v, float), len(first)).astype(float) for v in values)
     return coded[first], sums, ids.astype(np.int64)

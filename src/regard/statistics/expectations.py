@@ -1,4 +1,4 @@
-"""What each leaf was to be expected to do, from earlier periods: its level, its season, and how far it strays by itself."""
+"""What each leaf was to be expected to do, from earlier periods: its level, and how far it strays by itself."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def expected_of(cube: Cube, past: Past) -> Expected:
     now itself, robustly, and the others are taken to be a twentieth.
     """
     hits, tries = past.past_bad.sum(axis=0), past.past_total.sum(axis=0)
-    level = _main_effects(cube, hits, tries, past.shares)
-    strength = _strength(hits, tries, level, past.shares)
+    level = _main_effects(cube, hits, tries, shares=past.shares)
+    strength = _strength(hits, tries, level, shares=past.shares)
     rate = (hits + strength * level) / (tries + strength)
     rate = np.clip(rate, 1e-9, 1 - 1e-6) if past.shares else np.maximum(rate, 1e-9)
     deepest = int(cube.depth.max(initial=0))
@@ -93,7 +93,7 @@ def expected_of(cube: Cube, past: Past) -> Expected:
                     periods=len(past.past_bad))  # fmt: skip
 
 
-def variance(rate: Floats, total: Floats, stray: float, shares: bool) -> Floats:
+def variance(rate: Floats, total: Floats, stray: float, *, shares: bool) -> Floats:
     """Variance of a leaf's count about its expectation."""
     mean = rate * total
     if shares:
@@ -101,17 +101,17 @@ def variance(rate: Floats, total: Floats, stray: float, shares: bool) -> Floats:
     return np.asarray(mean * (1 + mean * stray))
 
 
-def _main_effects(cube: Cube, hits: Floats, tries: Floats, shares: bool) -> Floats:
+def _main_effects(cube: Cube, hits: Floats, tries: Floats, *, shares: bool) -> Floats:
     level = np.full(len(hits), (hits.sum() + 0.5) / max(tries.sum() + 1.0, 1.0))
     for _ in range(SWEEPS):
         for d in range(cube.codes.shape[1]):
             code = cube.codes[:, d]
             seen, due = np.bincount(code, hits), np.bincount(code, level * tries)
             level = level * ((seen + 2) / (due + 2))[code]
-    return np.clip(level, 1e-9, 1 - 1e-6) if shares else np.maximum(level, 1e-9)
+    return np.asarray(np.clip(level, 1e-9, 1 - 1e-6) if shares else np.maximum(level, 1e-9), np.float64)
 
 
-def _strength(hits: Floats, tries: Floats, level: Floats, shares: bool) -> float:
+def _strength(hits: Floats, tries: Floats, level: Floats, *, shares: bool) -> float:
     def likelihood(k: float) -> float:
         a = k * level
         if shares:
@@ -129,7 +129,9 @@ def _shocks(cube: Cube, past: Past, rate: Floats) -> tuple[float, float]:
     due = past.past_total * rate
     seen, whole = past.past_bad.sum(axis=1), due.sum(axis=1)
     ratio = seen / np.maximum(whole, 1e-9)
-    noise = float(np.mean(variance(rate, past.past_total, 0.0, past.shares).sum(axis=1) / np.maximum(whole, 1e-9) ** 2))
+    noise = float(
+        np.mean(variance(rate, past.past_total, 0.0, shares=past.shares).sum(axis=1) / np.maximum(whole, 1e-9) ** 2)
+    )
     logs = np.log((seen + 0.5) / (whole + 0.5))
     shared = max(0.0, float(np.var(logs, ddof=1)) - noise)
     error, base, inside, places = 0.0, 0.0, 0.0, len(past.past_bad) / (len(past.past_bad) - 1)
@@ -140,7 +142,7 @@ def _shocks(cube: Cube, past: Past, rate: Floats) -> tuple[float, float]:
         c, e = past.past_bad @ by, (due * ratio[:, None]) @ by
         e = e * ((c.sum(axis=0) + 2) / (e.sum(axis=0) + 2))
         part = e / np.maximum(e.sum(axis=1, keepdims=True), 1e-9)
-        v = variance(rate, past.past_total, 0.0, past.shares) @ by * (1 - part)
+        v = variance(rate, past.past_total, 0.0, shares=past.shares) @ by * (1 - part)
         squares = (part**2).sum(axis=1, keepdims=True)
         error += float(((c - e) ** 2 * places - v).sum())
         base += float((e**2 * (1 - 2 * part + squares)).sum())  # a value's own shock moves the whole, too
@@ -181,7 +183,7 @@ def _of_depth(cube: Cube, past: Past, rate: Floats, stray: float) -> Floats:
     """What cells of each depth stray by beyond their leaves: shocks that many leaves share."""
     due = past.past_total * rate
     c, e = cube.sums(past.past_bad.T), cube.sums(due.T)
-    v = cube.sums(variance(rate, past.past_total, stray, past.shares).T)
+    v = cube.sums(variance(rate, past.past_total, stray, shares=past.shares).T)
     own = ((c.sum(axis=1) + 2) / (e.sum(axis=1) + 2))[:, None]
     e = e * own
     periods = len(past.past_bad)

@@ -108,15 +108,15 @@ def contrast(cube: Cube, past: Past, expected: Expected, *, sign: int = 1) -> tu
     due = now * (cube.sums(past.past_bad.sum(axis=0)) + KAPPA) / (before + KAPPA)
     seen, n = cube.sums(past.bad), cube.sums(past.total)
     with np.errstate(divide="ignore", invalid="ignore"):
-        each = _divergence(seen, due, n, past.shares)
-        rest = _divergence(seen[0] - seen, np.maximum(due[0] - due, 1e-9), n[0] - n, past.shares)
-        whole = _divergence(seen[:1], due[:1], n[:1], past.shares)
+        each = _divergence(seen, due, n, shares=past.shares)
+        rest = _divergence(seen[0] - seen, np.maximum(due[0] - due, 1e-9), n[0] - n, shares=past.shares)
+        whole = _divergence(seen[:1], due[:1], n[:1], shares=past.shares)
         worse = sign * (seen / due - (seen[0] - seen) / np.maximum(due[0] - due, 1e-9)) > 0
         nats = each + rest - whole - cube.crowd
     return np.where(worse & (n > 0) & (cube.depth > 0), nats, -np.inf), seen, due
 
 
-def _divergence(seen: Floats, due: Floats, total: Floats, shares: bool) -> Floats:
+def _divergence(seen: Floats, due: Floats, total: Floats, *, shares: bool) -> Floats:
     if not shares:
         return np.asarray(special.xlogy(seen, seen / due) - (seen - due))
     due = np.clip(due, 1e-9, np.maximum(total - 1e-9, 2e-9))
@@ -327,7 +327,7 @@ def name(cube: Cube, past: Past, expected: Expected, *, sign: int = 1) -> Naming
         for mark in fresh:
             for other in sets.near(tried.names[mark][0]):
                 tried.take(other)
-    return _told(cube, past, expected, tried)
+    return _told(past, expected, tried)
 
 
 def _above(values: Values) -> Iterator[Values]:
@@ -381,7 +381,7 @@ class _Sets:
                         yield dict(sorted({**values, d: (v,)}.items()))
 
 
-def _told(cube: Cube, past: Past, expected: Expected, tried: _Tried) -> Naming:
+def _told(past: Past, expected: Expected, tried: _Tried) -> Naming:
     order = tried.best(30)
     if not order:
         return Naming(best=None, alternatives=(), worse_within=())
@@ -395,7 +395,9 @@ def _told(cube: Cube, past: Past, expected: Expected, tried: _Tried) -> Naming:
                            total=total))  # fmt: skip
     enough = int(np.searchsorted(np.cumsum(weights), 0.95)) + 1
     return Naming(
-        best=names[0], alternatives=tuple(names[1 : max(enough, 1)]), worse_within=_within(past, expected, tried, names[0])
+        best=names[0],
+        alternatives=tuple(names[1 : max(enough, 1)]),
+        worse_within=_within(past, expected, tried, names[0]),
     )
 
 

@@ -1,7 +1,8 @@
-"""Disruptions one after the other: the alarm, its name, the rest; what the total changed by; what would have been seen."""
+"""Disruptions one after the other, why the total changed, and what would have been seen."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,7 +169,9 @@ def change_of(past: Past, expected: Expected, *, sign: int = 1) -> Change:
     return Change(before=before, now=now, mix=due - before, rate=now - due, p=float(special.ndtr(-z)))
 
 
-def least_seen(whole: Cube, past: Past, alarm: Alarm, *, sign: int = 1, sizes: tuple[int, ...] = SIZES) -> tuple[Least, ...]:
+def least_seen(
+    whole: Cube, past: Past, alarm: Alarm, *, sign: int = 1, sizes: tuple[int, ...] = SIZES
+) -> tuple[Least, ...]:
     """For subsets of some sizes the smallest ratio whose score would pass the limit in four of five cases.
 
     From the limit of the null that was drawn, the price of a typical cell of that size, and the variance the scan
@@ -176,7 +179,6 @@ def least_seen(whole: Cube, past: Past, alarm: Alarm, *, sign: int = 1, sizes: t
     """
     expected = alarm.expected
     n, tries = float(past.total.sum()), float(past.past_total.sum())
-    rate = alarm.due[0] / max(n, 1e-12)
     cells = whole.sums(past.total)
     found = []
     for size in sizes:
@@ -184,45 +186,59 @@ def least_seen(whole: Cube, past: Past, alarm: Alarm, *, sign: int = 1, sizes: t
             break
         near = np.argsort(np.abs(np.log((cells + 0.5) / size)), kind="stable")[: max(5, len(cells) // 20)]
         price = float(np.median((whole.crowd + whole.depth)[near]))
-        deep = float(np.median(expected.of_depth[whole.depth[near]]))
-        leaves = max(1.0, float(np.median(np.diff(whole.rows.indptr)[near])))
-        found.append(_least(size, rate, tries / max(n, 1e-12), price + alarm.limit, deep, leaves, expected, past, sign))
+        typical = _Typical(
+            size=size, due=size * alarm.due[0] / max(n, 1e-12), times=tries / max(n, 1e-12),
+            needed=price + alarm.limit, deep=float(np.median(expected.of_depth[whole.depth[near]])),
+            leaves=max(1.0, float(np.median(np.diff(whole.rows.indptr)[near]))), stray=expected.stray,
+            shares=past.shares, sign=sign,
+        )  # fmt: skip
+        found.append(typical.least())
     return tuple(found)
 
 
-def _least(size: float, rate: float, times: float, needed: float, deep: float, leaves: float, expected: Expected,
-           past: Past, sign: int) -> Least:  # fmt: skip
-    due = size * rate
-    if past.shares:
-        leafy, plain = 1 + max(size / leaves - 1, 0) * expected.stray, due * (1 - rate)
-    else:
-        leafy, plain = 1 + due / leaves * expected.stray, due
-    whole = plain * leafy + due**2 * deep + leafy * due**2 / (due * times + KAPPA)
+@dataclass(frozen=True, kw_only=True)
+class _Typical:
+    """A subset of some size as the scan sees it; `times`: totals of the past per total of now."""
 
-    def over(ratio: float) -> float:
-        mean = due * ratio
-        spread = mean * (max(1 - mean / size, 0.0) if past.shares else 1.0) * leafy
-        spread += mean**2 * deep + leafy * mean**2 / (due * times + KAPPA)
-        seen = mean - sign * float(special.ndtri(POWER)) * np.sqrt(spread)
-        if sign * (seen - due) <= 0 or seen <= 0:
-            seen = max(seen, 0.0)
-            if sign * (seen - due) <= 0:
-                return -needed
-        nats = special.xlogy(seen, seen / due) + (
-            special.xlogy(size - seen, (size - seen) / (size - due)) if past.shares else due - seen
-        )
-        return float(nats * plain / whole - needed)
+    size: float
+    due: float
+    times: float
+    needed: float
+    deep: float
+    leaves: float
+    stray: float
+    shares: bool
+    sign: int
 
-    most = min(1 / rate * 0.999, 1000.0) if past.shares else 1000.0
-    ends = (1.0, most) if sign > 0 else (0.0, 1.0)
-    far = ends[1] if sign > 0 else ends[0]
-    if over(far) < 0:
-        return Least(total=size, due=due, ratio=float("inf") if sign > 0 else float("nan"))
-    grid = np.linspace(1.0, far, 400)
-    above = np.array([over(r) for r in grid]) >= 0
-    first = int(np.argmax(above))
-    ratio = optimize.brentq(over, grid[max(first - 1, 0)], grid[first]) if first else grid[0]
-    return Least(total=size, due=due, ratio=float(ratio))
+    def spread(self, mean: float, of: float) -> float:
+        """Variance of the count about a mean, with what the past leaves open of it."""
+        each = (self.size if self.shares else self.due) / self.leaves
+        leafy = 1 + max(each - 1, 0.0) * self.stray if self.shares else 1 + each * self.stray
+        return of * leafy + mean**2 * self.deep + leafy * mean**2 / (self.due * self.times + KAPPA)
+
+    def over(self, ratio: float) -> float:
+        """How far the statistic passes the limit in four of five cases."""
+        size, due, mean = self.size, self.due, self.due * ratio
+        share = max(1 - mean / size, 0.0) if self.shares else 1.0
+        seen = mean - self.sign * float(special.ndtri(POWER)) * np.sqrt(self.spread(mean, mean * share))
+        seen = min(max(seen, 0.0), size) if self.shares else max(seen, 0.0)
+        if self.sign * (seen - due) <= 0:
+            return -self.needed
+        nats = float(special.xlogy(seen, seen / due))
+        nats += float(special.xlogy(size - seen, (size - seen) / (size - due))) if self.shares else due - seen
+        plain = due * (1 - due / size) if self.shares else due
+        return nats * plain / self.spread(due, plain) - self.needed
+
+    def least(self) -> Least:
+        """The smallest ratio that would be seen."""
+        far = (min(0.999 * self.size / self.due, 1000.0) if self.shares else 1000.0) if self.sign > 0 else 0.0
+        grid = 1 + (far - 1) * np.linspace(0, 1, 200) ** 2
+        above = np.array([self.over(r) for r in grid]) >= 0
+        if not above.any():
+            return Least(total=self.size, due=self.due, ratio=math.inf if self.sign > 0 else math.nan)
+        first = int(np.argmax(above))
+        ratio = optimize.brentq(self.over, grid[first - 1], grid[first]) if first else grid[0]
+        return Least(total=self.size, due=self.due, ratio=float(ratio))
 
 
 def over_time(past: Past, expected: Expected, leaves: np.ndarray) -> tuple[Floats, Floats, Floats]:

@@ -69,8 +69,8 @@ class _Frame:
 def _frame(cube: Cube, past: Past, expected: Expected, sign: int) -> _Frame:
     rate = expected.rate
     now = cube.sums(past.total * rate)
-    spread = cube.sums(variance(rate, past.total, expected.stray, past.shares))
-    plain = cube.sums(variance(rate, past.total, 0.0, past.shares))
+    spread = cube.sums(variance(rate, past.total, expected.stray, shares=past.shares))
+    plain = cube.sums(variance(rate, past.total, 0.0, shares=past.shares))
     return _Frame(
         now=now[:, None], before=cube.sums(past.past_total.sum(axis=0) * rate)[:, None],
         total=cube.sums(past.total)[:, None], leafy=(spread / np.maximum(plain, 1e-12))[:, None],
@@ -121,7 +121,7 @@ def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.0
     before = cube.sums(past.past_bad.sum(axis=0))
     seen = cube.sums(past.bad)
     score, due = (part[:, 0] for part in _scores(frame, seen[:, None], before[:, None]))
-    null = _null(cube, past, expected, frame, replicas, np.random.default_rng(seed))
+    null = _null(cube, past, expected, frame, replicas=replicas, rng=np.random.default_rng(seed))
     shift = _shift(cube, past, expected, null, sign)
     top = int(score.argmax())
     at_least = int((null + shift >= score[top]).sum())
@@ -131,16 +131,17 @@ def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.0
     )  # fmt: skip
 
 
-def _null(cube: Cube, past: Past, expected: Expected, frame: _Frame, replicas: int, rng: np.random.Generator) -> Floats:
+def _null(cube: Cube, past: Past, expected: Expected, frame: _Frame, *, replicas: int,
+          rng: np.random.Generator) -> Floats:  # fmt: skip
     """Maxima of the statistic over replicas of a world where nothing happened."""
     found = []
     for start in range(0, replicas, AT_ONCE):
         many = min(AT_ONCE, replicas - start)
-        now = _drawn(past.total, expected, past.shares, _shock(cube, expected, 1.0, many, rng), rng)
+        now = _drawn(past.total, expected, _shock(cube, expected, 1.0, many, rng), rng, shares=past.shares)
         tries = past.past_total.sum(axis=0)
         weight = past.past_total.sum(axis=1) / max(float(tries.sum()), 1e-12)
         shock = _shock(cube, expected, float((weight**2).sum()), many, rng)
-        before = _drawn(tries, expected, past.shares, shock, rng, periods=past.past_total)
+        before = _drawn(tries, expected, shock, rng, shares=past.shares, periods=past.past_total)
         score, _ = _scores(frame, cube.sums(now), cube.sums(before))
         found.append(score.max(axis=0))
     return np.concatenate(found)
@@ -160,7 +161,7 @@ def _shock(cube: Cube, expected: Expected, part: float, many: int, rng: np.rando
     return np.asarray(np.exp(logs))
 
 
-def _drawn(total: Floats, expected: Expected, shares: bool, shock: Floats, rng: np.random.Generator, *,
+def _drawn(total: Floats, expected: Expected, shock: Floats, rng: np.random.Generator, *, shares: bool,
            periods: Floats | None = None) -> Floats:  # fmt: skip
     """(leaves, many) counts; those of several periods at once, with the dispersion their sum has."""
     stray = np.full(len(total), expected.stray)
@@ -189,8 +190,6 @@ def _shift(cube: Cube, past: Past, expected: Expected, null: Floats, sign: int) 
     for t in range(len(past.past_bad)):
         turned = past.swapped(t)
         frame = _frame(cube, turned, expected, sign)
-        score, _ = _scores(
-            frame, cube.sums(turned.bad)[:, None], cube.sums(turned.past_bad.sum(axis=0))[:, None]
-        )
+        score, _ = _scores(frame, cube.sums(turned.bad)[:, None], cube.sums(turned.past_bad.sum(axis=0))[:, None])
         maxima.append(float(score.max()))
     return max(0.0, float(np.median(maxima) - np.median(null)))
