@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -269,7 +270,10 @@ class _Tried:
     def score(self, mark: bytes) -> float:
         """Nats less length, over the spreads of unevenness that were tried."""
         gains = self.gains[mark]
-        return float(special.logsumexp(gains)) - float(np.log(len(gains))) - self.names[mark][2]
+        top = max(gains)
+        if math.isinf(top):
+            return -math.inf
+        return top + math.log(sum(math.exp(g - top) for g in gains) / len(gains)) - self.names[mark][2]
 
     def best(self, many: int) -> list[bytes]:
         """The names of the highest scores, those near the top with every unevenness."""

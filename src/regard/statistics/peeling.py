@@ -185,7 +185,7 @@ def least_seen(
         if size > n / 2:
             break
         near = np.argsort(np.abs(np.log((cells + 0.5) / size)), kind="stable")[: max(5, len(cells) // 20)]
-        price = float(np.median((whole.crowd + whole.depth)[near]))
+        price = float(np.median(whole.crowd[near]))
         typical = _Typical(
             size=size, due=size * alarm.due[0] / max(n, 1e-12), times=tries / max(n, 1e-12),
             needed=price + alarm.limit, deep=float(np.median(expected.of_depth[whole.depth[near]])),

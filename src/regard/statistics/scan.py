@@ -74,7 +74,7 @@ def _frame(cube: Cube, past: Past, expected: Expected, sign: int) -> _Frame:
     return _Frame(
         now=now[:, None], before=cube.sums(past.past_total.sum(axis=0) * rate)[:, None],
         total=cube.sums(past.total)[:, None], leafy=(spread / np.maximum(plain, 1e-12))[:, None],
-        deep=expected.of_depth[cube.depth][:, None], price=(cube.crowd + cube.depth)[:, None], shares=past.shares,
+        deep=expected.of_depth[cube.depth][:, None], price=cube.crowd[:, None], shares=past.shares,
         sign=sign,
     )  # fmt: skip
 
