@@ -152,7 +152,9 @@ def _found(case: Callable) -> None:
     def five_hundred_at_twice(rng: Generator) -> float:
         return hit(rng, 20_000, 500, 2.0)
 
-    @case(**about, truth="a subset of 200 at the ratio it says would be seen in four of five cases", nominal=0.7, runs=300)
+    @case(
+        **about, truth="a subset of 200 at the ratio it says would be seen in four of five cases", nominal=0.7, runs=300
+    )
     def what_would_have_been_seen(rng: Generator) -> float:
         world = World(customers=20_000)
         calm = made(rng, world)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 from regard.statistics.cuboids import Cube
 from regard.statistics.estimates import Floats
@@ -192,3 +192,30 @@ def _of_depth(cube: Cube, past: Past, rate: Floats, stray: float) -> Floats:
     width = int(cube.depth.max(initial=0)) + 1
     excess, room = np.bincount(cube.depth, over, width), np.bincount(cube.depth, base, width)
     return np.where(room > 0, np.maximum(excess / np.maximum(room, 1e-12), 0.0), 0.0)
+
+
+def in_units(past: Past) -> tuple[Past, float]:
+    """Amounts as counts of a unit such that what a leaf varies by between periods is about its mean in units.
+
+    The unit is the slope of the variance on the mean, beside its square (a quasi-Poisson scale), over leaves in groups
+    of like mean. Counts are left as they are: their unit is one.
+
+    Args:
+        past: At least three earlier periods; no amount below zero.
+    """
+    mean = past.past_bad.mean(axis=0)
+    spread = past.past_bad.var(axis=0, ddof=1)
+    order = np.argsort(mean, kind="stable")
+    order = order[mean[order] > 0]
+    parts = [p for p in np.array_split(order, min(20, max(1, len(order) // 8))) if len(p)]
+    if not parts:
+        return past, 1.0
+    x = np.array([mean[p].mean() for p in parts])
+    y = np.array([spread[p].mean() for p in parts])
+    slope, _ = optimize.nnls(np.column_stack([x, x**2]) / np.maximum(y, 1e-12)[:, None], np.ones(len(x)))[0]
+    whole = bool((past.bad == np.round(past.bad)).all() and (past.past_bad == np.round(past.past_bad)).all())
+    unit = 1.0 if whole and slope < 2 else float(slope) or float(np.median(y / x))
+    if unit == 1.0 or unit <= 0:
+        return past, 1.0
+    return Past(bad=past.bad / unit, total=past.total, past_bad=past.past_bad / unit, past_total=past.past_total,
+                shares=past.shares), unit  # fmt: skip

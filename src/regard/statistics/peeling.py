@@ -9,8 +9,8 @@ import numpy as np
 from scipy import optimize, special
 
 from regard.statistics.cuboids import Cube, cube
-from regard.statistics.estimates import Floats
-from regard.statistics.expectations import Expected, Past, expected_of
+from regard.statistics.estimates import LEVEL, Floats, quantile
+from regard.statistics.expectations import Expected, Past, expected_of, variance
 from regard.statistics.naming import Named, Naming, name
 from regard.statistics.scan import KAPPA, REPLICAS, Alarm, scan
 
@@ -159,7 +159,7 @@ def change_of(past: Past, expected: Expected, *, sign: int = 1) -> Change:
     """The change of the whole's rate as mix and rate; leaves at their own past's rate carry the mix."""
     n, tries = float(past.total.sum()), float(past.past_total.sum())
     level = (past.past_bad.sum() + KAPPA) / (float((past.past_total.sum(axis=0) * expected.rate).sum()) + KAPPA)
-    mixed = float((past.total * expected.rate).sum()) * level
+    mixed = float((past.total * expected.rate).sum() * level)
     before, now = float(past.past_bad.sum()) / max(tries, 1e-12), float(past.bad.sum()) / max(n, 1e-12)
     due = mixed / max(n, 1e-12)
     spread = mixed * (max(0.0, 1 - due) if past.shares else 1.0)
@@ -187,7 +187,7 @@ def least_seen(
         near = np.argsort(np.abs(np.log((cells + 0.5) / size)), kind="stable")[: max(5, len(cells) // 20)]
         price = float(np.median(whole.crowd[near]))
         typical = _Typical(
-            size=size, due=size * alarm.due[0] / max(n, 1e-12), times=tries / max(n, 1e-12),
+            size=size, due=float(size * alarm.due[0] / max(n, 1e-12)), times=tries / max(n, 1e-12),
             needed=price + alarm.limit, deep=float(np.median(expected.of_depth[whole.depth[near]])),
             leaves=max(1.0, float(np.median(np.diff(whole.rows.indptr)[near]))), stray=expected.stray,
             shares=past.shares, sign=sign,
@@ -239,6 +239,39 @@ class _Typical:
         first = int(np.argmax(above))
         ratio = optimize.brentq(self.over, grid[first - 1], grid[first]) if first else grid[0]
         return Least(total=self.size, due=self.due, ratio=float(ratio))
+
+
+def interval_of(past: Past, expected: Expected, named: Named, *, level: float = LEVEL) -> tuple[float, float]:
+    """Interval of a name's ratio: counts with their dispersion, what its past leaves open, and shocks it shares.
+
+    The name was picked for being high, so its lower end is no test; the alarm is.
+    """
+    leaves = named.leaves
+    total, rate = past.total[leaves], expected.rate[leaves]
+    plain = float(variance(rate, total, 0.0, shares=past.shares).sum())
+    leafy = float(variance(rate, total, expected.stray, shares=past.shares).sum()) / max(plain, 1e-12)
+    share = max(1 - named.seen / named.total, 0.0) if past.shares and named.total > 0 else 1.0
+    before = float(past.past_bad[:, leaves].sum())
+    square = leafy * share / max(named.seen, 1.0) + leafy / (before + KAPPA)
+    square += expected.shared + len(named.values) * expected.by_value
+    half = quantile(level) * math.sqrt(square)
+    return named.ratio * math.exp(-half), named.ratio * math.exp(half)
+
+
+def begins(past: Past, expected: Expected, named: Named, *, sign: int = 1) -> int:
+    """The period since which a name has been hit without a break, counted from the first; now is the last.
+
+    A period counts as hit where the logarithm of its ratio to the median past is at least half of what it is now.
+    """
+    bad, due, _ = over_time(past, expected, named.leaves)
+    ratio = (bad + 0.5) / (due + 0.5)
+    quiet = float(np.median(ratio[:-1]))
+    now, first = ratio[-1] / quiet, len(bad) - 1
+    if sign * math.log(max(now, 1e-9)) <= 0:
+        return first
+    while first > 0 and sign * math.log(max(ratio[first - 1] / quiet, 1e-9)) >= sign * math.log(max(now, 1e-9)) / 2:
+        first -= 1
+    return first
 
 
 def over_time(past: Past, expected: Expected, leaves: np.ndarray) -> tuple[Floats, Floats, Floats]:

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from regard.trying.proof import proof
     from regard.trying.scores import scores
     from regard.trying.series import series
+    from regard.trying.subset import subset
     from regard.trying.value import value
 
 __all__ = [
     "NAMES", "Check", "Trial", "churn", "drivers", "effect", "experiment", "find", "journey", "known", "paths",
-    "priorities", "proof", "scores", "series", "value",
+    "priorities", "proof", "scores", "series", "subset", "value",
 ]  # fmt: skip
 
 

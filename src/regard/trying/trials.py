@@ -46,6 +46,7 @@ NAMES = (
     "priorities",
     "journey",
     "paths",
+    "subset",
 )
 """Every trial, in the order a newcomer meets them."""
 
