@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
+from scipy import optimize, special
 
 from regard.statistics.cuboids import Cube
 from regard.statistics.estimates import Floats, Whole
@@ -20,7 +20,10 @@ LEAST = 3.0
 """Nats beyond the logarithm of the cells looked at: about log(1 / .05)."""
 MOST = 10
 KEPT, ROUNDS = 24, 12
-COARSE = (-1.0, -0.6, -0.3, 0.3, 0.6, 0.9)
+COARSE = (-1.0, -0.6, -0.3, -0.2, -0.1, 0.1, 0.2, 0.3, 0.6, 0.9)
+PARTS = 8
+MOVED = 0.6
+"""Most parts an element is split into."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,8 @@ class Explanation:
 
 
 def deviations(actual: Floats, expected: Floats, *, drift: bool = False) -> Deviations:
-    """Deviations with their noise, sigma^2 = a + f / expected, robust to anything but half of the leaves moving.
+    """Deviations with their noise, sigma^2 = a + f / expected + g / expected^2 (relative
+    noise, counts, rounding), robust to anything but half of the leaves moving.
 
     The noise is told from the shortest half of the leaves of like size rather than from the median, so that it stays
     that of the quiet ones when a third of the business moved one way.
@@ -96,8 +100,9 @@ def deviations(actual: Floats, expected: Floats, *, drift: bool = False) -> Devi
     sized = [p for p in parts if len(p)]
     spread = np.array([_spread(x[p]) for p in sized]) ** 2
     inverse = np.array([1 / max(np.median(expected[p]), 1e-9) for p in sized])
-    a, f = _law(spread, inverse, np.array([len(p) for p in sized], float))
-    noise = np.sqrt(np.maximum(a + f / np.maximum(expected, 1e-9), FLOOR**2))
+    a, f, g = _law(spread, inverse, np.array([len(p) for p in sized], float))
+    one = 1 / np.maximum(expected, 1e-9)
+    noise = np.sqrt(np.maximum(a + f * one + g * one**2, FLOOR**2))
     return Deviations(x=x, noise=np.minimum(noise, 1.0), drift=shared)
 
 
@@ -117,27 +122,19 @@ def _middle(x: Floats) -> float:
 
 
 def _spread(x: Floats) -> float:
-    """The lesser of the median distance from zero and of half the shortest half's length, as a standard deviation."""
+    """Standard deviation by the median distance from zero; by half the shortest half's length where that is much less,
+    because many moved. (Always taking the lesser would be too low by chance.)"""
     ordered = np.sort(x)
     low, high = _half(ordered)
-    shorth = (ordered[high - 1] - ordered[low]) / 2
-    return 1.4826 * float(min(np.median(np.abs(x)), shorth if shorth > 0 else np.inf))
+    middle, shorth = float(np.median(np.abs(x))), float(ordered[high - 1] - ordered[low]) / 2
+    return 1.4826 * (shorth if 0 < shorth < MOVED * middle else middle)
 
 
-def _law(spread: Floats, inverse: Floats, weight: Floats) -> tuple[float, float]:
-    """Non-negative a, f of spread = a + f * inverse by weighted least squares, relative errors alike."""
-    weight = weight / np.maximum(spread, FLOOR**2) ** 2
-    s, sx, sxx = weight.sum(), weight @ inverse, weight @ inverse**2
-    sy, sxy = weight @ spread, weight @ (inverse * spread)
-    span = s * sxx - sx * sx
-    if len(spread) > 1 and span > 1e-12 * s * sxx:
-        f = (s * sxy - sx * sy) / span
-        a = (sy - f * sx) / s
-        if a >= 0 and f >= 0:
-            return float(a), float(f)
-        if f > 0:
-            return 0.0, float(sxy / sxx)
-    return float(sy / s), 0.0
+def _law(spread: Floats, inverse: Floats, weight: Floats) -> Floats:
+    """Non-negative coefficients of spread = a + f / expected + g / expected^2, relative errors alike."""
+    weight = np.sqrt(weight) / np.maximum(spread, FLOOR**2)
+    design = np.column_stack([np.ones_like(inverse), inverse, inverse**2])
+    return np.asarray(optimize.nnls(design * weight[:, None], spread * weight)[0], np.float64)
 
 
 def grid_of(found: Deviations) -> Floats:
@@ -303,7 +300,7 @@ def _below(search: _Search, cell: int) -> tuple[int, ...]:
     gain = search.gain[leaves].copy()
     chosen: list[int] = []
     rows = cube.rows[inner][:, leaves]
-    for _ in range(3):
+    for _ in range(PARTS):
         if not len(inner):
             break
         best = np.asarray(rows @ gain).max(axis=1)

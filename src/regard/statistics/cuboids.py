@@ -78,14 +78,12 @@ class Cube:
         return {d: int(self.codes[leaf, d]) for d in self.cuboids[cuboid]}
 
     def find(self, values: dict[int, int]) -> int:
-        """The cell of these values (of its merged twin, where it is one); -1 where nobody is in it."""
-        held = np.flatnonzero(np.all([self.codes[:, d] == v for d, v in values.items()], axis=0)) if values else [0]
-        if not len(held):
-            return -1
-        size = len(held) if values else len(self.codes)
-        sizes = np.diff(self.rows.indptr)
-        around = self.cells_of(int(held[0]))
-        return next(int(c) for c in around if sizes[c] == size and set(self.values(int(c))) <= set(values))
+        """The cell of these values, or the twin it was merged into; -1 where there is none (nobody, or too deep)."""
+        if not values:
+            return 0
+        held = np.flatnonzero(np.all([self.codes[:, d] == v for d, v in values.items()], axis=0))
+        around = self.cells_of(int(held[0])) if len(held) else ()
+        return next((int(c) for c in around if np.array_equal(np.sort(self.leaves(int(c))), held)), -1)
 
 
 def cube(codes: ArrayLike, *, depth: int | None = None) -> Cube:

@@ -222,12 +222,12 @@ def _counted(
     leaves, ids = _leaves(codes)
     many, width = len(periods), len(leaves)
     flat = place * width + ids
-    seen = np.bincount(flat, bad, many * width).reshape(many, width)
+    seen = np.bincount(flat, bad, many * width).reshape(many, width).astype(float)
     if total is None:
         exposure, note = _exposure(seen, season or SEASONS.get(steps.unit, 0), asked=bool(season))
         every_one = np.repeat(exposure[:, None], width, axis=1)
     else:
-        every_one, note = np.bincount(flat, total, many * width).reshape(many, width), ""
+        every_one, note = np.bincount(flat, total, many * width).reshape(many, width).astype(float), ""
     past = Past(bad=seen[-1], total=every_one[-1], past_bad=seen[:-1], past_total=every_one[:-1], shares=shares)
     size = 1.0
     if not shares:

@@ -30,19 +30,20 @@ def trial_of(cut: Cut, what: str, *, signs: tuple[int, ...], level: float) -> Su
     found = explain(cut.cube, cut.actual, cut.expected, whole=cut.whole)
     alarm = permuted(cut.cube, cut.expected, found.deviations, level=level)
     elements = [e for e in found.elements if (-1 if e.deviation > 0 else 1) in signs]
-    rows = tuple(_row(cut, e, alarm) for e in elements)
+    rows = tuple(_row(cut, e, alarm, level) for e in elements)
     whole = float(cut.actual.sum() / cut.expected.sum()) if cut.expected.sum() > 0 else math.nan
     first = rows[0] if rows else None
     return SubsetTrial(
         answer=_answer(cut, what, rows, alarm, whole), estimate=first.ratio if first else None, n=cut.rows,
         method=METHOD, checks=_checks(found, alarm, rows, level), cautions=_cautions(rows, alarm, level),
-        facts=_facts(cut, found, rows), next_step=_step(rows), disrupted=bool(rows), p=alarm.p, level=level,
+        facts=_facts(cut, found, rows), next_step=_step(rows), p=alarm.p, level=level,
+        disrupted=bool(rows) and alarm.p <= level,
         combinations=len(cut.cube), whole_ratio=whole if math.isfinite(whole) else None, rows=rows,
         within=_within(cut, found),
     )  # fmt: skip
 
 
-def _row(cut: Cut, element: Element, alarm: Permuted) -> SubsetRow:
+def _row(cut: Cut, element: Element, alarm: Permuted, level: float) -> SubsetRow:
     subset = _named(cut, cut.cube.values(element.cell))
     twins = cut.cube.twins.get(element.cell, ())
     same: Subset = {}
@@ -52,6 +53,7 @@ def _row(cut: Cut, element: Element, alarm: Permuted) -> SubsetRow:
     return SubsetRow(
         text=sentence(told(subset)), subset=subset, seen=element.actual, expected=element.expected,
         ratio=element.actual / element.expected if element.expected > 0 else math.inf, p=alarm.p, same_as=same,
+        disrupted=alarm.p <= level,
     )  # fmt: skip
 
 
@@ -80,10 +82,12 @@ def _answer(cut: Cut, what: str, rows: tuple[SubsetRow, ...], alarm: Permuted, w
             f"(p = {number(alarm.p, 3)})."
         )
     first = rows[0]
+    sure = "" if first.disrupted else f"; so large a deviation comes about by chance, too (p = {number(alarm.p, 3)})"
     more = f"; with it {listed((told(r.subset) for r in rows[1:]), most=3)}" if len(rows) > 1 else ""
     return (
         f"{sentence(told(first.subset))} shows {number(first.seen)} {what} instead of the {number(first.expected)} "
-        f"expected ({signed_percent(first.ratio - 1)}){more}; the total is at {percent(whole)} of what was expected."
+        f"expected ({signed_percent(first.ratio - 1)}){more}; the total is at {percent(whole)} of what was "
+        f"expected{sure}."
     )
 
 

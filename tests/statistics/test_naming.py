@@ -1,0 +1,68 @@
+"""Names: the whole where a part is hit harder, sets of values, what cannot be told apart. Rates: docs/calibration.md."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from regard.statistics.cuboids import cube
+from regard.statistics.expectations import Past, expected_of
+from regard.statistics.naming import name
+
+GRID = np.stack(np.meshgrid(*(np.arange(n) for n in (5, 4, 3)), indexing="ij"), -1).reshape(-1, 3)
+
+
+def named(lift, *, codes=GRID, seed=1, volume=150, rate=0.08):
+    """The naming of counts whose rate now is multiplied by leaf."""
+    rng = np.random.default_rng(seed)
+    n = np.full((11, len(codes)), float(volume))
+    p = np.full(n.shape, rate)
+    p[-1] *= lift
+    bad = rng.binomial(n.astype(int), np.minimum(p, 0.95)).astype(float)
+    past = Past(bad=bad[-1], total=n[-1], past_bad=bad[:-1], past_total=n[:-1])
+    whole = cube(codes, depth=3)
+    return name(whole, past, expected_of(whole, past))
+
+
+def test_a_part_hit_six_times_does_not_hide_that_its_whole_is_hit_twice():
+    lift = np.where(GRID[:, 0] == 2, 2.0, 1.0) * np.where((GRID[:, 0] == 2) & (GRID[:, 1] == 1), 3.0, 1.0)
+
+    found = named(lift)
+
+    assert found.best.values == {0: (2,)}
+    assert [(p.dimension, p.value) for p in found.worse_within] == [(1, 1)]
+    assert found.worse_within[0].seen / found.worse_within[0].due == pytest.approx(6, rel=0.3)
+
+
+def test_a_part_hit_alone_is_named_and_not_its_whole():
+    found = named(np.where((GRID[:, 0] == 2) & (GRID[:, 1] == 1), 4.0, 1.0))
+    assert found.best.values == {0: (2,), 1: (1,)}
+    assert found.worse_within == ()
+
+
+def test_two_values_of_one_dimension_are_one_name():
+    found = named(np.where(np.isin(GRID[:, 0], (1, 3)), 2.2, 1.0))
+    assert found.best.values == {0: (1, 3)}
+    assert found.best.ratio == pytest.approx(2.2, rel=0.15)
+
+
+def test_names_of_the_same_leaves_are_one_and_the_shortest_is_told():
+    codes = np.column_stack([GRID, GRID[:, 0]])
+
+    found = named(np.where(GRID[:, 0] == 2, 2.5, 1.0), codes=codes)
+
+    assert len(found.best.values) == 1
+    assert not any(np.array_equal(a.leaves, found.best.leaves) for a in found.alternatives)
+
+
+def test_little_evidence_leaves_alternatives_and_much_does_not():
+    hit = np.where((GRID[:, 0] == 2) & (GRID[:, 1] == 1), 3.0, 1.0)
+    little, much = named(hit, volume=12), named(hit, volume=2000)
+    assert len(little.alternatives) > 3
+    assert much.alternatives == ()
+    assert much.best.weight > 0.95
+
+
+def test_nothing_worse_has_no_name():
+    found = named(np.full(len(GRID), 0.2), volume=400)
+    assert found.best is None or found.best.ratio < 1
