@@ -18,6 +18,7 @@ from benchmarks import (
     proofs,
     segments,
     steps,
+    subsets,
     trying,
 )
 from benchmarks.measuring import write
@@ -46,6 +47,7 @@ def main() -> None:
             "steps",
             "trying",
             "otlp",
+            "subsets",
         ],
     )
     parser.add_argument("--signals", type=int, default=None)
@@ -68,6 +70,8 @@ def main() -> None:
         rows += effects.measure(work, rows=given.signals or effects.ROWS)
     if given.what in {None, "otlp"}:
         rows += exported.measure(work)
+    if given.what == "subsets":
+        rows += subsets.measure()
     if given.what in {None, "trying"}:
         rows += trying.measure(work)
     if given.what == "steps":

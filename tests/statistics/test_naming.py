@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from regard.statistics import mixed
 from regard.statistics.cuboids import cube
 from regard.statistics.expectations import Past, expected_of
 from regard.statistics.naming import name
@@ -66,3 +67,22 @@ def test_little_evidence_leaves_alternatives_and_much_does_not():
 def test_nothing_worse_has_no_name():
     found = named(np.full(len(GRID), 0.2), volume=400)
     assert found.best is None or found.best.ratio < 1
+
+
+def test_leaves_outside_a_set_may_count_by_their_curvature(monkeypatch):
+    """Of many leaves only those of the set are modelled one by one; the nats are those of the full model."""
+    rng = np.random.default_rng(5)
+    n = np.full((9, len(GRID)), 300.0)
+    p = np.full(n.shape, 0.08)
+    hit = GRID[:, 0] == 2
+    p[-1, hit] *= 1.8
+    bad = rng.binomial(n.astype(int), p).astype(float)
+    past = Past(bad=bad[-1], total=n[-1], past_bad=bad[:-1], past_total=n[:-1])
+    expected = expected_of(cube(GRID), past)
+    full = mixed.ShockModel(GRID, past, expected).gain([0], hit, (0.1, 0.5), 1)
+
+    monkeypatch.setattr(mixed, "LARGE", 10)
+    quick = mixed.ShockModel(GRID, past, expected).gain([0], hit, (0.1, 0.5), 1)
+
+    assert quick == pytest.approx(full, abs=0.3)
+    assert full[0] > 10

@@ -245,11 +245,12 @@ class Declarations(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: Annotated[tuple[Dimension, ...], Meta(description="What customers are cut by.")] = ()
     stages: Annotated[tuple[Stage, ...], Meta(description="The journey.")] = ()
     most_steps_a_day: Annotated[
-        int,
+        Annotated[int, Meta(ge=1)] | None,
         Meta(
-            description="Who does more steps in any 24 hours is taken for a machine: left out of paths, counted.", ge=1
+            description="Who does more steps in any 24 hours is taken for a machine: left out of paths, and counted; "
+            "empty: 2,000 where customers are people, 50,000 where they are accounts."
         ),
-    ] = 2000
+    ] = None
     indicators: Annotated[tuple[Indicator, ...], Meta(description="What working means, for reliability/served.")] = ()
     improvements: Annotated[
         tuple[Improvement, ...], Meta(description="What could be done, for leadership/priorities.")

@@ -8,6 +8,7 @@ Everything a settlement writes becomes visible in one transaction, or not at all
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,9 +90,10 @@ def settle_held(workspace: Workspace) -> Iterator[Progress]:
     ):
         yield from Settlement(workspace, plan, connection).run()
     workspace.lake.collect()
-    for arranged in workspace.stepping.refresh():
-        yield Progress(done=arranged.done, total=arranged.total, what=arranged.what)
-    workspace.stepping.collect()
+    with suppress(OSError):  # what is settled stands: who needs the steps arranges them, and meets what went wrong
+        for arranged in workspace.stepping.refresh():
+            yield Progress(done=arranged.done, total=arranged.total, what=arranged.what)
+        workspace.stepping.collect()
 
 
 def tidy(workspace: Workspace) -> None:

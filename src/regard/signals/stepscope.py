@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from regard.steps.columns import Steps, Truths, Whole
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_STEPS = {"person": 2_000, "account": 50_000}
+"""Steps in 24 hours beyond which nobody is taken for people, unless the company declares otherwise."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def stepped(made: Made, scope: Scope, declared: Declarations, *, customers: Whol
     for name in [scope.by, *scope.where]:
         if name and declared.dimension(name) is None:
             raise UnknownName("dimension of steps", name, [d.name for d in declared.dimensions], where="where, by")
-    limit = declared.most_steps_a_day
+    limit = declared.most_steps_a_day or MOST_STEPS[declared.customer]
     people = [most <= limit for most in made.busiest]
     left_out = [
         (int((~mask).sum()), int(np.diff(s.starts)[~mask].sum())) for mask, s in zip(people, made.steps, strict=True)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse, special
+from scipy import special
 
 from regard.statistics.cuboids import Cube
 from regard.statistics.estimates import Floats
 from regard.statistics.expectations import Expected, Past
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Mask = NDArray[np.bool_]
+from regard.statistics.mixed import Mask, ShockModel
 
 Values = dict[int, tuple[int, ...]]
 """Dimension to the values it may have; a dimension that is not named may have any."""
@@ -26,15 +21,10 @@ Values = dict[int, tuple[int, ...]]
 KAPPA = 2.0
 UNEVEN = (0.1, 0.25, 0.5, 0.8)
 """Spread of the effect over the values of other dimensions, as shares of it; each is as likely before seeing."""
-LIFT = 1.2
-"""Standard deviation of a log effect before seeing."""
-SHARED, BY_VALUE = 0.05, 0.03
-"""Log rates of the whole and of values stray at least so much between periods, whatever a short past shows."""
 PER_DIMENSION, PER_VALUE = 0.0, 2.0
 """Nats that a further dimension, or a further value of one, must earn beyond the count of alternatives."""
 FIRST, NEAR, ROUNDS = 40, 6, 2
 FAR = 25.0
-LARGE = 1500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,116 +115,10 @@ def _divergence(seen: Floats, due: Floats, total: Floats, *, shares: bool) -> Fl
     return np.asarray(special.xlogy(seen, seen / due) + special.xlogy(rest, rest / np.maximum(total - due, 1e-9)))
 
 
-class _Model:
-    """Counts of the leaves now as shocks of the whole and of values, and an effect within a set that is uneven.
-
-    A mixed model (logistic for shares, log-linear for counts) with normal priors, integrated by Laplace's method; a
-    leaf's own dispersion and what its past leaves open count as fewer customers.
-    """
-
-    def __init__(self, cube: Cube, past: Past, expected: Expected) -> None:
-        self.kept = past.total * expected.rate > 0
-        tries = past.past_total.sum(axis=0)
-        self.shares = past.shares
-        open_ = 1 / (tries + expected.strength + 1)
-        if past.shares:
-            over = 1 + np.maximum(past.total - 1, 0) * (expected.stray + open_)
-            level = special.logit(expected.rate)
-        else:
-            due = past.total * expected.rate
-            over = 1 + due * (expected.stray + open_ / expected.rate)
-            level = np.log(expected.rate)
-        self.bad, self.total = (past.bad / over)[self.kept], (past.total / over)[self.kept]
-        self.level, self.codes = level[self.kept], cube.codes[self.kept]
-        widths = cube.codes.max(axis=0, initial=0) + 1
-        self.starts = np.concatenate([[1], 1 + np.cumsum(widths)])
-        columns = np.column_stack([np.zeros(len(self.codes), np.int64), self.codes + self.starts[:-1]])
-        self.shocks = _indicators(columns, int(self.starts[-1]))
-        by_value = np.full(int(widths.sum()), 1 / (expected.by_value + BY_VALUE**2))
-        self.priors = np.concatenate([[1 / (expected.shared + SHARED**2)], by_value])
-        self.calm, self.base = self.fit(self.shocks, self.priors, np.zeros(len(self.priors)))[:2]
-
-    def mean(self, eta: Floats) -> tuple[Floats, Floats]:
-        """Expected counts and their variance."""
-        if self.shares:
-            p = special.expit(eta)
-            return self.total * p, self.total * p * (1 - p)
-        mean = self.total * np.exp(np.minimum(eta, 30))
-        return mean, mean
-
-    def fit(self, design: Floats | sparse.csr_matrix, priors: Floats, start: Floats) -> tuple[Floats, float, Floats]:
-        """The mode by Newton's steps, the logarithm of the integral around it, and the curvature there."""
-        found = start
-        for _ in range(12):
-            mean, weight = self.mean(self.level + design @ found)
-            curve = _curvature(design, weight)
-            curve[np.diag_indices(len(found))] += priors
-            step = np.linalg.solve(curve, design.T @ (self.bad - mean) - priors * found)
-            size = float(np.abs(step).max())
-            found = found + step * min(1.0, 2 / max(size, 1e-12))
-            if size < 2e-3:
-                break
-        eta = self.level + design @ found
-        fit = self.bad @ eta - (self.total @ np.logaddexp(0, eta) if self.shares else self.total @ np.exp(eta))
-        prior = -0.5 * (priors @ found**2) + 0.5 * float(np.log(priors).sum())
-        return found, float(fit + prior - 0.5 * np.linalg.slogdet(curve)[1]), curve
-
-    def first(self, leaves: Mask) -> float:
-        """The log effect within some leaves over what shocks alone explain."""
-        held = leaves[self.kept]
-        mean, _ = self.mean(self.level + self.shocks @ self.calm)
-        return float(np.log((self.bad[held].sum() + 0.5) / (mean[held].sum() + 0.5)))
-
-    def design(self, values: Values, leaves: Mask) -> tuple[Floats | sparse.csr_matrix, Floats]:
-        """Shocks, the effect, and its unevenness by the values of other dimensions; which columns these are."""
-        held = leaves[self.kept].astype(float)
-        free = [d for d in range(self.codes.shape[1]) if d not in values]
-        columns = [np.arange(self.starts[d], self.starts[d + 1]) for d in free]
-        picked = np.concatenate(columns) if columns else np.zeros(0, np.int64)
-        if isinstance(self.shocks, np.ndarray):
-            inner = self.shocks[:, picked] * held[:, None]
-            used = inner.any(axis=0)
-            return np.hstack([self.shocks, held[:, None], inner[:, used]]), picked[used]
-        inner = self.shocks[:, picked].multiply(held[:, None]).tocsc()
-        used = np.diff(inner.indptr) > 0
-        inner = inner[:, used]
-        return sparse.hstack([self.shocks, sparse.csr_matrix(held[:, None]), inner]).tocsr(), picked[used]
-
-    def gain(self, values: Values, leaves: Mask, spreads: Iterable[float], sign: int) -> list[float]:
-        """Nats over shocks alone for each spread of unevenness; -inf where the set is not worse."""
-        effect = self.first(leaves)
-        if sign * effect <= 0:
-            return [-np.inf for _ in spreads]
-        design, inner = self.design(values, leaves)
-        return [self.fit(design, *self.prior(effect, s, len(inner)))[1] - self.base for s in spreads]
-
-    def prior(self, effect: float, spread: float, inner: int) -> tuple[Floats, Floats]:
-        """Precisions, and where Newton's steps begin."""
-        width = max(spread * max(abs(effect), 0.25), 0.05)
-        priors = np.concatenate([self.priors, [1 / LIFT**2], np.full(inner, 1 / width**2)])
-        return priors, np.concatenate([self.calm, [effect], np.zeros(inner)])
-
-
-def _indicators(columns: NDArray[np.int64], width: int) -> Floats | sparse.csr_matrix:
-    rows, each = columns.shape
-    if rows > LARGE:
-        indptr = np.arange(0, rows * each + 1, each)
-        return sparse.csr_matrix((np.ones(rows * each), columns.reshape(-1), indptr), shape=(rows, width))
-    found = np.zeros((rows, width))
-    found[np.arange(rows)[:, None], columns] = 1.0
-    return found
-
-
-def _curvature(design: Floats | sparse.csr_matrix, weight: Floats) -> Floats:
-    if isinstance(design, np.ndarray):
-        return np.asarray((design.T * weight) @ design)
-    return np.asarray((design.T @ design.multiply(weight[:, None]).tocsr()).todense())
-
-
 class _Tried:
     """Names tried so far: of those that hold the same leaves only the shortest."""
 
-    def __init__(self, cube: Cube, model: _Model, sign: int) -> None:
+    def __init__(self, cube: Cube, model: ShockModel, sign: int) -> None:
         self.cube, self.model, self.sign = cube, model, sign
         self.widths = cube.codes.max(axis=0, initial=0) + 1
         self.names: dict[bytes, tuple[Values, Mask, float]] = {}
@@ -313,7 +197,7 @@ def name(cube: Cube, past: Past, expected: Expected, *, sign: int = 1) -> Naming
         sign: 1 where more is worse, -1 where fewer is.
     """
     nats, _, _ = contrast(cube, past, expected, sign=sign)
-    tried = _Tried(cube, _Model(cube, past, expected), sign)
+    tried = _Tried(cube, ShockModel(cube.codes, past, expected), sign)
     order = [int(c) for c in np.argsort(-nats, kind="stable")[:FIRST] if np.isfinite(nats[c])]
     sets = _Sets(cube, past, expected, sign)
     for i, cell in enumerate(order):
@@ -415,15 +299,10 @@ def counted(past: Past, expected: Expected, leaves: Mask) -> tuple[float, float,
 
 def _within(past: Past, expected: Expected, tried: _Tried, best: Named) -> tuple[Part, ...]:
     """Parts of a name whose effect is clearly above the name's own."""
-    model = tried.model
-    design, inner = model.design(best.values, best.leaves)
-    if not len(inner):
-        return ()
-    effect = model.first(best.leaves)
-    spread = UNEVEN[int(np.argmax(tried.gains[best.leaves.tobytes()]))] if len(
-        tried.gains[best.leaves.tobytes()]) == len(UNEVEN) else UNEVEN[2]  # fmt: skip
-    found, _, curve = model.fit(design, *model.prior(effect, spread, len(inner)))
-    error = np.sqrt(np.diag(np.linalg.inv(curve)))
+    model, gains = tried.model, tried.gains[best.leaves.tobytes()]
+    spread = UNEVEN[int(np.argmax(gains))] if len(gains) == len(UNEVEN) else UNEVEN[2]
+    fitted, inner = model.fitted(best.values, best.leaves, spread)
+    found, error = fitted.found, np.sqrt(np.diag(np.linalg.inv(fitted.curve)))
     parts = []
     first = len(found) - len(inner)
     for i in sorted(range(len(inner)), key=lambda i: -tried.sign * found[first + i] / error[first + i]):

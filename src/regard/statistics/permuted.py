@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regard.statistics.additive import Deviations
+from regard.statistics.additive import FLOOR, Deviations
 from regard.statistics.cuboids import Cube
 from regard.statistics.estimates import Floats
 
 PERMUTATIONS = 199
 CUT = 6.0
 """Standard deviations at which one leaf is cut: a lone leaf cannot be told from heavy tails without a past."""
-BINS = 10
+BINS, FEWEST = 20, 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,8 @@ def permuted(cube: Cube, expected: Floats, found: Deviations, *, permutations: i
     """The largest shared deviation of any cell, against leaves whose residuals trade places within a size.
 
     The statistic is the likelihood ratio of a shared shift within a cell, (sum z w)^2 / (2 sum w^2) with residuals z in
-    units of their noise and w of one over the noise, less the logarithm of the cuboid's cells. A permutation test over
+    units of the noise of leaves of like size and w of one over it, less the logarithm
+    of the cells of its cuboid. A permutation test over
     the maximum (Westfall and Young 1993) has its level whatever the tails are, as long as residuals of leaves of like
     size are exchangeable where nothing happened; expectations that are off for a whole value look like a disruption.
 
@@ -52,16 +53,14 @@ def permuted(cube: Cube, expected: Floats, found: Deviations, *, permutations: i
         level: Of the limit that is told.
         seed: Of the permutations.
     """
-    z = np.clip(found.x / found.noise, -CUT, CUT)
-    weight = 1 / found.noise
-    whole = cube.depth > 0
-    squares = np.where(cube.sums(weight**2) > 0, cube.sums(weight**2), 1.0)
     order = np.argsort(expected, kind="stable")
-    parts = [p for p in np.array_split(order, min(BINS, max(1, len(z) // 20))) if len(p)]
-    middle = np.zeros(len(z))
-    for part in parts:
-        middle[part] = np.median(z[part])
-    z = z - middle
+    parts = [p for p in np.array_split(order, min(BINS, max(1, len(order) // FEWEST))) if len(p)]
+    z, weight = np.zeros(len(order)), np.zeros(len(order))
+    for part in parts:  # one scale and one weight a size, so that leaves within it are exchangeable
+        away = found.x[part] - np.median(found.x[part])
+        scale = max(1.4826 * float(np.median(np.abs(away))), FLOOR)
+        z[part], weight[part] = np.clip(away / scale, -CUT, CUT), 1 / scale
+    whole, squares = cube.depth > 0, np.maximum(cube.sums(weight**2), 1e-12)
     rng = np.random.default_rng(seed)
 
     def scores(columns: Floats) -> Floats:

@@ -1,0 +1,194 @@
+"""Counts of leaves as shocks that values share and an uneven effect within a set: how well a set explains them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse, special
+
+from regard.statistics.estimates import Floats, Whole
+from regard.statistics.expectations import Expected, Past
+
+Mask = NDArray[np.bool_]
+Design: TypeAlias = Any  # an array or, of many leaves, a sparse matrix, which has no types
+LIFT = 1.2
+"""Standard deviation of a log effect before seeing."""
+SHARED, BY_VALUE = 0.05, 0.03
+"""Log rates of the whole and of values stray at least so much between periods, whatever a short past shows."""
+LARGE = 1500
+"""Leaves from which on those outside a set count by the curvature at their mode, and designs are sparse."""
+STEPS, CLOSE = 12, 2e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A mode with what is around it.
+
+    Attributes:
+        found: (effects,) shocks of the whole and of values, the set's effect, its unevenness.
+        curve: (effects, effects) minus the second derivative of the logarithm of the posterior there.
+        nats: Logarithm of the integral, by Laplace's method.
+    """
+
+    found: Floats
+    curve: Floats
+    nats: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """Leaves that are modelled one by one, and what the others add: slope and curvature at the calm mode."""
+
+    bad: Floats
+    total: Floats
+    level: Floats
+    design: Design
+    slope: Floats
+    curve: Floats
+    rest: float
+
+
+class ShockModel:
+    """A mixed model (logistic for shares, log-linear for counts) with normal priors, integrated by Laplace's method.
+
+    A leaf's own dispersion and what its past leaves open count as fewer customers. Reference: Breslow and Clayton
+    (1993), Approximate inference in generalized linear mixed models, JASA 88.
+    """
+
+    def __init__(self, codes: Whole, past: Past, expected: Expected) -> None:
+        self.kept = past.total * expected.rate > 0
+        self.shares = past.shares
+        open_ = 1 / (past.past_total.sum(axis=0) + expected.strength + 1)
+        if past.shares:
+            over = 1 + np.maximum(past.total - 1, 0) * (expected.stray + open_)
+            level = special.logit(expected.rate)
+        else:
+            over = 1 + past.total * expected.rate * (expected.stray + open_ / expected.rate)
+            level = np.log(expected.rate)
+        self.bad, self.total = (past.bad / over)[self.kept], (past.total / over)[self.kept]
+        self.level, self.codes = level[self.kept], codes[self.kept]
+        widths = codes.max(axis=0, initial=0) + 1
+        self.starts = np.concatenate([[1], 1 + np.cumsum(widths)])
+        self.columns = np.column_stack([np.zeros(len(self.codes), np.int64), self.codes + self.starts[:-1]])
+        by_value = np.full(int(widths.sum()), 1 / (expected.by_value + BY_VALUE**2))
+        self.priors = np.concatenate([[1 / (expected.shared + SHARED**2)], by_value])
+        self.shocks = _indicators(self.columns, int(self.starts[-1]))
+        none = np.zeros(len(self.priors))
+        whole = _Part(bad=self.bad, total=self.total, level=self.level, design=self.shocks, slope=none,
+                      curve=np.zeros((len(none), len(none))), rest=0.0)  # fmt: skip
+        self.calm = none
+        fitted = self._fit(whole, self.priors, none)
+        self.calm, self.base = fitted.found, fitted.nats
+        self.mean, self.weight = _mean(self.level + self.shocks @ self.calm, self.total, shares=self.shares)
+        self.slope = np.asarray(self.shocks.T @ (self.bad - self.mean))
+        self.curve = _curvature(self.shocks, self.weight)
+        self.each = _nats(self.bad, self.total, self.level + self.shocks @ self.calm, shares=self.shares)
+
+    def first(self, leaves: Mask) -> float:
+        """The log effect within some leaves over what shocks alone explain."""
+        held = leaves[self.kept]
+        return float(np.log((self.bad[held].sum() + 0.5) / (self.mean[held].sum() + 0.5)))
+
+    def gain(self, fixed: Iterable[int], leaves: Mask, spreads: Iterable[float], sign: int) -> list[float]:
+        """Nats over shocks alone for each spread of unevenness; -inf where the set is not worse.
+
+        Args:
+            fixed: Dimensions the set fixes; its effect is uneven over the values of the others.
+            leaves: (leaves,) the set.
+            spreads: Of the effect by value, as shares of it.
+            sign: 1 where more is worse, -1 where fewer is.
+        """
+        effect = self.first(leaves)
+        if sign * effect <= 0:
+            return [-np.inf for _ in spreads]
+        part, inner = self._part(set(fixed), leaves)
+        return [self._fit(part, *self._prior(effect, s, len(inner))).nats - self.base for s in spreads]
+
+    def fitted(self, fixed: Iterable[int], leaves: Mask, spread: float) -> tuple[Fitted, Whole]:
+        """The fit of one set, and which values' columns its unevenness has, in the order of the last effects."""
+        part, inner = self._part(set(fixed), leaves)
+        return self._fit(part, *self._prior(self.first(leaves), spread, len(inner))), inner
+
+    def _part(self, fixed: set[int], leaves: Mask) -> tuple[_Part, Whole]:
+        """Shocks, the effect, and its unevenness by the values of other dimensions."""
+        held = leaves[self.kept]
+        own = np.flatnonzero(held) if len(held) > LARGE else np.arange(len(held))
+        free = [d + 1 for d in range(self.codes.shape[1]) if d not in fixed]
+        inner = np.unique(self.columns[held][:, free]) if free else np.zeros(0, np.int64)
+        place = np.zeros(int(self.starts[-1]), np.int64)
+        width = int(self.starts[-1])
+        place[inner] = width + 1 + np.arange(len(inner))
+        more = np.column_stack([np.full(len(own), width), np.maximum(place[self.columns[own][:, free]], width)])
+        design = _indicators(np.column_stack([self.columns[own], more]), width + 1 + len(inner), held[own], width)
+        size = width + 1 + len(inner)
+        slope, curve, rest = np.zeros(size), np.zeros((size, size)), 0.0
+        if len(own) < len(held):
+            shocks = _indicators(self.columns[own], width)
+            slope[:width] = self.slope - shocks.T @ (self.bad[own] - self.mean[own])
+            curve[:width, :width] = self.curve - _curvature(shocks, self.weight[own])
+            rest = float(self.each.sum() - self.each[own].sum())
+        return _Part(bad=self.bad[own], total=self.total[own], level=self.level[own], design=design, slope=slope,
+                     curve=curve, rest=rest), inner  # fmt: skip
+
+    def _prior(self, effect: float, spread: float, inner: int) -> tuple[Floats, Floats]:
+        """Precisions, and where Newton's steps begin."""
+        width = max(spread * max(abs(effect), 0.25), 0.05)
+        priors = np.concatenate([self.priors, [1 / LIFT**2], np.full(inner, 1 / width**2)])
+        return priors, np.concatenate([self.calm, [effect], np.zeros(inner)])
+
+    def _fit(self, part: _Part, priors: Floats, start: Floats) -> Fitted:
+        """The mode by Newton's steps, and the logarithm of the integral around it."""
+        found, calm = start, np.zeros(len(start))
+        calm[: len(self.calm)] = self.calm
+        for _ in range(STEPS):
+            mean, weight = _mean(part.level + part.design @ found, part.total, shares=self.shares)
+            curve = _curvature(part.design, weight) + part.curve
+            curve[np.diag_indices(len(found))] += priors
+            slope = part.design.T @ (part.bad - mean) + part.slope - part.curve @ (found - calm) - priors * found
+            step = np.linalg.solve(curve, slope)
+            size = float(np.abs(step).max())
+            found = found + step * min(1.0, 2 / max(size, 1e-12))
+            if size < CLOSE:
+                break
+        away = found - calm
+        fit = float(_nats(part.bad, part.total, part.level + part.design @ found, shares=self.shares).sum()) + part.rest
+        fit += float(part.slope @ away - 0.5 * away @ part.curve @ away)
+        prior = -0.5 * float(priors @ found**2) + 0.5 * float(np.log(priors).sum())
+        return Fitted(found=found, curve=curve, nats=fit + prior - 0.5 * float(np.linalg.slogdet(curve)[1]))
+
+
+def _mean(eta: Floats, total: Floats, *, shares: bool) -> tuple[Floats, Floats]:
+    """Expected counts and their variance."""
+    if shares:
+        p = special.expit(eta)
+        return total * p, total * p * (1 - p)
+    mean = total * np.exp(np.minimum(eta, 30))
+    return mean, mean
+
+
+def _nats(bad: Floats, total: Floats, eta: Floats, *, shares: bool) -> Floats:
+    return bad * eta - total * (np.logaddexp(0, eta) if shares else np.exp(np.minimum(eta, 30)))
+
+
+def _indicators(columns: Whole, width: int, held: Mask | None = None, from_: int = 0) -> Design:
+    """Ones in the columns of each row; from column `from_` on only in rows that are held."""
+    rows, each = columns.shape
+    ones = np.ones((rows, each))
+    if held is not None:
+        ones[(columns >= from_) & ~held[:, None]] = 0.0
+    if rows > LARGE:
+        indptr = np.arange(0, rows * each + 1, each)
+        return sparse.csr_matrix((ones.reshape(-1), columns.reshape(-1), indptr), shape=(rows, width))
+    found = np.zeros((rows, width))
+    np.put_along_axis(found, columns, ones, axis=1)
+    return found
+
+
+def _curvature(design: Design, weight: Floats) -> Floats:
+    if isinstance(design, np.ndarray):
+        return np.asarray((design.T * weight) @ design)
+    return np.asarray((design.T @ design.multiply(weight[:, None]).tocsr()).todense())
