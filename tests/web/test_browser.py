@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 PAGES = [
     "/", "/customers", "/customers/ledger", "/journey", "/listening", "/listening/scores", "/listening/scores?by=region&period=1y",
     "/listening/drivers", "/journey/map", "/customers/list?who=lost",
-    "/sources", "/sources/ledger", "/sources/held", "/sources/readiness", "/settings", "/nowhere",
+    "/reliability/served?by=region", "/sources", "/sources/ledger", "/sources/held", "/sources/readiness", "/settings", "/nowhere",
 ]  # fmt: skip
 WIDTHS = (640, 320)
 """1280 pixels at 200 % zoom are 640 of CSS; 320 is the narrowest there is."""
