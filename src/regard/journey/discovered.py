@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from regard.figures import Figure
     from regard.signals.stepscope import Stepped
 
-MOST = 3_000_000
+MOST = 1_500_000
 """Steps in the two periods from which on one in so many customers is looked at."""
 DRAWN = 45
 """Most lines a map shows and can still be read."""

@@ -148,8 +148,8 @@ def step_rows(names: tuple[str, ...], found: Moves) -> tuple[StepRow, ...]:
     real = found.target >= 0
     times = np.bincount(found.target[real], minlength=wide)
     bad = np.bincount(found.target[real], found.failed[real], minlength=wide)
-    pairs = np.unique(np.column_stack([found.target[real], found.who[real]]), axis=0)
-    customers = np.bincount(pairs[:, 0], minlength=wide)
+    person = np.unique(found.who[real], return_inverse=True)[1].reshape(-1)
+    customers = np.bincount(np.unique(person * wide + found.target[real]) % max(wide, 1), minlength=wide)
     begins = np.bincount(found.target[real & (found.source == BEGIN)], minlength=wide)
     ends = np.bincount(found.source[found.target == END], minlength=wide)
     again = np.bincount(found.target[real & (found.source == found.target)], minlength=wide)

@@ -177,8 +177,8 @@ def lines_of(found: Moves) -> tuple[Line, ...]:
     key, place = np.unique((found.source + 2) * wide + found.target + 2, return_inverse=True)
     place = place.reshape(-1)
     times = np.bincount(place)
-    pairs = np.unique(np.column_stack([place, found.who]), axis=0)
-    customers = np.bincount(pairs[:, 0], minlength=len(key))
+    person = np.unique(found.who, return_inverse=True)[1].reshape(-1)
+    customers = np.bincount(np.unique(person * len(key) + place) % len(key), minlength=len(key))
     errors = np.bincount(place, found.failed) / times
     middle, slow = _quantiles(place, found.seconds, len(key))
     voice = {(s.place, s.way): s.share for s in shares(found.who, found.source, found.target)}

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 LEAST = 10
 """Fewest customers of a path whose score, money or staying is told."""
 OFFERED = 60
+WIDE = 200_000_000
 
 
 class WalkedRow(PathRow, frozen=True, kw_only=True):
@@ -146,6 +147,11 @@ def _offered(stepped: Stepped) -> tuple[StepOffered, ...]:
         keep = (each.times >= stepped.now.since) & (each.times < stepped.now.until)
         keep &= stepped.now.rows[k] if stepped.now.rows is not None else True
         keep &= stepped.now.customers[k][owner] if stepped.now.customers is not None else True
+        if len(each.customers) * len(names) <= WIDE:
+            did = np.zeros((len(each.customers), len(names)), np.bool_)
+            did[owner[keep], each.codes[keep]] = True
+            found += did.sum(axis=0)
+            continue
         pairs = np.unique(owner[keep] * len(names) + each.codes[keep])
         found += np.bincount(pairs % len(names), minlength=len(names))
     order = np.lexsort((np.arange(len(names)), -found))

@@ -204,14 +204,16 @@ class _Table:
 
     Attributes:
         y: (before, now) of voices, each sparse of shape (people, ways).
+        linked: The same, of people who stood at the way's place in both periods alone.
         stood: (before, now) of who stood where, each sparse of shape (people, places).
         at: Place of each way, by its number.
-        places: Codes of places.
-        ways: Codes of ways.
+        places: Codes of the ways' places.
+        ways: Codes of the ways.
         all_people: Whether each person was there before, and now: two masks.
     """
 
     y: tuple[sparse.csr_array, sparse.csr_array]
+    linked: tuple[sparse.csr_array, sparse.csr_array]
     stood: tuple[sparse.csr_array, sparse.csr_array]
     at: Whole
     places: Whole
@@ -247,24 +249,23 @@ class _Table:
         return found
 
     def only(self, which: NDArray[np.bool_]) -> _Table:
-        """The same with some ways only."""
+        """The same with some ways only, and their places."""
+        used, at = np.unique(self.at[which], return_inverse=True)
         return _Table(
-            y=(self.y[0][:, which], self.y[1][:, which]), stood=self.stood, at=self.at[which],
-            places=self.places[which], ways=self.ways[which], all_people=self.all_people,
+            y=(self.y[0][:, which], self.y[1][:, which]), linked=(self.linked[0][:, which], self.linked[1][:, which]),
+            stood=(self.stood[0][:, used], self.stood[1][:, used]), at=at.reshape(-1), places=self.places[which],
+            ways=self.ways[which], all_people=self.all_people,
         )  # fmt: skip
 
     def sums(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
         """Of now: voices, their squares, people by way; of people with both sides: voices now and before."""
-        y0, y1 = self.y
-        met = self._met
-        return (
-            _column(y1), _column(y1.multiply(y1)), self.n[1], _column(y1.multiply(met)), _column(y0.multiply(met)),
-        )  # fmt: skip
+        y1 = self.y[1]
+        return _column(y1), _column(y1.multiply(y1)), self.n[1], _column(self.linked[1]), _column(self.linked[0])
 
     @cached_property
-    def _met(self) -> sparse.csr_array:
-        """Who stood at a way's place in both periods, shape (people, ways)."""
-        return sparse.csr_array(self.stood[0].multiply(self.stood[1]))[:, self.at]
+    def _met(self) -> Floats:
+        """How many stood at a way's place in both periods, by way."""
+        return _column(sparse.csr_array(self.stood[0].multiply(self.stood[1])))[self.at]
 
     def ratio(self, s1: Floats, q1: Floats, n1: Floats, b1: Floats, b0: Floats) -> Floats:
         """Differences over their standard errors; one pseudo voice for and one against steadies the variances."""
@@ -282,26 +283,29 @@ class _Table:
         """What no permutation changes: voices, squares, people of both periods together, and what links the two."""
         y0, y1 = self.y
         squares = _column(y0.multiply(y0)) + _column(y1.multiply(y1))
-        return _column(y0) + _column(y1), squares, self.n[0] + self.n[1], _column(y0.multiply(y1)), _column(self._met)
+        return _column(y0) + _column(y1), squares, self.n[0] + self.n[1], _column(y0.multiply(y1)), self._met
 
     def permuted(self, draws: int, rng: np.random.Generator) -> Floats:
         """Ratios under permuted labels, shape (draws, ways)."""
-        y0, y1 = self.y
-        met = self._met
+        (y0, y1), (z0, z1) = self.y, self.linked
         gone = sparse.hstack(
-            [y0 - y1, y0.multiply(y0) - y1.multiply(y1), (self.stood[0] - self.stood[1])[:, self.at],
-             y0.multiply(met) - y1.multiply(met)]
-        ).tocsr()  # fmt: skip
+            [y0 - y1, y0.multiply(y0) - y1.multiply(y1), z0 - z1, self.stood[0] - self.stood[1]]
+        ).tocsr()
         gone.eliminate_zeros()
-        start, k = np.concatenate(self.sums()[:4]), len(self.at)
-        linked = self.sums()[3] + self.sums()[4]
-        found = np.empty((draws, k))
+        s1, q1, n1, b1, b0 = self.sums()
+        k, found = len(self.at), np.empty((draws, len(self.at)))
         some = max(1, int(4e6) // max(self.people, 1))
         for first in range(0, draws, some):
             swapped = self._swaps(min(some, draws - first), rng)
-            moved = start + np.asarray(swapped @ gone)
-            s1, q1, n1, b1 = (moved[:, i * k : (i + 1) * k] for i in range(4))
-            found[first : first + len(swapped)] = self.ratio(s1, q1, n1, b1, linked - b1)
+            moved = np.asarray(swapped @ gone)
+            linked = b1 + moved[:, 2 * k : 3 * k]
+            found[first : first + len(swapped)] = self.ratio(
+                s1 + moved[:, :k],
+                q1 + moved[:, k : 2 * k],
+                n1 + moved[:, 3 * k :][:, self.at],
+                linked,
+                b1 + b0 - linked,
+            )
         return found
 
     def _swaps(self, draws: int, rng: np.random.Generator) -> Floats:
@@ -341,9 +345,12 @@ class _Table:
         found = []
         for i in range(len(self.at)):
             n = int(n0[i] + n1[i])
-            if min(n0[i], n1[i]) < LEAST:
+            if self.few[i]:
                 few = int(min(n0[i], n1[i]))
-                difference = refusal(f"only {few} people stood there; at least {LEAST} are needed", n=n, method=method)
+                why = f"only {few} people stood there; at least {LEAST} are needed"
+                if few >= LEAST:
+                    why = f"fewer than {TAKEN} people went this way"
+                difference = refusal(why, n=n, method=method)
             else:
                 sides = [(m1[i], _voices(s1[i], q1[i], n1[i])), (m0[i], _voices(s0[i], q0[i], n0[i]))]
                 difference = _apart(sides, float(linked[i] / (n1[i] * n0[i])), n=n, level=level, p=float(raw[i]))
@@ -400,23 +407,41 @@ def _table(who: ArrayLike, place: ArrayLike, way: ArrayLike, now: ArrayLike, tim
     person = np.unique(np.asarray(who), return_inverse=True)[1].reshape(-1)
     spot, way_ = np.asarray(place, np.int64), np.asarray(way, np.int64)
     count = np.ones(len(later)) if times is None else np.asarray(times, float)
-    pairs, item = np.unique(np.column_stack([spot, way_]), axis=0, return_inverse=True)
-    item = item.reshape(-1)
-    codes, at = np.unique(pairs[:, 0], return_inverse=True)
-    at = at.reshape(-1)
-    people = int(person.max()) + 1
-    y, stood = [], []
-    for mask in (~later, later):
-        shape = (people, len(pairs))
-        made = sparse.coo_array((count[mask], (person[mask], item[mask])), shape=shape).tocsr()
-        made.sum_duplicates()
-        by_place = sparse.csr_array((np.ones(len(pairs)), (np.arange(len(pairs)), at)), shape=(len(pairs), len(codes)))
-        total = (made @ by_place).tocoo()
-        one = sparse.coo_array((1.0 / total.data, (total.row, total.col)), shape=total.shape).tocsr()
-        y.append(made.multiply(one[:, at]).tocsr())
-        stood.append(sparse.coo_array((np.ones(len(total.data)), (total.row, total.col)), shape=total.shape).tocsr())
+    codes, spot = np.unique(spot, return_inverse=True)
+    names, way_ = np.unique(way_, return_inverse=True)
+    pairs, item = np.unique(spot.reshape(-1) * len(names) + way_.reshape(-1), return_inverse=True)
+    at, item, people = pairs // len(names), item.reshape(-1), int(person.max()) + 1
+    sides = [
+        _side(person[mask], item[mask], count[mask], at, (people, len(pairs), len(codes))) for mask in (~later, later)
+    ]
+    met = np.intersect1d(sides[0][3], sides[1][3], assume_unique=True)
+    linked = []
+    for row, column, voice, _ in sides:
+        both = np.isin(row * len(codes) + at[column], met)
+        linked.append(_sparse(row[both], column[both], voice[both], (people, len(pairs))))
     here = tuple(np.bincount(person[mask], minlength=people) > 0 for mask in (~later, later))
     return _Table(
-        y=(y[0], y[1]), stood=(stood[0], stood[1]), at=at.astype(np.int64), places=pairs[:, 0], ways=pairs[:, 1],
-        all_people=(here[0], here[1]),
+        y=tuple(_sparse(r, c, v, (people, len(pairs))) for r, c, v, _ in sides),
+        linked=(linked[0], linked[1]),
+        stood=tuple(
+            _sparse(key // len(codes), key % len(codes), np.ones(len(key)), (people, len(codes))) for *_, key in sides
+        ),
+        at=at, places=codes[at], ways=names[pairs % len(names)], all_people=(here[0], here[1]),
     )  # fmt: skip
+
+
+def _side(
+    person: Whole, item: Whole, count: Floats, at: Whole, shape: tuple[int, int, int]
+) -> tuple[Whole, Whole, Floats, Whole]:
+    """Of one period: person, way and voice of each that was taken, and who stood where as one number each."""
+    _, ways, places = shape
+    key, which = np.unique(person * ways + item, return_inverse=True)
+    made = np.bincount(which.reshape(-1), count, minlength=len(key))
+    row, column = key // ways, key % ways
+    stood, where = np.unique(row * places + at[column], return_inverse=True)
+    total = np.bincount(where.reshape(-1), made, minlength=len(stood))
+    return row, column, made / total[where.reshape(-1)], stood
+
+
+def _sparse(row: Whole, column: Whole, values: Floats, shape: tuple[int, int]) -> sparse.csr_array:
+    return sparse.coo_array((values, (row, column)), shape=shape).tocsr()
