@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -38,6 +39,16 @@ def test_a_scope_is_kept_in_every_link_of_the_rail(served):
 
     assert 'href="/customers?period=1y&amp;by=region"' in text
     assert "regard listening scores --period 1y --by region" in text
+
+
+@pytest.mark.parametrize("question", ["listening/scores", "listening/contacts", "journey/promises", "customers/losses"])
+def test_what_counts_is_chosen_in_the_scope_bar_and_kept_by_the_form_below(served, question):
+    text = served.client.get(f"/{question}?count=customers").text
+    bar, _, rest = text.partition('class="scope"')[2].partition("</form>")
+
+    assert re.search(r'<span>counted by</span>\s*<select name="count">.*value="customers" selected', bar, re.DOTALL)
+    assert '<input type="hidden" name="count" value="customers">' in rest
+    assert "counted by" not in served.client.get("/leadership/progress").text.partition("</form>")[0]
 
 
 def test_an_unknown_page_names_the_near_ones(served):
