@@ -143,14 +143,14 @@ def test_the_steps_are_the_lakes_rows_whatever_happened(workspace, seed):
     batches, arranged = [], 0
     add(workspace, "event", *({"person": f"p{i % 12}", "name": "A", "occurred_at": i * 1000} for i in range(300)))
     same(workspace)
-    for number in range(9):
+    for number in range(6):
         chosen = defaultdict(list)
         for _ in range(rng.randrange(1, 4)):
             kind, row = some_rows(rng, number)
             chosen[kind].append(row)
         for kind, rows in chosen.items():
             batches.append(add(workspace, kind, *rows))
-        if number == 6:
+        if number == 4:
             workspace.inbox.undo(batches.pop())
             list(workspace.settle())
         arranged += len(same(workspace)[0])
@@ -261,7 +261,7 @@ with Workspace.open(sys.argv[1]) as workspace, Reader(workspace) as reader:
 
 def test_killed_at_any_file_nothing_wrong_is_left(workspace):
     add(workspace, "event", *({"person": f"p{i}", "name": "A", "occurred_at": i} for i in range(50)))
-    for at in (0, 3):
+    for at in (3,):
         made_ = subprocess.run(
             [sys.executable, "-c", DYING, str(workspace.root), str(at)], check=False, env=os.environ
         ).returncode  # fmt: skip
