@@ -11,7 +11,7 @@ from regard.figures.bars import GroupBar, group_bars
 from regard.trying import cubed, subset_amounts, subset_counts
 from regard.trying.columns import Columns
 from regard.trying.steps import Every
-from regard.trying.subset_rows import LeastRow, OtherRow, PartRow, SubsetRow, SubsetTrial
+from regard.trying.subset_rows import LeastRow, OtherRow, PartRow, Subset, SubsetRow, SubsetTrial
 from regard.trying.trials import trial
 from regard.wording import count, number
 
@@ -83,17 +83,17 @@ def subset(
 def figure(found: SubsetTrial) -> Figure | None:
     """How many times as many as expected: what was found, what else it may be, and the whole."""
     bars = [
-        GroupBar(label=r.text, value=r.ratio, low=r.low, high=r.high, note=f"{number(r.seen)} of {number(r.expected)}",
+        GroupBar(label=_label(r.subset), value=r.ratio, low=r.low, high=r.high, note=f"{number(r.seen)} of {number(r.expected)}",
                  text=f"{number(r.ratio, 2)}×", marked="bad")
         for r in found.rows if found.disrupted
     ]  # fmt: skip
     bars += [
-        GroupBar(label=o.text, value=o.ratio, note=f"{number(o.seen)} of {number(o.expected)}; cannot be ruled out",
+        GroupBar(label=_label(o.subset), value=o.ratio, note=f"{number(o.seen)} of {number(o.expected)}; cannot be ruled out",
                  text=f"{number(o.ratio, 2)}×")
         for o in found.alternatives[:4]
     ]  # fmt: skip
     if not found.disrupted:
-        bars = [GroupBar(label=r.text, value=r.ratio, note="within chance", text=f"{number(r.ratio, 2)}×")
+        bars = [GroupBar(label=_label(r.subset), value=r.ratio, note="within chance", text=f"{number(r.ratio, 2)}×")
                 for r in found.rows]  # fmt: skip
     if found.whole_ratio is not None:
         bars.append(GroupBar(label="Everything", value=found.whole_ratio, text=f"{number(found.whole_ratio, 2)}×",
@@ -103,3 +103,8 @@ def figure(found: SubsetTrial) -> Figure | None:
     alt = f"{count(len(bars), 'subset')} by how many times as many as expected there are."
     return group_bars(bars, title=found.answer, alt=alt, reference=1.0, reference_text="as expected",
                       write=lambda v: f"{number(v, 2)}×")  # fmt: skip
+
+
+def _label(subset: Subset) -> str:
+    """Its values, short enough for a row."""
+    return " · ".join(v if isinstance(v, str) else "/".join(v) for v in subset.values()) or "Everything"

@@ -181,8 +181,8 @@ class _Told:
         more = f"; {count(len(rows) - 1, 'further subset')}" if len(rows) > 1 else ""
         state = "the total is green" if green else "the total is red, too"
         return (
-            f"{sentence(who)} {'have' if self.past.shares else 'shows'} {what}, {times(first.ratio)} the "
-            f"{number(first.expected)} expected,{since} (p {_p(first.p)} over all combinations); {state}{more}."
+            f"{sentence(who)} {'have' if self.past.shares else 'shows'} {what}, {times(first.ratio)} as many as "
+            f"the {number(first.expected)} expected,{since} (p {_p(first.p)} over all combinations); {state}{more}."
         )
 
     def would(self) -> str:
