@@ -20,6 +20,7 @@ from benchmarks import (
     steps,
     subsets,
     trying,
+    watching,
 )
 from benchmarks.measuring import write
 
@@ -44,6 +45,7 @@ def main() -> None:
             "proof",
             "lifetimes",
             "effects",
+            "watch",
             "steps",
             "trying",
             "otlp",
@@ -76,6 +78,8 @@ def main() -> None:
         rows += trying.measure(work)
     if given.what == "steps":
         rows += steps.measure(work, events=given.signals or steps.EVENTS)
+    if given.what == "watch":
+        rows += watching.measure()
     if given.what == "floor":
         rows += floor.measure(work, known=given.signals or ids.KNOWN)
     if given.what in {None, "drivers"}:

@@ -122,7 +122,7 @@ def scored(corpus: list[Series], scores: list[np.ndarray], *, threshold: float |
         if threshold is not None and s[i] < threshold:
             break
         # NAB's perfect detector finds every window of the label file; its silent one misses those that are scored.
-        value = 100 * (now + MISSED * several) / (total + MISSED * several)
+        value = float(100 * (now + MISSED * several) / (total + MISSED * several))
         if threshold is not None or value > found.score:
             found = Scored(score=value, threshold=float(s[i]), found=len(best), windows=total, outside=outside)
     return found

@@ -335,7 +335,7 @@ def figure(finding: Watch) -> Figure | None:
     return small_multiples(
         [_small(rows[key], points) for key, points in by.items()],
         title=finding.answer,
-        ends=(f"the last {SHOWN} steps, hours or days", "now"),
+        ends=(f"the last {SHOWN} hours, days or weeks", "now"),
     )
 
 

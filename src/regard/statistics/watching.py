@@ -39,7 +39,10 @@ SHARED = 2.7
 """Charts that share the rate: three, of which the averages ring together (by simulation, docs/calibration.md)."""
 REACH = (30, 60, 200)
 """Steps before its ringing that a spike, a shift and a slow shift may have begun; earlier it would have rung."""
-PRIORS = ((40.0, 4.0, 1.15), (60.0, 8.0, 1.05), (100.0, 20.0, 1.0))
+PRIORS = {True: ((40.0, 8.0, 1.05), (60.0, 12.0, 1.0), (100.0, 20.0, 1.0)),
+          False: ((40.0, 4.0, 1.15), (60.0, 8.0, 1.05), (100.0, 20.0, 1.0))}  # fmt: skip
+"""Tails before there are any, of counts and shares (whose spread was made steady) and of amounts: steps' worth, degrees
+of freedom of a t, scale; for single steps and for each average."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,16 +221,16 @@ class _Model:
     loss: float = math.inf
 
 
-@lru_cache(maxsize=1)
-def _priors() -> Floats:
-    """Tails before there are any: residuals of a t with 4 degrees of freedom; their averages of one with more."""
+@lru_cache(maxsize=2)
+def _priors(counted: bool) -> Floats:  # noqa: FBT001 - a local word
+    """Tails before there are any, as histograms."""
     tracking = _kernel()
     edges = np.expm1(np.arange(tracking.BINS + 1) / tracking.FINE)
     edges[-1] = np.inf
     # Weights in steps; neighbours of an average say nearly the same, so its past counts less.
     sides = [
         weight * np.diff(2 * special.stdtr(freedom, edges * scale) - 1)
-        for weight, freedom, scale in PRIORS
+        for weight, freedom, scale in PRIORS[counted]
         for _ in range(2)
     ]
     return np.array(sides)
@@ -255,7 +258,7 @@ def _fresh(series: _Series) -> tuple[Floats, NDArray[np.float64]]:
     s[tracking.ROUGH] = 0.8 * spread
     s[tracking.Q_FAST] = s[tracking.Q_SLOW] = 1.1
     s[tracking.UP :] = 6.0
-    return s, _priors().copy()
+    return s, _priors(series.kind != tracking.AMOUNT).copy()
 
 
 def _walk(series: _Series, model: _Model, *, per_month: float, ring: int, loss: int) -> tuple[Floats, Floats]:
