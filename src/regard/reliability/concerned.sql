@@ -1,9 +1,15 @@
 -- Customers to whom a watched indicator went wrong since it is off course, those with most of it first.
 WITH zone AS (SELECT unnest($zone_since) AS since, unnest($zone_seconds) AS seconds),
+steps AS (
+  SELECT DISTINCT n.name
+  FROM (SELECT DISTINCT name FROM events_ever WHERE $kind = 'failed' AND occurred_at >= $from AND occurred_at < $until) AS n
+  JOIN moments AS m ON CASE WHEN m.prefix THEN starts_with(n.name, m.name) ELSE n.name = m.name END
+  WHERE m.kind = 'event' AND m.moment = $name
+),
 wrong AS (
-  SELECT e.customer FROM events_ever AS e JOIN (SELECT DISTINCT moment, name, prefix FROM moments WHERE kind = 'event') AS s
-    ON CASE WHEN s.prefix THEN starts_with(e.name, s.name) ELSE e.name = s.name END
-  WHERE $kind = 'failed' AND s.moment = $name AND coalesce(e.error, '') <> '' AND e.occurred_at >= $from AND e.occurred_at < $until
+  SELECT customer FROM events_ever
+  WHERE $kind = 'failed' AND name IN (SELECT name FROM steps) AND coalesce(error, '') <> ''
+    AND occurred_at >= $from AND occurred_at < $until
   UNION ALL
   SELECT customer FROM telemetry_ever
   WHERE $kind = 'measured' AND name = $name AND good < total AND occurred_at >= $from AND occurred_at < $until

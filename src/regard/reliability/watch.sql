@@ -2,16 +2,21 @@
 -- kinds: failed (share of steps with an error, by declared moment), measured (telemetry good of total), contacts (count).
 WITH
 timed AS (
-  SELECT name, error, occurred_at, day, coalesce(duration, 0) AS duration
-  FROM events_ever WHERE occurred_at >= $history AND occurred_at < $until
+  SELECT name, day, date_trunc('hour', occurred_at) AS hour, count(*) AS total,
+         count(*) FILTER (coalesce(error, '') <> '') AS bad
+  FROM events_ever WHERE occurred_at >= $history AND occurred_at < $until GROUP BY ALL
 ),
+-- Which moments a name belongs to is told once for each name, not for each event.
 steps AS (
-  SELECT DISTINCT moment, name, prefix FROM moments WHERE kind = 'event'
+  SELECT DISTINCT m.moment, n.name
+  FROM (SELECT DISTINCT name FROM timed) AS n JOIN moments AS m
+    ON CASE WHEN m.prefix THEN starts_with(n.name, m.name) ELSE n.name = m.name END
+  WHERE m.kind = 'event'
 ),
 failed AS (
-  SELECT 'failed' AS kind, s.moment AS name, t.day, date_trunc('hour', t.occurred_at) AS hour,
-         count(*) AS total, count(*) FILTER (coalesce(t.error, '') <> '') AS bad, CAST(NULL AS DOUBLE) AS value
-  FROM timed AS t JOIN steps AS s ON CASE WHEN s.prefix THEN starts_with(t.name, s.name) ELSE t.name = s.name END
+  SELECT 'failed' AS kind, s.moment AS name, t.day, t.hour, sum(t.total) AS total, sum(t.bad) AS bad,
+         CAST(NULL AS DOUBLE) AS value
+  FROM timed AS t JOIN steps AS s ON s.name = t.name
   GROUP BY ALL
 ),
 measured AS (
