@@ -83,18 +83,22 @@ def subset(
 def figure(found: SubsetTrial) -> Figure | None:
     """How many times as many as expected: what was found, what else it may be, and the whole."""
     bars = [
-        GroupBar(label=_label(r.subset), value=r.ratio, low=r.low, high=r.high, note=f"{number(r.seen)} of {number(r.expected)}",
-                 text=f"{number(r.ratio, 2)}×", marked="bad")
+        GroupBar(
+            label=_label(r.subset), value=r.ratio, low=r.low, high=r.high, text=f"{number(r.ratio, 2)}×", marked="bad",
+            note=f"{number(r.seen)} of {number(r.expected)}",
+        )
         for r in found.rows if found.disrupted
     ]  # fmt: skip
     bars += [
-        GroupBar(label=_label(o.subset), value=o.ratio, note=f"{number(o.seen)} of {number(o.expected)}; cannot be ruled out",
-                 text=f"{number(o.ratio, 2)}×")
+        GroupBar(label=_label(o.subset), value=o.ratio, text=f"{number(o.ratio, 2)}×",
+                 note=f"{number(o.seen)} of {number(o.expected)}; cannot be ruled out")
         for o in found.alternatives[:4]
     ]  # fmt: skip
     if not found.disrupted:
-        bars = [GroupBar(label=_label(r.subset), value=r.ratio, note="within chance", text=f"{number(r.ratio, 2)}×")
-                for r in found.rows]  # fmt: skip
+        bars = [
+            GroupBar(label=_label(r.subset), value=r.ratio, note="within chance", text=f"{number(r.ratio, 2)}×")
+            for r in found.rows
+        ]
     if found.whole_ratio is not None:
         bars.append(GroupBar(label="Everything", value=found.whole_ratio, text=f"{number(found.whole_ratio, 2)}×",
                              note="the total"))  # fmt: skip
