@@ -31,14 +31,20 @@ def company(tmp_path):
         view = View(connection=None, _counts={kind.name: 0 for kind in KINDS})
         look(found, view=view, detectors_=[Says(shared, own).detector])
         answer_alert(found, alert=2, answer="known")
+        grown = [raised("disruption:late", n, customers=("canary-7", "c2")[:n], words=w)
+                 for n, w in ((1, "Cana Rysson"), (2, "2 customers"))]  # fmt: skip
+        for each in grown:
+            look(found, view=view, detectors_=[Says(shared, own, each).detector])
         yield found
 
 
 def test_what_alerts_know_of_a_customer_is_exported(company):
     told = company.export_customer("canary-7")["alerts"]
 
-    assert [(each["kind"], each["what"]) for each in told] == [("disruption", "cannot pay"), ("odd", "cannot pay")]
-    assert [each["kind"] for each in company.export_customer("c2")["alerts"]] == ["disruption"]
+    assert [(each["kind"], each["what"]) for each in told] == [
+        ("disruption", "cannot pay"), ("odd", "cannot pay"), ("disruption", "cannot pay"),
+    ]  # fmt: skip
+    assert [each["kind"] for each in company.export_customer("c2")["alerts"]] == ["disruption", "disruption"]
 
 
 def test_an_erased_customer_leaves_alerts_their_history_answers_and_messages(company):
@@ -46,7 +52,8 @@ def test_an_erased_customer_leaves_alerts_their_history_answers_and_messages(com
         pass
 
     with company.state.reading() as connection:
-        (left,) = alerts.open_of(connection)
+        left, late = alerts.open_of(connection)
+        assert alerts.history(connection, late["id"])[0]["words"] == alerts.SILENCED
         assert alerts.answers(connection, standing=False) == []
     assert (left["cause"], "canary-7" in left["raised"], "c2" in left["raised"]) == ("disruption:checkout", False, True)
     company.state.verify()

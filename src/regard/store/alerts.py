@@ -20,6 +20,9 @@ OPEN, ENDED = "open", "ended"
 MOST = 500
 """Alerts listed at most."""
 
+NAMING = ("opened", "grew", "reopened", "ended")
+SILENCED = "What it said then is gone: a customer it concerned was erased."
+
 Row = dict[str, Any]
 
 
@@ -128,15 +131,23 @@ def forget(connection: Connection, is_theirs: Callable[[str], bool]) -> None:
             gone.append(row["id"])
         elif any(is_theirs(c) for c in customers):
             change(connection, row["id"], raised=_text(_without(raised, is_theirs)))
+            _silence(connection, row["id"])
     for alert in gone:
         _drop(connection, alert)
     for message in connection.execute(select(tables.outbox)).mappings().all():
-        body = json.loads(message["body"])
+        body, own = json.loads(message["body"]), tables.outbox.c.id == message["id"]
         left = _without(body, is_theirs)
-        if left != body:
-            connection.execute(
-                update(tables.outbox).where(tables.outbox.c.id == message["id"]).values(body=_text(left))
-            )
+        if left != body and body.get("data", {}).get("who", {}).get("count", 0) <= 1:
+            connection.execute(delete(tables.outbox).where(own))  # it told of them alone, and by name
+        elif left != body:
+            connection.execute(update(tables.outbox).where(own).values(body=_text(left)))
+
+
+def _silence(connection: Connection, alert: int) -> None:
+    """Take the words out of an alert's history: when it began it may have been about them alone, and named them."""
+    entries = tables.alert_events
+    told = update(entries).where(entries.c.alert == alert, entries.c.what.in_(NAMING))
+    connection.execute(told.values(words=SILENCED))
 
 
 def _drop(connection: Connection, alert: int) -> None:
