@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 PAGES = [
     "/", "/customers", "/customers/ledger", "/journey", "/listening", "/listening/scores", "/listening/scores?by=region&period=1y",
-    "/listening/drivers", "/journey/map", "/customers/list?who=lost",
+    "/listening/drivers", "/journey/map", "/journey/discovered", "/journey/paths?start=help_opened", "/customers/list?who=lost",
     "/reliability/served?by=region", "/sources", "/sources/ledger", "/sources/held", "/sources/readiness", "/settings", "/nowhere",
 ]  # fmt: skip
 WIDTHS = (640, 320)
@@ -295,3 +295,32 @@ def test_the_days_of_a_customer_read_at_any_width_and_axe_finds_nothing(served, 
     assert page.locator(".day").first.is_visible()
     assert not page.locator(".lived > .figure").is_visible()
     assert complaints(diary) == []
+
+
+@pytest.mark.browser
+def test_paths_are_walked_with_the_keyboard_alone(served, opened):
+    """A step of the tree is reached by Tab, Enter walks on from it, and its number leads to its customers."""
+    page, _ = opened(served)
+    page.goto(served.base + "/journey/paths?period=1y&start=help_opened")
+    settled(page)
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        here = page.evaluate("document.activeElement.getAttribute('href') || ''")
+        if (
+            here.startswith("/journey/paths")
+            and "%E2%86%92" in here
+            and page.evaluate("!!document.activeElement.closest('svg')")
+        ):
+            break
+    else:
+        raise AssertionError("no step of the tree is reached by Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/journey/paths?*start=help_opened*")
+    settled(page)
+    assert "You came along" in page.locator("nav.walk").inner_text()
+    number = page.locator("a[href*='who=walked']").first
+    expected = number.inner_text()
+    number.click()
+    page.wait_for_url("**/customers/list?*who=walked*")
+    settled(page)
+    assert expected in page.locator(".say").inner_text()

@@ -118,6 +118,8 @@ def paths(
             hint="Choose another step, a longer window, or a longer period.",
         )
     rows, change = path_rows(stepped.steps[0].names, seen.found, seen.now, back=not route.forward)
+    here = treeing.ARROW.join(named)
+    rows = tuple(r for r in rows if not here or r.path == here or r.path.startswith(here + treeing.ARROW))
     told = _with_outcomes(ask, rows, seen, metric or ask.declarations.metric or "nps", then, back=not route.forward)
     return _finding(
         ask, told, seen, route, named, (window, then, metric, change.method if change else "", offered, stepped)

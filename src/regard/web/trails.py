@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from regard.figures.drawing import clean
 from regard.wording import sentence
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ def marks(path: str, finding: Mapping[str, Any], seen: Slice) -> dict[str, str]:
         between = " → " if " → " in key else " · "
         names = [str(row.get(part) or "") for part in key.split(between)]
         if way and not row.get("moment") and row.get("slice", "all") in {"all", names[0]}:
-            found.setdefault(sentence(between.join(names)) if path == "customers/ledger" else between.join(names), way)
+            drawn = between.join(names)
+            found.setdefault(sentence(drawn) if path == "customers/ledger" else clean(drawn), way)
     for row in finding.get("steps") or () if path == "journey/discovered" else ():
-        found.setdefault(row["step"], trails(path, row, seen)["customers"])
+        found.setdefault(clean(row["step"]), trails(path, row, seen)["customers"])
     return found
 
 
@@ -107,7 +109,8 @@ def _paths(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     window = seen.arguments.get("window", "7d")
     who = seen.link(LIST, {"who": "walked", "path": row["path"], "window": window})
     on = "" if row.get("step", "").startswith("(") or seen.arguments.get("target") else row["path"]
-    found = {"customers": who} if not seen.arguments.get("target") else {}
+    same = not (seen.arguments.get("target") or seen.arguments.get("among") or seen.scope.get("by"))
+    found = {"customers": who} if same else {}  # those of a target, of some steps, or of one group are fewer
     return found | ({"path": seen.with_arguments("/journey/paths", start=on)} if on else {})
 
 
