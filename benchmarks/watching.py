@@ -1,6 +1,6 @@
 """The watch on the Numenta benchmark's real series beside published detectors, and on quiet series; and its time.
 
-Nothing is tuned to that benchmark: the defaults were chosen on the made-up series of docs/calibration.md. Each
+No constant is tuned to that benchmark: the defaults were chosen on the made-up series of docs/calibration.md. Each
 detector is scored at its best threshold over the corpus, as NAB does it; the watch besides at its own limits, for a
 stated rate of false alarms.
 """
