@@ -1,7 +1,7 @@
 """Parts of kernels: a table of whole numbers in an array, and the part of a customer's rows that lies in a time.
 
-What is kept of a compiled kernel is known by its own file alone: whoever changes this one touches the modules that use it,
-or removes the ``*.nbi`` files beside them.
+What is kept of a compiled kernel is known by its own file alone: whoever changes this one touches the modules that use
+it, or removes the ``*.nbi`` files beside them.
 """
 
 from __future__ import annotations
