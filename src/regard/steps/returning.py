@@ -148,8 +148,8 @@ def _return_bits(starts, times, keep, edges, bins, shift, first, last, seen):
     periods = len(edges) - 1
     begin, final = edges[0], edges[periods]
     even = edges[1] - edges[0]  # all periods are as long, as where no clock is set forward or back: no table is needed
-    for k in range(periods):
-        if edges[k + 1] - edges[k] != even:
+    for period in range(periods):
+        if edges[period + 1] - edges[period] != even:
             even = 0
     share = 1.0 / max(even, 1)
     for c in range(first, last):
