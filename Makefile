@@ -48,7 +48,7 @@ lint: dev  ## ruff, mypy and the layers
 
 bench: install peers  ## re-measure every published figure, those beside the peers, too
 	@$(BIN)/python -m benchmarks
-	@for what in proof lifetimes effects steps; do $(BIN)/python -m benchmarks $$what || exit 1; done
+	@for what in proof lifetimes effects steps subsets; do $(BIN)/python -m benchmarks $$what || exit 1; done
 
 trust: dev  ## every promise of RELIABILITY.md, checked in full
 	@REGARD_TRUST=full REGARD_TRUST_RESULTS=tests/trust/results.json $(BIN)/python -m pytest tests/trust; code=$$?; \

@@ -245,7 +245,8 @@ def legend(rows: Sequence[LineRow], steps: Sequence[StepRow], *, change: bool) -
             "beyond chance, each customer a voice of one, all ways together. Beneath: turning back."
         )
     colours = ""
-    if any(s.errors >= ERRORS[1][0] for s in steps):
+    there = {r.source for r in rows if r.shown} | {r.target for r in rows if r.shown}
+    if any(s.errors >= ERRORS[1][0] and s.step in there for s in steps):
         colours = " Colour: share that met an error, " + ", ".join(f"{words} {look}" for look, words in _scale()) + "."
     return (
         f"Width: moves. On a line: share of customers there that went that way next, and the median time. Beneath: "

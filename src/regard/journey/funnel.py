@@ -52,7 +52,7 @@ class FunnelRow(Struct, frozen=True, kw_only=True):
     median_seconds: Annotated[float | None, Meta(description="Median seconds from the first step.")] = None
     open: Annotated[int, Meta(description="Customers who got no further, and may yet.")] = 0
     before: Annotated[float | None, Meta(description="The share in the period compared with.")] = None
-    change: Annotated[float | None, Meta(description="The difference to it.")] = None
+    change: Annotated[float | None, Meta(description="The difference to it, as a share.")] = None
     adjusted: Annotated[float | None, Meta(description="p-value, corrected for all steps.")] = None
     change_low: Annotated[float | None, Meta(description="Lower end of the interval of the difference.")] = None
     change_high: Annotated[float | None, Meta(description="Upper end.")] = None

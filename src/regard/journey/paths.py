@@ -49,9 +49,9 @@ class WalkedRow(PathRow, frozen=True, kw_only=True):
     score_low: Annotated[float | None, Meta(description="Lower end of its interval.")] = None
     score_high: Annotated[float | None, Meta(description="Upper end.")] = None
     scored: Annotated[int, Meta(description="Customers who then gave a score.")] = 0
-    stayed: Annotated[float | None, Meta(description="Of those with a contract, the share who still had one.")] = None
-    stayed_low: Annotated[float | None, Meta(description="Lower end of its interval.")] = None
-    stayed_high: Annotated[float | None, Meta(description="Upper end.")] = None
+    stayed: Annotated[float | None, Meta(description="Share of those with a contract who still had one.")] = None
+    stayed_low: Annotated[float | None, Meta(description="Lower end of its interval, as a share.")] = None
+    stayed_high: Annotated[float | None, Meta(description="Upper end, as a share.")] = None
     spent: Annotated[float | None, Meta(description="What each of them then spent, on average.")] = None
     spent_low: Annotated[float | None, Meta(description="Lower end of its interval.")] = None
     spent_high: Annotated[float | None, Meta(description="Upper end.")] = None

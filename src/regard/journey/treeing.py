@@ -40,12 +40,12 @@ class PathRow(msgspec.Struct, frozen=True, kw_only=True):
     errors: Annotated[float | None, Meta(description="Share of those customers that met an error at this step.")] = None
     before: Annotated[float | None, Meta(description="The share before, or of the group held against.")] = None
     now: Annotated[float | None, Meta(description="The share now, or of the group asked about.")] = None
-    change: Annotated[float | None, Meta(description="The difference of the two.")] = None
+    change: Annotated[float | None, Meta(description="The difference of the two, as a share.")] = None
     adjusted: Annotated[
         float | None, Meta(description="p-value, corrected for all ways; empty where too few to compare.")
     ] = None
-    change_low: Annotated[float | None, Meta(description="Lower end of the interval of the difference.")] = None
-    change_high: Annotated[float | None, Meta(description="Upper end.")] = None
+    change_low: Annotated[float | None, Meta(description="Lower end of its interval, as a share.")] = None
+    change_high: Annotated[float | None, Meta(description="Upper end, as a share.")] = None
     stood: Annotated[int, Meta(description="Customers at the step before of whom it is known how they went on.")] = 0
     low: Annotated[float | None, Meta(description="Lower end of the interval of the share.")] = None
     high: Annotated[float | None, Meta(description="Upper end.")] = None

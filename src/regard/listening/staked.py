@@ -197,9 +197,9 @@ def _points(ask: Ask, facts: tuple[Fact, ...], days: int) -> Floats | None:
         lived = lived_through(heard, metric=metric_of(heard, "", ""), days=days)
     except Refusal:
         return None
-    gains = {w.fact.name: max(gain_of(w)[0], 0.0) for w in lived.weighed}
-    found = np.array([gains.get(f.name, 0.0) for f in facts])
-    return found if found.any() else None
+    gains = {w.fact.name: gain_of(w) for w in lived.weighed}
+    found = np.array([gains.get(f.name, (0.0, 0.0)) for f in facts]).reshape(-1, 2)
+    return found if (found[:, 0] > 0).any() else None
 
 
 def _looked_at(ask: Ask, days_before: int) -> tuple[Stays, RiskSets, Whole, int]:

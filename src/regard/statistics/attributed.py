@@ -136,7 +136,8 @@ def attributed(
         weight: What each row counts for among those lost, as money; 1 when left out.
         beside: What is adjusted for: shape (rows, adjusters).
         hints: What else is known of how much each thing matters, such as the points of a score it costs: shape
-            (things,). Log ratios are then drawn towards a multiple of it that is learnt from all of them, else to none.
+            (things, 2), value and standard error. Log ratios are then drawn towards a multiple of it that is learnt
+            from all of them, else to none.
         counted: Losses whose share is told, all when left out; ratios rest on all.
         seed: Of the draws.
         draws: How many.
@@ -155,8 +156,10 @@ def attributed(
         return _none("the comparison of those lost with those who stayed did not converge", k, losses)
     beta, inverse, pulls = fit
     pushed, given = _redrawn(pulls @ inverse, lost, who, draws, rng)
-    # Few clusters make the sandwich small: where the model's own error is larger, it holds.
+    # Few clusters make the sandwich small: where the model's own error is larger, it holds; and every coefficient takes
+    # one loss from those the errors rest on.
     pushed *= np.maximum(np.sqrt(np.diag(inverse)) / np.maximum(pushed.std(axis=0), 1e-12), 1.0)
+    pushed *= np.sqrt(losses / max(losses - x.shape[1], losses / 2))
     variance = np.cov(pushed[:, :k], rowvar=False).reshape(k, k) + 1e-9 * np.eye(k)
     logs, kept = _together(beta[:k], variance, pushed[:, :k], hints, rng)
     chosen = np.ones(losses, bool) if counted is None else counted[lost]
@@ -246,7 +249,7 @@ def _together(
     values, vectors = np.linalg.eigh(variance)
     rotated = vectors.T @ beta
     w = 1 / (values + grid[:, None] ** 2)
-    told = np.zeros(k) if hints is None else vectors.T @ hints
+    told = np.zeros(k) if hints is None else vectors.T @ hints[:, 0]
     known = w @ told**2
     some = bool((known > 0).all())
     centre = (w @ (told * rotated)) / known if some else np.zeros(len(grid))
@@ -258,7 +261,8 @@ def _together(
     spread = np.maximum(grid[at] + (rng.random(n) - 0.5) * grid[1], 0.0)[:, None]
     own = spread**2 / (spread**2 + values)
     unit = centre[at] + (rng.standard_normal(n) / np.sqrt(known[at]) if some else 0.0)
-    towards = unit[:, None] * told + spread * rng.standard_normal((n, k))
+    doubt = 0.0 if hints is None else (hints[:, 1] * rng.standard_normal((n, k))) @ vectors
+    towards = unit[:, None] * (told + doubt) + spread * rng.standard_normal((n, k))
     drawn = own * (rotated + pushed @ vectors) + (1 - own) * towards
     return drawn @ vectors.T, (vectors**2) @ own.mean(axis=0)
 

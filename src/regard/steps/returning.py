@@ -147,6 +147,11 @@ def _return_bits(starts, times, keep, edges, bins, shift, first, last, seen):
     """Where any step counts: a bit for each period somebody was there in, without a branch for each step."""
     periods = len(edges) - 1
     begin, final = edges[0], edges[periods]
+    even = edges[1] - edges[0]  # all periods are as long, as where no clock is set forward or back: no table is needed
+    for period in range(periods):
+        if edges[period + 1] - edges[period] != even:
+            even = 0
+    share = 1.0 / max(even, 1)
     for c in range(first, last):
         low, high = starts[c], starts[c + 1]
         if (len(keep) and not keep[c]) or low == high or times[low] < begin:
@@ -154,9 +159,16 @@ def _return_bits(starts, times, keep, edges, bins, shift, first, last, seen):
         low, high = span(times, low, high, begin, final)
         there = np.uint64(0)
         for i in range(np.uint64(low), np.uint64(high)):  # unsigned places need no look whether they are negative
-            at = np.uint64(bins[np.uint64(times[i] - begin) >> np.uint64(shift)])
-            at += np.uint64(times[i] >= edges[at + np.uint64(1)])
-            there |= np.uint64(1) << at
+            if even > 0:  # decided once, outside the loop
+                passed = times[i] - begin
+                k = np.int64(np.float64(passed) * share)
+                k -= np.int64(k * even > passed)
+                k += np.int64(passed - k * even >= even)
+                there |= np.uint64(1) << np.uint64(k)
+            else:
+                at = np.uint64(bins[np.uint64(times[i] - begin) >> np.uint64(shift)])
+                at += np.uint64(times[i] >= edges[at + np.uint64(1)])
+                there |= np.uint64(1) << at
         if low == high:
             continue
         cohort = bins[(times[low] - begin) >> shift]

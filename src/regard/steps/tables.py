@@ -1,4 +1,8 @@
-"""A table of whole numbers inside kernels: open places in an array, a power of two of them."""
+"""Parts of kernels: a table of whole numbers in an array, and the part of a customer's rows that lies in a time.
+
+What is kept of a compiled kernel is known by its own file alone: whoever changes this one touches the modules that use
+it, or removes the ``*.nbi`` files beside them.
+"""
 
 from __future__ import annotations
 

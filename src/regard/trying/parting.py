@@ -122,14 +122,8 @@ def effects(lived: Tenures, parts: tuple[Part, ...], value: Floats, ahead: float
         return Effects(cautions=(*cautions, Caution(code="parts_refused", text=text)))
     steady = hazards.proportional(model.lived, model.x, cox)
     monthly, stakes = _monthly(model, parts, value, ahead)
-    shares, refused = _shares(model, parts, value)
-    stakes = tuple(
-        msgspec.structs.replace(s, share=shares[s.part].value, share_interval=interval_of(shares[s.part]))
-        if s.part in shares else s
-        for s in stakes
-    )  # fmt: skip
-    if refused:
-        cautions.append(Caution(code="shares_refused", text=f"Shares of those who left are not told: {refused}."))
+    stakes, untold = _with_shares(stakes, model, parts, value)
+    cautions += untold
     cautions.append(Caution(code="known_when", text=KNOWN_WHEN))
     return Effects(
         rows=_rows(model, cox, steady, monthly), stakes=stakes, cautions=tuple(cautions),
@@ -150,6 +144,21 @@ def _rows(model: _Model, cox: hazards.Effects, steady: Floats, monthly: Floats |
         )
         for j, name in enumerate(model.names)
     )  # fmt: skip
+
+
+def _with_shares(
+    stakes: tuple[PartStake, ...], model: _Model, parts: tuple[Part, ...], value: Floats
+) -> tuple[tuple[PartStake, ...], list[Caution]]:
+    """What is at risk by part, with the shares of those who left; and why there are none, if so."""
+    shares, refused = _shares(model, parts, value)
+    told = [
+        msgspec.structs.replace(s, share=shares[s.part].value, share_interval=interval_of(shares[s.part]))
+        if s.part in shares
+        else s
+        for s in stakes
+    ]
+    text = f"Shares of those who left are not told: {refused}."
+    return tuple(told), [Caution(code="shares_refused", text=text)] if refused else []
 
 
 def _shares(model: _Model, parts: tuple[Part, ...], value: Floats) -> tuple[dict[str, Estimate], str]:
