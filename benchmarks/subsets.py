@@ -162,7 +162,7 @@ def _names() -> list[Row]:
             expected = expected_of(drawn.cube, drawn.past)
             found = name(drawn.cube, drawn.past, expected)
             seconds.append(time.process_time() - began)
-            own.append(_rank([n.leaves for n in (*([found.best] if found.best else ()), *found.alternatives)], drawn))
+            own.append(_rank([n.leaves for n in found.ranked], drawn))
             pilot.append(_pilot(drawn, expected))
         at = [np.mean([r < k for r in own]) for k in (1, 3)]
         then = [np.mean([r < k for r in pilot]) for k in (1, 3)]

@@ -81,11 +81,13 @@ class Naming:
         best: The most probable name; None where no combination is worse than its past.
         alternatives: Others until together with the best they hold 95 % of the probability; each holds other leaves.
         worse_within: Parts of the best that are hit harder than its rest, the clearest first.
+        ranked: The three most probable names, however sure the first is.
     """
 
     best: Named | None
     alternatives: tuple[Named, ...]
     worse_within: tuple[Part, ...]
+    ranked: tuple[Named, ...] = ()
 
 
 def contrast(cube: Cube, past: Past, expected: Expected, *, sign: int = 1) -> tuple[Floats, Floats, Floats]:
@@ -286,6 +288,7 @@ def _told(past: Past, expected: Expected, tried: _Tried) -> Naming:
         best=names[0],
         alternatives=tuple(names[1 : max(enough, 1)]),
         worse_within=_within(past, expected, tried, names[0]),
+        ranked=tuple(names[:3]),
     )
 
 

@@ -152,7 +152,7 @@ def _spread(naming: Naming, kept: np.ndarray) -> Naming:
 
     assert naming.best is not None  # noqa: S101 asked before
     return Naming(best=over(naming.best), alternatives=tuple(map(over, naming.alternatives)),
-                  worse_within=naming.worse_within)  # fmt: skip
+                  worse_within=naming.worse_within, ranked=tuple(map(over, naming.ranked)))  # fmt: skip
 
 
 def change_of(past: Past, expected: Expected, *, sign: int = 1) -> Change:
