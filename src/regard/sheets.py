@@ -12,6 +12,7 @@ import msgspec
 
 from regard.errors import UnknownName
 from regard.findings import Finding, Interval, tables
+from regard.wording import count
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠")
 MOST_ROWS = 40
@@ -127,9 +128,10 @@ def text_of(rows: tuple[msgspec.Struct, ...], kind: type[msgspec.Struct], *, wid
         "  ".join(_set(c, w, right=r) for c, w, r in zip(row[:kept], widths, numeric, strict=False)) for row in cells
     ]
     if kept < len(names):
-        lines.append(f"… {len(names) - kept} more columns with --csv or --json: {', '.join(names[kept:][:6])}")
+        left = count(len(names) - kept, "more column")
+        lines.append(f"… {left} with --csv or --json: {', '.join(names[kept:][:6])}")
     if len(rows) > MOST_ROWS:
-        lines.append(f"… {len(rows) - MOST_ROWS:,} more rows with --csv or --json")
+        lines.append(f"… {count(len(rows) - MOST_ROWS, 'more row')} with --csv or --json")
     return [line.rstrip() for line in lines]
 
 
