@@ -16,6 +16,9 @@ from regard.wording import count
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠")
 MOST_ROWS = 40
+CELL = 44
+"""Characters of a cell in a terminal."""
+ARROW = " → "
 
 
 def csv_of(finding: Finding, table: str = "") -> str:
@@ -151,7 +154,19 @@ def _short(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     text = " ".join(str(value).split())
-    return text if len(text) <= 44 else text[:43] + "…"
+    if len(text) <= CELL:
+        return text
+    return _way(text.split(ARROW)) if ARROW in text else text[: CELL - 1] + "…"
+
+
+def _way(steps: list[str]) -> str:
+    """A path in a cell: its first step and as many of the last as fit, since rows of one tree differ at an end."""
+    for k in range(2, len(steps)):
+        text = ARROW.join([steps[0], "…", *steps[k:]])
+        if len(text) <= CELL:
+            return text
+    text, half = ARROW.join(steps), (CELL - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
 
 
 def _is_number(value: Any) -> bool:
