@@ -12,9 +12,13 @@ import msgspec
 
 from regard.errors import UnknownName
 from regard.findings import Finding, Interval, tables
+from regard.wording import count
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠")
 MOST_ROWS = 40
+CELL = 44
+"""Characters of a cell in a terminal."""
+ARROW = " → "
 
 
 def csv_of(finding: Finding, table: str = "") -> str:
@@ -127,9 +131,10 @@ def text_of(rows: tuple[msgspec.Struct, ...], kind: type[msgspec.Struct], *, wid
         "  ".join(_set(c, w, right=r) for c, w, r in zip(row[:kept], widths, numeric, strict=False)) for row in cells
     ]
     if kept < len(names):
-        lines.append(f"… {len(names) - kept} more columns with --csv or --json: {', '.join(names[kept:][:6])}")
+        left = count(len(names) - kept, "more column")
+        lines.append(f"… {left} with --csv or --json: {', '.join(names[kept:][:6])}")
     if len(rows) > MOST_ROWS:
-        lines.append(f"… {len(rows) - MOST_ROWS:,} more rows with --csv or --json")
+        lines.append(f"… {count(len(rows) - MOST_ROWS, 'more row')} with --csv or --json")
     return [line.rstrip() for line in lines]
 
 
@@ -149,7 +154,19 @@ def _short(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     text = " ".join(str(value).split())
-    return text if len(text) <= 44 else text[:43] + "…"
+    if len(text) <= CELL:
+        return text
+    return _way(text.split(ARROW)) if ARROW in text else text[: CELL - 1] + "…"
+
+
+def _way(steps: list[str]) -> str:
+    """A path in a cell: its first step and as many of the last as fit, since rows of one tree differ at an end."""
+    for k in range(2, len(steps)):
+        text = ARROW.join([steps[0], "…", *steps[k:]])
+        if len(text) <= CELL:
+            return text
+    text, half = ARROW.join(steps), (CELL - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
 
 
 def _is_number(value: Any) -> bool:

@@ -30,6 +30,7 @@ SHORT = {
     "priorities": "What to do first within the budget?",
     "journey": "What do customers do, step by step, and what changed?",
     "paths": "Which ways do they go from a step, and what changed?",
+    "subset": "Who is worse off than their own past, though the total may look well?",
 }
 """Each trial in few words, so that the list is shown without reading any of them."""
 

@@ -59,7 +59,11 @@ def test_steps_shares_times_and_the_change_by_hand(view_of):
 def test_a_window_too_short_and_another_order_lead_nowhere(view_of):
     view = view_of(log(), declarations=PLANS)
 
-    assert [r.customers for r in ask(view, steps="A → C", window="10min").rows][:2] == [81, 0]
+    hasty = ask(view, steps="A → C", window="10min")
+
+    assert [r.customers for r in hasty.rows][:2] == [81, 0]
+    assert hasty.next_step.startswith("Ask with a longer window: within 10min nobody reached C, given more time ")
+    assert ask(view, steps="C → A", window="1min").finished == 0
     assert [r.customers for r in ask(view, steps="C → A", window="2h").rows][:2] == [60, 0]
 
 

@@ -219,3 +219,11 @@ def test_csv_gives_its_rows_unless_another_table_is_named(name, files):
     first = tables(trying.find(name).trial)["rows"].__struct_fields__[0]
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[0].split(",")[0].startswith(first)
+
+
+def test_the_list_of_trials_tells_every_one_in_a_line():
+    told = CliRunner().invoke(regard, ["try", "--help"], terminal_width=100)
+
+    assert told.exit_code == 0, told.output
+    for name in NAMES:
+        assert any(line.split()[:1] == [name] and len(line.split()) > 3 for line in told.output.splitlines()), name

@@ -102,3 +102,13 @@ def test_several_arms_are_told_each_and_the_clearest_leads():
     assert found.arm == "blue"
     assert [r.arm for r in found.rows] == ["control", "blue", "red"]
     assert any(c.code == "several_arms" for c in found.cautions)
+
+
+def test_arms_that_are_bare_numbers_are_told_with_their_column():
+    table = drawn(effect=0.5)
+    table["treat"] = (table.pop("arm") == "new").astype(int)
+    found = trying.experiment(table, arm="treat", outcome="y")
+
+    assert found.answer.startswith("treat 1 raises y by ")
+    assert "against treat 0 (" in found.answer
+    assert found.arm == "1"

@@ -175,6 +175,32 @@ def test_groups_are_compared_and_paths_are_followed_back(files):
     assert any(r.adjusted is not None for r in by.rows)
     assert [r.path for r in back.rows][:2] == ["called", "help opened → called"]
     assert back.rows[1].share == 1.0
+    assert "called, 100 % came from help opened".replace(" %", "\u00a0%") in back.answer
+
+
+def test_ways_followed_back_are_told_by_where_they_came_from(files):
+    back = trying.paths(str(files / "events.csv"), **NAMES, to="called", depth=2, before_after="2026-03-01")
+    row = next(r for r in back.rows if r.change is not None)
+
+    assert row.back
+    assert f"came to {row.after} from {row.step}" in row.told
+
+
+def test_a_long_way_keeps_both_ends_in_a_terminal(tmp_path):
+    names = ("the newsletter was opened", "the article was read", "support was called")
+    table = log(*((f"c{i}", m, name) for i in range(9) for m, name in enumerate(names)))
+    csv.write_csv(table, tmp_path / "long.csv")
+
+    told = CliRunner().invoke(regard, ["try", "paths", str(tmp_path / "long.csv")]).output
+
+    assert "\nthe newsletter wa" in told
+    assert "support was called  " in told
+
+
+def test_a_heading_in_one_word_is_known_as_the_time():
+    found = trying.journey(log(("a", 0, "x"), ("a", 1, "y")).rename_columns(["user", "eventdate", "name"]))
+
+    assert "time = eventdate" in found.cautions[0].text
 
 
 def test_wrong_options_say_what_to_do(files):

@@ -253,3 +253,11 @@ def test_a_shape_of_ten_thousand_rows_is_read(tmp_path):
 
     assert found.n == 10_000
     assert found.estimate is not None
+
+
+def test_when_nobody_says_who_was_treated_units_are_asked_for():
+    table = {"unit": ["a", "a", "b", "b"], "time": [1, 2, 1, 2], "y": [1.0, 2.0, 1.0, 2.0]}
+    with pytest.raises(BadInput, match="Which units were treated is not said") as told:
+        trying.proof(table, unit="unit", time="time", outcome="y")
+
+    assert "--from" in told.value.hint

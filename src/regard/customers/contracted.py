@@ -158,7 +158,7 @@ def _sentence(ask: Ask, found: Stays, here: Whole, *, bring: _Ahead, risk: Stake
     ends = wording.between(bring.total[1], bring.total[2], lambda v: wording.money(v, currency))
     text = f"{who} are worth {worth}, {ends}; {wording.money(risk.total.value, currency)} a year is at risk"
     known = [(r.value, n) for r, n in zip(risk.reasons, found.reasons, strict=True) if n != UNKNOWN]
-    return f"{text}, most of it by: {max(known)[1]}." if known and max(known)[0] > 0 else f"{text}."
+    return f"{text}, of the known reasons most by: {max(known)[1]}." if known and max(known)[0] > 0 else f"{text}."
 
 
 def _rows(found: Stays, here: Whole, bring: _Ahead) -> tuple[CustomerWorth, ...]:

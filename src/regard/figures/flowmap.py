@@ -14,6 +14,11 @@ from regard.figures.layers import Layers, Link, layered, neighbours, stacked_up,
 Change = Literal["", "grew", "shrank"]
 WIDEST, LEAST = 17.0, 0.9
 GAP = 15.0
+TALL = 64.0
+"""A box with room for two lines of its name and two notes."""
+ROUND = 14.0
+BOLD = 0.93
+"""Part of a box its name may fill: bold letters of some systems' fonts are wider than Inter's."""
 LABELLED = 40
 LAYERS = 8
 END = 46.0
@@ -242,9 +247,11 @@ class _Map:
             for side in (0, 1)
         }
 
+        long = {s.name for s in self.flow.steps if s.text and s.note and not self._short(s)}
+
         def tall(item: object) -> float:
             if isinstance(item, str):
-                low = 34.0 if item in ends else 50.0
+                low = 34.0 if item in ends else TALL if item in long else 50.0
                 return max(low, need[0][item] + 8, need[1][item] + 8)
             return self.width.get(item[0], LEAST) + 2  # type: ignore[index]
 
@@ -258,6 +265,11 @@ class _Map:
                 x, wide = self.column[self.plan.layer[item]]
                 self.boxes[item] = _Box(x, y - tall(item) / 2, wide, tall(item))
         self.passing = {item: y for item, y in at.items() if not isinstance(item, str)}
+
+    def _short(self, step: FlowStep) -> bool:
+        """Whether the name of a step goes on one line of its box."""
+        wide = self.column[self.plan.layer[step.name]][1]
+        return text_width(clean(step.name), strong=True) <= (wide - ROUND) * BOLD
 
     def _columns(self, ends: set[str]) -> None:
         """Left edge and width of each layer; beginning and end are narrow."""
@@ -378,10 +390,12 @@ class _Map:
         self.sheet.rect(box.x, box.y, box.wide, box.tall, f"flow-box{faded}", round_=12 if step.end else 5)
         if not step.end and step.tone != "none":
             self.sheet.rect(box.x, box.y + 4, 4, box.tall - 8, step.tone, round_=1.5)
-        x, room = box.x + (5 if step.end else 9), box.wide - (6 if step.end else 14)
+        x, room = box.x + (5 if step.end else 9), box.wide - (6 if step.end else ROUND)
         size, look = (21.0, "strong mini") if self.small else (12.5, "strong label")
         notes = [] if self.small else [t for t in (step.text, step.note) if t]
-        lines = wrapped(step.name, room, size, lines=1 if step.end else 2 if len(notes) < 2 or box.tall > 62 else 1)
+        rows = 1 if step.end else 2 if len(notes) < 2 or box.tall >= TALL else 1
+        bold = not self.small and not step.end
+        lines = wrapped(step.name, room * BOLD if bold else room, size, lines=rows, strong=bold)
         pitch = 23 if self.small else 14.5
         y = box.y + box.tall / 2 - pitch * (len(lines) + len(notes)) / 2 + pitch * 0.78
         for line in lines:

@@ -96,7 +96,7 @@ def funnel_of(
         answer=_answer(ask, rows, now), customers=int(now.reached[0]), finished=int(now.reached[-1]), window=window,
         rate=rate.value if rate else None, interval=Interval(low=rate.low, high=rate.high) if rate else None, rows=rows,
         facts=_facts(rows), cautions=_cautions(now, stepped),
-        next_step="See the ways they go instead: journey/paths from the step they stop at.",
+        next_step=_next_step(stepped, now, within, window),
         evidence=ask.evidence(
             n=int(now.reached[0] + before.reached[0]), customers=int(now.reached[0]), kind="estimated",
             method="Ordered steps within a window, customers counted once; permuted labels by customer, step-down "
@@ -246,6 +246,18 @@ def _answer(ask: Ask, rows: tuple[FunnelRow, ...], now: Funnel) -> str:
 def _facts(rows: tuple[FunnelRow, ...]) -> tuple[str, ...]:
     beside = [r for r in rows if r.optional and r.slice == "all" and r.share is not None]
     return tuple(f"{percent(r.share)} did {r.stage} on the way." for r in beside[:2])
+
+
+def _next_step(stepped: Stepped, now: Funnel, within: int | None, window: str) -> str:
+    """What to ask then: a longer window where nobody is through within this one, but some are at their leisure."""
+    if within is not None and not now.reached[-1]:
+        ever = funnel(stepped.steps, now.stages, selection=stepped.now).reached[-1]
+        if ever:
+            last = _named(now.stages[-1])
+            return (
+                f"Ask with a longer window: within {window} nobody reached {last}, given more time {number(ever)} did."
+            )
+    return "See the ways they go instead: journey/paths from the step they stop at."
 
 
 def _cautions(now: Funnel, stepped: Stepped) -> tuple[Caution, ...]:

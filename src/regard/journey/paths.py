@@ -321,16 +321,12 @@ def _answer(ask: Ask, rows: tuple[WalkedRow, ...], seen: _Seen, named: tuple[str
     common = max((r for r in rows[1:] if r.after == here), key=lambda r: r.customers, default=None)
     base = f"{words.count(int(seen.now.sum()))} came to {named[-1] if named else goal[0]}"
     if common is not None and common.share is not None:
-        base += f"; {percent(common.share)} {_next(common)}"
+        base += f"; {percent(common.share)} {common.move}"
     if first is None or first.adjusted is None:
         return f"{base}."
     if first.adjusted > CLEAR:
         return f"{base}. No way changed beyond chance {when}."
     return f"{base}. {first.told[:1].upper()}{first.told[1:]}."
-
-
-def _next(row: PathRow) -> str:
-    return "stop there" if row.step == treeing.STOPS else f"go on to {row.step}"
 
 
 def _facts(rows: tuple[WalkedRow, ...], here: str) -> tuple[str, ...]:
@@ -340,7 +336,7 @@ def _facts(rows: tuple[WalkedRow, ...], here: str) -> tuple[str, ...]:
         return ()
     one, other = sorted(told, key=lambda r: -r.customers)[:2]
     scores = [number(round(r.score or 0.0)) for r in (one, other)]
-    return (f"Those who {_next(one)} then score {scores[0]}, those who {_next(other)} {scores[1]}.",)
+    return (f"Those who {one.move} then score {scores[0]}, those who {other.move} {scores[1]}.",)
 
 
 def _cautions(seen: _Seen, open_: int, stepped: Stepped) -> tuple[Caution, ...]:

@@ -57,6 +57,18 @@ class PathRow(msgspec.Struct, frozen=True, kw_only=True):
     after: Annotated[str, Meta(description="The path it follows.")] = ""
 
     @property
+    def back(self) -> bool:
+        """Whether it was followed back: its step stands before what it follows."""
+        return bool(self.after) and not self.path.startswith(self.after + ARROW)
+
+    @property
+    def move(self) -> str:
+        """What those who came this way did, from the step it follows."""
+        if self.back:
+            return "began there" if self.step == STOPS else f"came from {self.step}"
+        return "stop there" if self.step == STOPS else f"go on to {self.step}"
+
+    @property
     def told(self) -> str:
         """A difference in words."""
         if self.before is None or self.now is None or self.change is None:
@@ -64,11 +76,15 @@ class PathRow(msgspec.Struct, frozen=True, kw_only=True):
         ends = ""
         if self.change_low is not None and self.change_high is not None:
             ends = f", {signed(100 * self.change_low)} to {signed(100 * self.change_high)}"
-        where = f"stop after {self.after}" if self.step == STOPS else f"go on from {self.after} to {self.step}"
         return (
-            f"{'more' if self.change > 0 else 'fewer'} {where}: {percent(self.now)} against {percent(self.before)} "
-            f"({signed(100 * self.change)} points{ends})"
+            f"{'more' if self.change > 0 else 'fewer'} {self._where()}: {percent(self.now)} against "
+            f"{percent(self.before)} ({signed(100 * self.change)} points{ends})"
         )
+
+    def _where(self) -> str:
+        if self.back:
+            return f"began with {self.after}" if self.step == STOPS else f"came to {self.after} from {self.step}"
+        return f"stop after {self.after}" if self.step == STOPS else f"go on from {self.after} to {self.step}"
 
 
 def path_rows(
@@ -222,7 +238,7 @@ def _drawn(row: PathRow) -> PathStep:
     change = f"{'▲' if (row.change or 0) > 0 else '▼'} {signed(100 * (row.change or 0.0))} points" if clear else ""
     said = [f"{row.path}: {count(row.customers, 'customer')}{share}", took, bad, again, change]
     return PathStep(
-        label="stops here" if row.step == STOPS else row.step, volume=row.customers,
+        label=row.step if row.step != STOPS else "begins here" if row.back else "stops here", volume=row.customers,
         text=f"{number(row.customers)}{share}", note=" · ".join(w for w in (took, bad, again) if w),
         tone=tone(row.errors or 0.0), change=change, stays=row.step == STOPS, key=row.path,
         tip=", ".join(w for w in said if w),

@@ -174,7 +174,7 @@ def _estimated(rows: _Rows, given: list[Covariate], how: tuple[float, int | None
     share = float(rows.d[support].sum() / rows.d.sum())
     controls = int((1 - rows.d[support]).sum())
     if share < 0.5 or controls < FEWEST:
-        why = f"no overlap: only {share:.0%} of the treated have controls like them ({controls} rows)"
+        why = f"no overlap: only {share:.0%} of the treated have controls like them ({controls:,} rows)"
         return _without(rows, refusal(why, n=len(rows.y), method=METHOD, level=level), level)
     kept = rows.of(support, given)
     times = repeats or (1 if len(kept.y) > 50_000 else 3)
@@ -228,8 +228,9 @@ def _split(rows: _Rows, whole: Fitted, rng: np.random.Generator) -> _Split:
         chance[out] = special.expit(ones[out] @ fit.beta)
         gram[np.diag_indices(len(gram))] += np.r_[0.0, np.full(len(gram) - 1, 1e-6 * max(float(gram[0, 0]), 1.0))]
         expected[out] = ones[out] @ np.linalg.solve(gram, cross)
-    # A chance fitted without the row may come out near one; odds are held to those of the bound used for overlap.
-    w = odds(np.minimum(chance, 0.99), d)
+    # A lone row far out may get a chance near one from a model that has not seen it, and then outweigh all others: no
+    # control counts for more than the one that counts for most where the model knows every row.
+    w = odds(np.minimum(chance, near[d == 0].max()), d)
     left = y - expected
     on, off = float(left[d > 0].mean()), float(w @ left / w.sum())
     n = len(y)

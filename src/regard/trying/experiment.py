@@ -87,6 +87,11 @@ class _Read:
     outcome: str
     torn: int
     place: NDArray[np.int64]
+    column: str
+
+    def called(self, name: str) -> str:
+        """An arm in a sentence: one that is a bare number is told with its column."""
+        return f"{self.column} {name}" if name.replace(".", "", 1).isdigit() else name
 
     @property
     def names(self) -> list[str]:
@@ -198,7 +203,7 @@ def _read(data: Columns, *, arm: str, outcome: str, before: str, control: str, u
         )
     past = data.numbers(before)[keep] if before else None
     return _Read(
-        labels[keep], y[keep], past, None if who is None else who[keep], told, outcome, torn, np.flatnonzero(keep)
+        labels[keep], y[keep], past, None if who is None else who[keep], told, outcome, torn, np.flatnonzero(keep), arm
     )
 
 
@@ -242,12 +247,13 @@ def _answer(read: _Read, found: Experiment, best: Arm, judged: Estimate, checks:
     scale, digits = (100, 2) if found.is_share else (1, None)
     ends = between(judged.low, judged.high, lambda v: signed(scale * v, digits)) + " points" * found.is_share
     change = f"{_write(found, best.difference.value)} ({ends})"
+    arm, control = read.called(best.name), read.called(read.control)
     if judged.clear:
         way = "raises" if best.difference.value > 0 else "lowers"
         size = _write(found, abs(best.difference.value)).lstrip("+")
-        told = f"{best.name} {way} {read.outcome} by {size} against {read.control} ({ends})."
+        told = f"{arm} {way} {read.outcome} by {size} against {control} ({ends})."
     else:
-        told = f"No difference in {read.outcome} can be told between {best.name} and {read.control}: {change}."
+        told = f"No difference in {read.outcome} can be told between {arm} and {control}: {change}."
     if any(c.name == "sample_ratio" and c.passed is False for c in checks):
         told += " But the arms are not of the sizes drawn: something besides chance decided who is in them."
     return told
@@ -262,7 +268,7 @@ def _checks(read: _Read, found: Experiment, shares: tuple[float, ...]) -> tuple[
         )  # fmt: skip
     ratio = sample_ratio(sizes, shares or None)
     given = " to ".join(number(s) for s in (shares or [1] * len(sizes)))
-    told = listed(f"{name} {size:,}" for name, size in zip(read.names, sizes, strict=True))
+    told = listed(f"{read.called(name)} {size:,}" for name, size in zip(read.names, sizes, strict=True))
     fair = ratio >= MISMATCH
     checks = [
         Check(
@@ -336,10 +342,10 @@ def _facts(read: _Read, found: Experiment, best: Arm) -> tuple[str, ...]:
     control = found.arms[0]
     told = []
     if found.is_share:
-        both = (f"{percent(a.mean, 2)} of {a.n:,} in {a.name}" for a in (control, best))
+        both = (f"{percent(a.mean, 2)} of {a.n:,} in {read.called(a.name)}" for a in (control, best))
         told.append(f"{read.outcome}: {', '.join(both)}.")
     else:
-        both = (f"{number(a.mean)} in {a.name}" for a in (control, best))
+        both = (f"{number(a.mean)} in {read.called(a.name)}" for a in (control, best))
         told.append(f"Mean {read.outcome}: {', '.join(both)}.")
     if found.theta:
         told.append(f"The measure from before takes out {percent(found.saved)} of the variance.")
@@ -354,7 +360,7 @@ def _next(judged: Estimate, checks: tuple[Check, ...]) -> str:
     if any(c.name == "sample_ratio" and c.passed is False for c in checks):
         return (
             "Find where customers are lost between the draw and this file (days, devices, filters, redirects) before "
-            "acting on the difference."
+            "acting on the difference; if the arms were not drawn alike, give their sizes with --shares."
         )
     if any(c.passed is False for c in checks):
         return "Look into the failed check before acting on the difference."

@@ -234,7 +234,7 @@ def _sentence(found: Read, months: float, stay: tuple[float, float, float], at_r
     text += f", and {number(round(risk.value))} {what} ({ends}) are at risk in the time ahead"
     known = [(r.value, n) for r, n in zip(at_risk.reasons, found.reasons, strict=True) if n != UNKNOWN]
     if found.named and known and max(known)[0] > 0:
-        return f"{text}, most of it by: {max(known)[1]}."
+        return f"{text}, of the known reasons most by: {max(known)[1]}."
     return f"{text}."
 
 

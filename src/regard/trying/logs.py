@@ -23,7 +23,20 @@ CUSTOMER = (
     "customer", "customer id", "case concept name", "case id", "case", "user id", "user", "person id", "person",
     "visitor", "account", "member", "client", "patient", "session id", "session", "distinct id", "anonymous id", "id",
 )  # fmt: skip
-TIME = ("time", "timestamp", "time timestamp", "occurred at", "at", "datetime", "date", "when", "start", "created at")
+TIME = (
+    "time",
+    "timestamp",
+    "time timestamp",
+    "occurred at",
+    "at",
+    "datetime",
+    "date",
+    "when",
+    "start",
+    "created at",
+    "eventdate",
+    "eventtime",
+)
 EVENT = ("event", "concept name", "activity", "event name", "action", "step", "page", "screen", "name", "what", "type")
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -154,7 +167,10 @@ def split_at(text: str, *, where: str, log: Log) -> tuple[date, int]:
     low, high = int(log.steps.times.min()), int(log.steps.times.max())
     if not low < at <= high:
         first, last = (np.datetime64(t, "us").astype("datetime64[D]") for t in (low, high))
-        raise BadInput(f"{split} lies outside the events, which run from {first} to {last}.", where=where)
+        raise BadInput(
+            f"{split} lies outside the events, which run from {first} to {last}.", where=where,
+            hint="Name a day between them, after the first.",
+        )  # fmt: skip
     return split, at
 
 

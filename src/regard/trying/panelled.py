@@ -111,7 +111,15 @@ def read(
         when = floored(when, cast("Every", step))
     found = Panelled(panel_of(labels, when, y), unit, outcome, step, cautions, len(y))
     if not treated:
-        treated = (data.guess("treated", TREATED, skip=(unit, time, outcome)),)
+        guessed = data.guess("treated", TREATED, skip=(unit, time, outcome), needed=False)
+        if not guessed:
+            raise BadInput(
+                "Which units were treated is not said.",
+                where="--treated",
+                hint=f"Name them (units are those of {unit}) and give --from, the first treated time; or name a column "
+                "that tells it.",
+            )
+        treated = (guessed,)
     found.panel = _started(found, data, treated, since, (labels, when, known))
     _complete(found, time)
     return found

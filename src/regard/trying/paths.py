@@ -174,9 +174,11 @@ def _trial(
 def _answer(told: _Walked, rows: tuple[PathRow, ...], first: PathRow | None, named: str) -> str:
     if told.now is None:
         if first is None:
-            return f"Nobody goes on: {count(len(told.found), 'customer')} have a way {named}, of one step."
+            has = "has" if len(told.found) == 1 else "have"
+            return f"Nobody goes on: {count(len(told.found), 'customer')} {has} a way {named}, of one step."
+        goes = first.move if first.back else f"go to {first.step} next"
         return (
-            f"Of {count(first.stood, 'customer')} at {first.after}, {percent(first.share)} go to {first.step} next "
+            f"Of {count(first.stood, 'customer')} at {first.after}, {percent(first.share)} {goes} "
             f"({percent(first.low)} to {percent(first.high)})."
         )
     when = f"since {day(told.split)}" if told.split else f"between {told.groups[0]} and {told.groups[1]}"

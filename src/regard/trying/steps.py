@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from regard.errors import BadInput, Refusal
-from regard.wording import count
+from regard.wording import count, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,7 +125,7 @@ def _made(counted: NDArray[np.float64], unit: Unit, length: float, *, of_numbers
     filled = float((rows > 0).mean())
     if total < 2 or (filled < SPARSE and total > 30):
         raise Refusal(
-            f"{time} is too irregular for a series: {filled:.0%} of its steps of one {unit} hold a row.",
+            f"{time} is too irregular for a series: {percent(filled)} of its {unit}s hold a row.",
             hint="Gather them: --every week, or --every month.",
         )
     return Steps(
