@@ -1,7 +1,9 @@
 """Who is not heard: response of those asked, silence by slice and by worth."""
 
+import numpy as np
 import pytest
 
+from regard.listening import silence
 from regard.questions import find
 from regard.signals.ask import answer
 from regard.signals.declarations import CustomerBase, Declarations, Dimension, Value
@@ -98,3 +100,12 @@ def test_a_handful_of_customers_is_refused(view_of):
     log = {k: v[:8] for k, v in company(50, 50).items()}
 
     assert "8 customers" in ask(view_of, **log).refused
+
+
+def test_customers_who_pay_the_same_stay_in_one_band_where_their_middle_falls():
+    """Of 400, 10 pay most and the 50 below them the same, ranks 341 to 390: their middle is in the top tenth."""
+    worth = np.r_[np.arange(340.0), np.full(50, 1000.0), np.full(10, 2000.0)]
+    none = np.zeros(400, bool)
+    base = silence._Base(slice=np.full(400, ""), value=worth, asked=none, answered=none, spoken=none)
+
+    assert [int(at.sum()) for at in silence._bands(base).values()] == [60, 140, 200]

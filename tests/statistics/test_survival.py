@@ -220,3 +220,14 @@ def test_value_at_risk_is_what_a_steady_hazard_takes():
     assert sum(r.value for r in found.reasons) == pytest.approx(found.total.value)
     assert found.reasons[0].value / found.total.value == pytest.approx(2 / 3, abs=0.03)
     assert stakes.stakes(survival.tenures([1.0], [1]), life[:9], life[:9], 1.0, reasons=1).total.refused
+
+
+def test_a_reason_nobody_has_left_by_yet_is_not_told_to_be_impossible():
+    """Nobody of thirty: up to 11.6 % (Clopper and Pearson 1934, upper end of 0 of 30)."""
+    exit_ = np.r_[1.0, np.full(29, 5.0)]
+    first = np.arange(30) == 0
+    lived = survival.tenures(exit_, first, reason=first.astype(int))
+    never = survival.aalen_johansen(lived, reasons=2)[1]
+
+    assert never.low[0] == never.share[0] == 0
+    assert never.high[0] == pytest.approx(0.1157, abs=1e-4)

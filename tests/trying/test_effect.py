@@ -104,3 +104,9 @@ def test_how_often_counts_as_used_from_once_on():
     often = {**table, "used": np.where(table["used"] == "yes", 3, 0)}
 
     assert ask(often).estimate == pytest.approx(ask(table).estimate)
+
+
+def test_an_outcome_that_never_differs_is_refused():
+    found = ask({**people(), "y": np.full(1500, 5.0)})
+
+    assert found.refused == "y is the same in every row: nothing to compare."

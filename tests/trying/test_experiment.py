@@ -112,3 +112,18 @@ def test_arms_that_are_bare_numbers_are_told_with_their_column():
     assert found.answer.startswith("treat 1 raises y by ")
     assert "against treat 0 (" in found.answer
     assert found.arm == "1"
+
+
+def test_an_outcome_of_nought_and_ten_is_an_amount_and_not_a_share():
+    table = drawn()
+    table["y"] = 10.0 * (table["y"] > 0)
+    found = trying.experiment(table, arm="arm", outcome="y")
+
+    assert not found.is_share
+    assert "%" not in found.facts[0]
+
+
+def test_an_outcome_that_never_differs_is_refused():
+    found = trying.experiment({**drawn(), "y": np.full(2000, 5.0)}, arm="arm", outcome="y")
+
+    assert found.refused == "y is 5 in every row: nothing to compare."

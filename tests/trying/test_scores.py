@@ -181,3 +181,10 @@ def test_an_impossible_date_does_not_move_the_halves():
     assert str(found.since) == "2026-02-10"
     assert found.before == pytest.approx(100)
     assert found.estimate == pytest.approx(-100)
+
+
+def test_answers_all_alike_are_not_passed_off_as_certain():
+    found = trying.scores({"stars": [5] * 60}, score="stars", kind="stars")
+
+    assert any(c.code == "all_alike" for c in found.cautions)
+    assert not any(c.code == "all_alike" for c in trying.scores({"stars": [5, 4] * 30}, score="stars").cautions)

@@ -54,7 +54,7 @@ class SeenBefore(msgspec.Struct, frozen=True, kw_only=True):
     fact: Annotated[str, Meta(description="What held in the 90 days before the month they left in.")]
     leavers: Annotated[int, Meta(description="Customers who left and for whom it held.")]
     value: Annotated[float | None, Meta(description="What they paid a year.")]
-    share: Annotated[float, Meta(description="Share of those who left for whom it held.")]
+    share: Annotated[float, Meta(description="Share of those who left for whom it held, earlier periods included.")]
     stayers_share: Annotated[float, Meta(description="Share of like ones who stayed for whom it held.")]
     ratio: Annotated[float | None, Meta(description="Odds ratio within like ones; none where too few.")] = None
     interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
@@ -322,7 +322,7 @@ def _facts(
     if unknown.any():
         met = wording.number(int((unknown & before).sum()))
         out.append(
-            f"Of {wording.count(int(unknown.sum()), 'customer')} without a reason, {met} had met such a thing before; "
+            f"Of {wording.number(int(unknown.sum()))} without a reason, {met} had met such a thing before; "
             f"{wording.percent(neither)} of the value lost has neither."
         )
     return tuple(out)

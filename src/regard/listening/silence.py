@@ -137,7 +137,9 @@ def _bands(base: _Base) -> dict[str, NDArray[np.bool_]]:
     if not base.valued or float(np.nanmax(base.value)) == float(np.nanmin(base.value)):
         return {}
     worth = np.nan_to_num(base.value)
-    place = np.searchsorted(np.sort(worth), worth, side="left") / len(worth)
+    ranked = np.sort(worth)
+    # Equal values stay together, in the band their middle falls in.
+    place = (np.searchsorted(ranked, worth, "left") + np.searchsorted(ranked, worth, "right") - 1) / (2 * len(worth))
     bands = {name: (place >= low) & (place < high) for name, low, high in BANDS}
     return {name: at for name, at in bands.items() if at.sum() >= LEAST}
 
@@ -190,7 +192,8 @@ def _facts(ask: Ask, found: Silence) -> tuple[str, ...]:
         if row.verdict:
             name = row.slice if row in found.bands else f"{ask.scope.by} {row.slice}"
             more = "less" if row.verdict == "quieter" else "more"
-            told.append(f"{wording.sentence(name)} answers {more} than the others: {percent(row.response)}")
+            does = "answer" if name.endswith("tenths") else "answers"
+            told.append(f"{wording.sentence(name)} {does} {more} than the others: {percent(row.response)}")
     return tuple(told[:3])
 
 

@@ -70,7 +70,7 @@ class Experiment:
 
     Attributes:
         arms: The control first, then the others by name.
-        is_share: Whether the outcome has two values only.
+        is_share: Whether the outcome is 0 and 1 only.
         theta: CUPED's coefficient, the same in every arm; 0 without a measure from before.
         saved: Share of the variance the measure from before explains within arms.
         loudest: Largest share of an arm's variance that a single row makes.
@@ -114,7 +114,8 @@ def compare(
     """
     y, labels = np.asarray(outcome, float), np.asarray(arm).astype(str)
     keep = np.isfinite(y)
-    size = size_of(y[keep])
+    is_share = set(np.unique(y[keep])) <= {0.0, 1.0}
+    size = 1.0 if is_share else size_of(y[keep])
     y, labels = y[keep] / size, labels[keep]
     who = None if clusters is None else codes(np.asarray(clusters)[keep])[0]
     numbered, names = codes(labels)
@@ -126,7 +127,6 @@ def compare(
     theta, saved = (0.0, 0.0) if past is None else _coefficient(y, past, numbered)
     adjusted = y if past is None or theta == 0 else y - theta * (past - past.mean())
     shared = 1 - (1 - level) / max(len(order) - 1, 1)
-    is_share = len(np.unique(y)) <= 2 and set(np.unique(y)) <= {0.0, 1.0}
     cut = np.clip(adjusted, *np.quantile(adjusted, [0.001, 0.999])) if len(y) else adjusted
     sides = {name: _side(name, numbered == at[name], (y, adjusted, cut), who) for name in order}
     found = [

@@ -258,10 +258,11 @@ def aalen_johansen(lived: Tenures, *, reasons: int, level: float = LEVEL) -> lis
         with np.errstate(divide="ignore", invalid="ignore"):
             half = quantile(level) * np.sqrt(variance) / (np.abs(np.log1p(-share)) * (1 - share))
             low, high = 1 - (1 - share) ** np.exp(-half), 1 - (1 - share) ** np.exp(half)
-        none = share <= 0
+        # Where nobody has gone by this reason yet, what as many still watched may hide (exact binomial).
+        none, hidden = share <= 0, 1 - ((1 - level) / 2) ** (1 / risk)
         curves.append(
             Curve(at=at, risk=risk, ends=own, share=share, low=np.where(none, 0.0, np.nan_to_num(low)),
-                  high=np.where(none, 0.0, np.nan_to_num(high, nan=1.0)), level=level, n=lived.n,
+                  high=np.where(none, hidden, np.nan_to_num(high, nan=1.0)), level=level, n=lived.n,
                   ended=int(some.sum()), method="Aalen-Johansen, complementary log-log interval", rises=True)
         )  # fmt: skip
     return curves

@@ -171,6 +171,8 @@ def _read(data: Columns, roles: tuple[str, str, str], covariates: tuple[str, ...
         keep &= np.array([w is not None for w in who], bool)
     if not keep.any():
         raise Refusal(f"No row has both {used} and {outcome}.", hint="Bring rows that have both.")
+    if np.ptp(y[keep]) == 0:
+        raise Refusal(f"{outcome} is the same in every row: nothing to compare.", hint="Name another outcome.")
     known = [_covariate(data, name, keep, is_label=name in labels) for name in names]
     told = None if who is None else np.asarray(who)[keep].astype(str)
     return _Read(y[keep], d[keep], known, told, outcome, used, yes)

@@ -39,7 +39,7 @@ class ArmRow(msgspec.Struct, frozen=True, kw_only=True):
     units: Annotated[int, Meta(description="Units (customers) among them.")] = 0
     mean: Annotated[float | None, Meta(description="Mean outcome; a share where it is yes or no.")] = None
     difference: Annotated[float | None, Meta(description="Difference from the control; empty for itself.")] = None
-    low: Annotated[float | None, Meta(description="Lower end of its interval.")] = None
+    low: Annotated[float | None, Meta(description="Lower end of its interval, for one look at the end.")] = None
     high: Annotated[float | None, Meta(description="Upper end.")] = None
     relative: Annotated[float | None, Meta(description="The difference as a share of the control's mean.")] = None
     p: Annotated[float | None, Meta(description="p-value, corrected for the number of arms.")] = None
@@ -195,6 +195,11 @@ def _read(data: Columns, *, arm: str, outcome: str, before: str, control: str, u
     seen = {str(v) for v in labels[keep & np.isfinite(y)]}
     if not seen:
         raise Refusal(f"{outcome} is empty in every row.", hint="Name another outcome.")
+    values = np.unique(y[keep & np.isfinite(y)])
+    if len(values) == 1 and values[0] not in {0.0, 1.0}:
+        raise Refusal(
+            f"{outcome} is {number(values[0])} in every row: nothing to compare.", hint="Name another outcome."
+        )
     told = control or next((n for n in names if n.lower() in CONTROLS or "control" in n.lower()), names[0])
     if told not in seen or len(seen) < 2:
         raise Refusal(

@@ -222,6 +222,9 @@ def _cautions(found: Read, made: Weighted | None, *, customer: str, data: Column
         "corrects what it can.",
         "weights_cure": made is not None
         and "Weights cure only what their columns explain of who stays silent; see what the silent could do.",
+        "all_alike": len(now) > 1
+        and score_of(now).error == 0
+        and "Every answer is the same: their spread, of which the interval is made, says nothing of the next answer.",
         "one_each": not customer
         and "customer" not in data.guessed
         and "Every answer is taken as a customer's only one; name --customer where some answer again.",

@@ -123,7 +123,11 @@ def _made(counted: NDArray[np.float64], unit: Unit, length: float, *, of_numbers
     total = int(place.max()) + 1
     rows = np.bincount(place[good], minlength=min(total, 2_000_000))
     filled = float((rows > 0).mean())
-    if total < 2 or (filled < SPARSE and total > 30):
+    if total < 2:
+        raise Refusal(
+            f"All rows have one {time}: no series.", hint="Name another column with --time, or a finer --every."
+        )
+    if filled < SPARSE and total > 30:
         raise Refusal(
             f"{time} is too irregular for a series: {percent(filled)} of its {unit}s hold a row.",
             hint="Gather them: --every week, or --every month.",
