@@ -54,7 +54,12 @@ class SeenBefore(msgspec.Struct, frozen=True, kw_only=True):
     fact: Annotated[str, Meta(description="What held in the 90 days before the month they left in.")]
     leavers: Annotated[int, Meta(description="Customers who left and for whom it held.")]
     value: Annotated[float | None, Meta(description="What they paid a year.")]
-    share: Annotated[float, Meta(description="Share of those who left for whom it held, earlier periods included.")]
+    share: Annotated[
+        float,
+        Meta(
+            description="Share of those compared who left for whom it held; months looked at may begin before the period."
+        ),
+    ]
     stayers_share: Annotated[float, Meta(description="Share of like ones who stayed for whom it held.")]
     ratio: Annotated[float | None, Meta(description="Odds ratio within like ones; none where too few.")] = None
     interval: Annotated[Interval | None, Meta(description="Its interval.")] = None
