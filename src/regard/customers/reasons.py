@@ -56,9 +56,7 @@ class SeenBefore(msgspec.Struct, frozen=True, kw_only=True):
     value: Annotated[float | None, Meta(description="What they paid a year.")]
     share: Annotated[
         float,
-        Meta(
-            description="Share of those compared who left for whom it held; months looked at may begin before the period."
-        ),
+        Meta(description="Share of those who left for whom it held, of whole months."),
     ]
     stayers_share: Annotated[float, Meta(description="Share of like ones who stayed for whom it held.")]
     ratio: Annotated[float | None, Meta(description="Odds ratio within like ones; none where too few.")] = None

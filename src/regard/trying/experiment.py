@@ -195,11 +195,7 @@ def _read(data: Columns, *, arm: str, outcome: str, before: str, control: str, u
     seen = {str(v) for v in labels[keep & np.isfinite(y)]}
     if not seen:
         raise Refusal(f"{outcome} is empty in every row.", hint="Name another outcome.")
-    values = np.unique(y[keep & np.isfinite(y)])
-    if len(values) == 1 and values[0] not in {0.0, 1.0}:
-        raise Refusal(
-            f"{outcome} is {number(values[0])} in every row: nothing to compare.", hint="Name another outcome."
-        )
+    _varies(outcome, y[keep & np.isfinite(y)])
     told = control or next((n for n in names if n.lower() in CONTROLS or "control" in n.lower()), names[0])
     if told not in seen or len(seen) < 2:
         raise Refusal(
@@ -210,6 +206,15 @@ def _read(data: Columns, *, arm: str, outcome: str, before: str, control: str, u
     return _Read(
         labels[keep], y[keep], past, None if who is None else who[keep], told, outcome, torn, np.flatnonzero(keep), arm
     )
+
+
+def _varies(outcome: str, y: NDArray[np.float64]) -> None:
+    """Nobody, or everybody, of two arms still tells something; an amount that is the same everywhere does not."""
+    values = np.unique(y)
+    if len(values) == 1 and values[0] not in {0.0, 1.0}:
+        raise Refusal(
+            f"{outcome} is {number(values[0])} in every row: nothing to compare.", hint="Name another outcome."
+        )
 
 
 def _looked(data: Columns, read: _Read, found: Experiment, best: Arm, how: tuple[int, int, str]) -> tuple[LookRow, ...]:
