@@ -188,3 +188,9 @@ def test_answers_all_alike_are_not_passed_off_as_certain():
 
     assert any(c.code == "all_alike" for c in found.cautions)
     assert not any(c.code == "all_alike" for c in trying.scores({"stars": [5, 4] * 30}, score="stars").cautions)
+
+
+def test_the_question_is_taken_for_the_score_before_the_number_of_the_answer():
+    table = {"Answer Nr": list(range(60)), "How likely (0-10)?": [10, 9, 3] * 20}
+
+    assert "score = How likely (0-10)?" in " ".join(c.text for c in trying.scores(table).cautions)

@@ -14,7 +14,20 @@ from regard.listening.rules import NAMED, Rule, classes, rule_of, values
 from regard.periods import Period, parse_day
 from regard.trying.columns import Columns
 
-WORDS = ("nps", "csat", "ces", "score", "rating", "stars", "satisfaction", "recommend", "overall", "grade", "answer")
+WORDS = (
+    "nps",
+    "csat",
+    "ces",
+    "score",
+    "rating",
+    "stars",
+    "satisfaction",
+    "recommend",
+    "how likely",
+    "overall",
+    "grade",
+    "answer",
+)
 CUSTOMER = ("customer", "customer id", "respondent", "respondent id", "person", "user id", "account id", "client id")
 MOST_GROUPS = 200
 EPOCH, EPOCH_DAY = np.datetime64("1970-01-01", "D"), date(1970, 1, 1)
