@@ -116,3 +116,11 @@ def test_rows_that_end_before_they_start_are_counted_and_said():
     found = trying.churn(table.set_column(1, "end", pa.array(end)), start="start", end="end", until=until)
 
     assert any(c.code == "ends_first" and c.text.startswith("1 row") for c in found.cautions)
+
+
+def test_start_and_end_that_were_swapped_are_hinted_at_where_too_few_are_left():
+    table = {"start": ["2024-05-01"] * 40 + ["2024-01-01"] * 3, "end": ["2024-02-01"] * 40 + ["2024-03-01"] * 3}
+    found = trying.churn(table, start="start", end="end")
+
+    assert found.refused
+    assert found.next_step.startswith("40 rows that end before they start are left out. Is that so?")

@@ -175,3 +175,14 @@ def test_an_unknown_way_of_reading_names_the_nearest(tmp_path):
 def test_a_column_of_many_values_does_not_cut_a_score():
     with pytest.raises(BadInput, match="500 groups"):
         trying.scores({"nps": [9, 3] * 250, "who": [f"P{i}" for i in range(500)]}, by="who")
+
+
+def test_days_that_can_be_read_two_ways_ask_for_no_mapping(tmp_path):
+    file = tmp_path / "bought.csv"
+    file.write_text("customer,day\n" + "".join(f"c{i},0{i}.03.2024\n" for i in range(1, 9)))
+    data = columns_of(str(file))
+    data.times("day")
+    told = " ".join(c.text for c in data.cautions())
+
+    assert "day first is assumed" in told
+    assert "write days as 2026-03-01 if it is wrong" in told

@@ -232,7 +232,9 @@ class Columns:
             at = f"the first is line {first.line}: {first.reason}"
             text = f"{lost} of {self.source} could not be read and are left out; {at}."
             told.append(Caution(code="unreadable_rows", text=text))
-        told += [Caution(code="read_as", text=note) for note in self._table.notes if self._concerns(note)]
+        # There is no mapping here: the step a mapping would need is one in the file.
+        notes = [n.replace("set times in the mapping", "write days as 2026-03-01") for n in self._table.notes]
+        told += [Caution(code="read_as", text=note) for note in notes if self._concerns(note)]
         return (*told, *self._cautions.values())
 
     def _concerns(self, note: str) -> bool:

@@ -186,7 +186,12 @@ def told(found: Read, *, ahead: int) -> ChurnTrial:
     if ended < LEAST:
         raise Refusal(
             f"Only {count(ended, 'customer')} left; at least {LEAST} are needed.",
-            hint="Bring a longer history, or say the day the data end with --until.",
+            hint=" ".join(
+                [
+                    *(f"{c.text} Is that so?" for c in found.cautions),
+                    "Bring a longer history, or say the day the data end with --until.",
+                ]
+            ),
         )
     curve = survival.kaplan_meier(lived)
     if not len(curve.at):
