@@ -59,7 +59,7 @@ def question(*, title: str, needs: tuple[str, ...] = ()) -> Callable[[F], F]:
     """
 
     def register(function: F) -> F:
-        hints = get_type_hints(function)
+        hints = get_type_hints(function, include_extras=True)  # with the bounds an argument is held to
         parameters = dict(inspect.signature(function).parameters)
         parameters.pop("ask")
         resolved = {k: p.replace(annotation=hints.get(k, Any)) for k, p in parameters.items()}

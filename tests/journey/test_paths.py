@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from regard.errors import BadInput
 from regard.questions import find
 from regard.signals.ask import answer
 from regard.signals.declarations import Declarations, Dimension
@@ -212,3 +213,9 @@ def test_a_step_nobody_knows_names_the_nearest(view_of):
     view = view_of(two_ways(), declarations=Declarations())
     with pytest.raises(UnknownName, match="helpp"):
         ask(view, start="helpp")
+
+
+@pytest.mark.parametrize("depth", [0, "0", 9, "many"])
+def test_a_depth_out_of_its_bounds_is_refused_and_not_taken(view_of, company, depth):
+    with pytest.raises(BadInput, match="cannot be used for depth"):
+        ask(view_of(company, declarations=company_declarations()), depth=depth)

@@ -134,6 +134,7 @@ def test_times_too_thin_for_a_series_are_refused_with_what_to_do():
     found = trying.series({"t": when, "y": rng.normal(size=200)}, time="t", outcome="y", from0="2024-06-01")
 
     assert "too irregular" in found.refused
+    assert " of its steps from 2024-01-01 " in found.refused
     assert "--every" in found.next_step
 
 

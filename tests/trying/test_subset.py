@@ -80,6 +80,15 @@ def test_without_a_disruption_it_says_what_would_have_been_seen():
     assert not found.rows[0].disrupted
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_where_nothing_ever_went_wrong_nothing_is_computed_from_infinities():
+    rows = [(f"2026-0{1 + t}-01", p, c, "yes") for t in range(6) for p in "ab" for c in "xy" for _ in range(30)]
+    table = dict(zip(("at", "plan", "version", "kept"), map(list, zip(*rows, strict=True)), strict=True))
+    found = trying.subset(table, dims="plan,version", bad="kept", direction="fewer", time="at", every="month")
+
+    assert found.answer.startswith("Nothing we can see is disrupted")
+
+
 def test_amounts_with_a_forecast_are_explained():
     found = trying.subset(orders(), dims=["channel", "partner", "region"], actual="orders", expected="forecast")
     assert [r.subset for r in found.rows] == [{"channel": "app", "partner": "C"}]

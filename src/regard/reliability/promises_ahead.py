@@ -63,7 +63,7 @@ class PromiseRule(msgspec.Struct, frozen=True, kw_only=True):
     past: Annotated[int, Meta(description="Past promises it is told from.")]
     broken_share: Annotated[float | None, Meta(description="Share of those that broke.")] = None
     precision: Annotated[
-        float | None, Meta(description="When tried on the later past: share of those raised that broke.")
+        float | None, Meta(description="Share of those raised that broke, when tried on the later past.")
     ] = None
     precision_interval: Annotated[Interval | None, Meta(description="Its 95 % interval.")] = None
     recall: Annotated[

@@ -316,7 +316,9 @@ def _typed(question: Question, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
             typed[name] = msgspec.convert(value, question.parameters[name].annotation, strict=False)
         except msgspec.ValidationError as error:
-            raise BadInput(f"{value!r} cannot be used for {name}: {error}.", where=name) from error
+            raise BadInput(
+                f"{value!r} cannot be used for {name}: {error}.", where=name, hint="Give it as the help shows."
+            ) from error
     for name, parameter in question.parameters.items():
         if name not in typed and parameter.default is parameter.empty:
             raise BadInput(f"{question.path} needs {name}.", where=name, hint=f"Give --{name.replace('_', '-')}.")

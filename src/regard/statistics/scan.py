@@ -196,4 +196,6 @@ def _shift(cube: Cube, past: Past, expected: Expected, null: Floats, sign: int) 
         frame = _frame(cube, turned, expected, sign)
         score, _ = _scores(frame, cube.sums(turned.bad)[:, None], cube.sums(turned.past_bad.sum(axis=0))[:, None])
         maxima.append(float(score.max()))
-    return max(0.0, float(np.median(maxima) - np.median(null)))
+    above, usual = float(np.median(maxima)), float(np.median(null))
+    # Where nothing can go wrong in most replicas no subset has a score, and there is nothing to lie above.
+    return max(0.0, above - usual) if np.isfinite(above) and np.isfinite(usual) else 0.0

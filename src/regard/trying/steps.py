@@ -127,14 +127,16 @@ def _made(counted: NDArray[np.float64], unit: Unit, length: float, *, of_numbers
         raise Refusal(
             f"All rows have one {time}: no series.", hint="Name another column with --time, or a finer --every."
         )
-    if filled < SPARSE and total > 30:
-        raise Refusal(
-            f"{time} is too irregular for a series: {percent(filled)} of its {unit}s hold a row.",
-            hint="Gather them: --every week, or --every month.",
-        )
-    return Steps(
+    made = Steps(
         unit=unit, place=place, count=total, rows=rows, origin=origin, length=length, of_numbers=of_numbers
     )  # fmt: skip
+    if filled < SPARSE and total > 30:
+        raise Refusal(
+            f"{time} is too irregular for a series: {percent(filled)} of its {unit}s from {made.label(0)} to "
+            f"{made.label(total - 1)} hold a row.",
+            hint="Gather them, --every week or --every month, or leave out times that stand far from the others.",
+        )
+    return made
 
 
 def _unit(days: float) -> Unit:
