@@ -112,6 +112,14 @@ def test_a_finding_survives_json_and_back(path, living):
 
 
 @pytest.mark.parametrize("path", PATHS)
+def test_the_bounds_of_a_parameter_can_be_held(path):
+    for name, parameter in questions()[path].parameters.items():
+        if parameter.default is not parameter.empty:
+            found = msgspec.convert(parameter.default, parameter.annotation, strict=False)
+            assert found == parameter.default, name
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_every_field_and_parameter_carries_help(path):
     question = find(path)
     bare = [n for n, text in field_help(question.finding).items() if not text]

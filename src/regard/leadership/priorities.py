@@ -166,7 +166,7 @@ def priorities(
     *,
     ask: Ask,
     budget: Annotated[
-        float | None, Meta(description="The most the chosen may be expected to cost; empty: no limit.", ge=0)
+        float | None, Meta(description="The most the chosen may be expected to cost; empty: no limit.")
     ] = None,
     years: Annotated[float, Meta(description="Years of kept value that count.", ge=0.25, le=10)] = 1.0,
     cautious: Annotated[
