@@ -13,7 +13,7 @@ import pytest
 from regard.errors import UnknownName
 from regard.opened import split
 from regard.questions import find
-from regard.signals.ask import answer
+from regard.signals.ask import MOST_KEPT, answer
 from regard.signals.declarations import Declarations, Dimension
 from regard.signals.scope import Given, resolve, scoped
 
@@ -107,3 +107,19 @@ def test_where_nothing_is_known_any_value_is_an_empty_slice(view_of):
     view = view_of(declarations=Declarations(dimensions=(Dimension(name="region"),)))
 
     assert answer(find("listening/scores"), view=view, given=Given(where=("region=EU",))).refused
+
+
+def test_a_view_makes_a_result_once_and_forgets_the_oldest(view_of):
+    view, made = view_of(), []
+
+    def make(number):
+        return view.once((number,), lambda: made.append(number) or number)
+
+    assert [make(n % 3) for n in range(6)] == [0, 1, 2, 0, 1, 2]
+    assert made == [0, 1, 2]
+    for number in range(100, 100 + MOST_KEPT - 1):
+        make(number)
+    made.clear()
+    assert make(2) == 2  # asked for last of the three
+    assert make(0) == 0
+    assert made == [0]

@@ -204,7 +204,7 @@ def _points(ask: Ask, facts: tuple[Fact, ...], days: int) -> Floats | None:
 
 def _looked_at(ask: Ask, days_before: int) -> tuple[Stays, RiskSets, Whole, int]:
     """The base, the rows of those lost and like ones, the stay each row is of, and how many losses there were."""
-    begins = days(ask.table("staked_begins.sql"), "at")
+    begins = ask.view.once(("staked_begins",), lambda: days(ask.table("staked_begins.sql"), "at"))
     first = float(begins[0]) + days_before if len(begins) and np.isfinite(begins[0]) else -np.inf
     early = max(day_of(ask.scope.until) - LOOKED_BACK, first)
     if ask.declarations.base.lost not in SILENT:

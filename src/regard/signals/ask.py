@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from regard.questions import Question
 
 EVERYTHING = Given()
+MOST_KEPT = 32
+"""Results a view keeps for other questions; a reader who goes through many scopes must not fill the memory."""
 T = TypeVar("T")
 _PARAMETER = re.compile(r"\$([a-z_][a-z_0-9]*)")
 
@@ -68,13 +70,16 @@ class View:
     def once(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
         """What several questions rest on, made for the first that asks: the log and the declarations stay the same.
 
+        The `MOST_KEPT` asked for last are kept.
+
         Args:
             key: What it is, and all it depends on beside them.
             make: Makes it.
         """
-        if key not in self._made:
-            self._made[key] = make()
-        made: T = self._made[key]
+        made: T = self._made.pop(key) if key in self._made else make()
+        self._made[key] = made
+        while len(self._made) > MOST_KEPT:
+            del self._made[next(iter(self._made))]
         return made
 
     def count(self, kind: str) -> int:
