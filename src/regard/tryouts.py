@@ -177,6 +177,12 @@ def _write_figure(marked: Marked, found: Trial, file: Path, *, quiet: bool) -> N
             where="--figure",
             hint=f"Give {file.stem or 'figure'}.svg.",
         )
+    if not file.absolute().parent.is_dir():
+        raise BadInput(
+            f"There is no folder {file.parent} for the figure.",
+            where="--figure",
+            hint="Make it, or give another.",
+        )
     if found.refused:
         return  # the refusal is told; there is nothing to draw
     drawn = marked.figure(found) if marked.figure else None

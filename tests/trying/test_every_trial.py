@@ -210,6 +210,16 @@ def test_its_figure_is_written(name, files, tmp_path):
     assert (tmp_path / "f.svg").read_text("utf-8").startswith("<svg")
 
 
+def test_a_figure_into_a_folder_that_is_not_there_is_bad_input(files, tmp_path):
+    example = EXAMPLES["scores"]
+    given = [*words(example, files / example.file, example.options), "--figure", str(tmp_path / "nowhere" / "f.svg")]
+
+    result = CliRunner().invoke(regard, given)
+
+    assert isinstance(result.exception, RegardError)
+    assert "no folder" in str(result.exception)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_csv_gives_its_rows_unless_another_table_is_named(name, files):
     example = EXAMPLES[name]

@@ -79,6 +79,11 @@ def test_what_cannot_be_meant_is_named(change, error, why):
     assert raised.value.hint
 
 
+def test_two_ends_without_what_is_likely_are_named():
+    with pytest.raises(BadInput, match="value_low and value_high have no likely value between them"):
+        trying.priorities({k: v for k, v in table().items() if k != "value"})
+
+
 def test_missing_chances_are_taken_from_past_launches_and_said():
     without = {k: v for k, v in table().items() if k != "chance"}
     found = trying.priorities(without, launches="15/20")

@@ -46,7 +46,7 @@ def _sentence(told: DriversTrial, score: str) -> str:
     keys = [r for r in told.rows if r.key]
     whole = f"the parts explain {percent(told.estimate)} of {score}"
     if not keys:
-        return f"No part stands out beyond chance; {whole}."
+        return f"No part stands out from the others beyond chance; {whole}."
     led = keys[0]
     others = listed([r.part for r in keys[1:]], most=3)
     lead = f"{led.part} goes with most of {score}" if led is first else f"{led.part} moves {score} most certainly"

@@ -170,6 +170,12 @@ def _three(
         found = (ends[0][0], middle[0], ends[1][0])
         data.guessed[role] = ",".join(found)
         return found
+    if ends[0] and ends[1]:
+        low, high = ends[0][0], ends[1][0]
+        raise BadInput(
+            f"{low} and {high} have no likely {role} between them.", where=f"--{role}",
+            hint=f"Add a column such as {role}, or name three: --{role} {low},LIKELY,{high}.",
+        )  # fmt: skip
     one = data.guess(role, words, "number", skip=(*skip, *ends[0], *ends[1]), needed=needed)
     return (one,) if one else ()
 
