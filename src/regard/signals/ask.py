@@ -25,6 +25,7 @@ from regard.signals.kinds import BY_NAME
 from regard.signals.scope import Given, Scope, resolve, scoped
 from regard.signals.stepping import NO_STEPS, Made
 from regard.signals.stepscope import Stepped, stepped
+from regard.wanted import wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -318,11 +319,14 @@ def _typed(question: Question, arguments: dict[str, Any]) -> dict[str, Any]:
     for name, value in arguments.items():
         if name not in question.parameters:
             raise UnknownName(f"argument of {question.path}", name, question.parameters, where=name)
+        annotation = question.parameters[name].annotation
         try:
-            typed[name] = msgspec.convert(value, question.parameters[name].annotation, strict=False)
+            typed[name] = msgspec.convert(value, annotation, strict=False)
         except msgspec.ValidationError as error:
+            taken = wanted(annotation)
+            why = f"it takes {taken}" if taken else str(error)
             raise BadInput(
-                f"{value!r} cannot be used for {name}: {error}.", where=name, hint="Give it as the help shows."
+                f"{value!r} cannot be used for {name}: {why}.", where=name, hint="Give it as the help shows."
             ) from error
     for name, parameter in question.parameters.items():
         if name not in typed and parameter.default is parameter.empty:

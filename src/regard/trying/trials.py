@@ -30,6 +30,7 @@ from msgspec import Meta
 from regard.errors import BadInput, Refusal, UnknownName
 from regard.findings import Finding, Interval
 from regard.trying.columns import Columns, columns_of
+from regard.wanted import wanted
 
 P = ParamSpec("P")
 R = TypeVar("R", bound="Trial")
@@ -231,11 +232,12 @@ def _converted(marked: Marked, name: str, value: Any) -> Any:
         found = msgspec.convert(_plain(value, hint), hint, strict=False)
         return msgspec.convert(found, marked.options[name].annotation) if hint in {int, float} else found
     except msgspec.ValidationError as error:
-        choices = [str(c) for c in typing.get_args(hint)] if typing.get_origin(hint) is typing.Literal else []
+        taken = wanted(marked.options[name].annotation)
+        why = f"it takes {taken}" if taken else str(error).split(" - ")[0]
         raise BadInput(
-            f"{value!r} cannot be used for --{marked.spelled(name)}: {str(error).split(' - ')[0]}.",
+            f"{value!r} cannot be used for --{marked.spelled(name)}: {why}.",
             where=f"--{marked.spelled(name)}",
-            hint=f"One of: {', '.join(c for c in choices if c)}." if choices else "Give it as the help shows.",
+            hint="Give it as the help shows.",
         ) from error
 
 
