@@ -24,7 +24,7 @@ from regard.signals.ask import Ask
 Who = Literal[
     "all", "base", "opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange",
     "promoters", "passives", "detractors", "broken-promise", "promise-at-risk", "contacted", "waiting", "met-error",
-    "ordered", "stage", "did", "walked", "reached",
+    "ordered", "stage", "did", "walked", "reached", "took",
 ]  # fmt: skip
 LINES = ("opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange")
 NEAR = 1000
@@ -92,10 +92,14 @@ def customer_list(
     moment: Annotated[str, Meta(description="For who = stage: only this moment of it.")] = "",
     path: Annotated[
         str,
-        Meta(description="For who = did, walked, reached: the step, or steps with arrows: A → B; (stops) may end it."),
+        Meta(description="For who = did, walked, reached, took: the step, or several: A → B; (stops) may end it."),
     ] = "",
     window: Annotated[
-        str, Meta(description="For who = walked, reached: how long after the first step the others count: 2h, 7d.")
+        str,
+        Meta(
+            description="For who = walked, reached: how long after the first step the others count; for took: how "
+            "long before the end of the period: 2h, 7d."
+        ),
     ] = "",
     metric: Annotated[
         str, Meta(description="For promoters, passives and detractors: the metric; empty takes the declared one.")
@@ -110,6 +114,9 @@ def customer_list(
     moved = movements(ask) if rule and not typed else None
     if who in WALKED:
         ids = behind(ask, who, path, window)
+        if who == "took" and moved is not None:
+            here = moved.column("customer")[moved.line_of()["closing"]]
+            ids = np.intersect1d(ids, here, assume_unique=True)
         seen = np.zeros(len(ids))
     else:
         given = {"stage": stage, "moment": moment, "metric": metric or ask.declarations.metric or "nps"}

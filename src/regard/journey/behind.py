@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import BadInput, UnknownName
+from regard.journey.leaving import DAY, took_lately
 from regard.journey.treeing import ARROW, STOPS
 from regard.journey.ways import DEEPER, Route, walked
 from regard.periods import parse_span
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from regard.signals.ask import Ask
     from regard.signals.stepscope import Stepped
 
-TOLD: dict[str, str] = {"did": "Did", "walked": "Went", "reached": "Reached"}
+LATELY = 60 * DAY
+"""How far back `took` looks where no window is given."""
+TOLD: dict[str, str] = {"did": "Did", "walked": "Went", "reached": "Reached", "took": "Here, and lately did"}
 
 
 def steps_named(path: str) -> tuple[str, ...]:
@@ -45,7 +48,8 @@ def behind(ask: Ask, who: str, path: str, window: str) -> NDArray[np.int64]:
     Args:
         ask: The slice.
         who: did: a step; walked: a way from its first step on, as journey/paths counts it; reached: stages in order
-            with anything between, as journey/funnel does.
+            with anything between, as journey/funnel does; took: steps one directly after another in the window before
+            the end of the period, as journey/before-loss does.
         path: The steps, with arrows between; `(stops)` at the end for those who went no further.
         window: How long after the first step the others count; empty for any time.
 
@@ -60,12 +64,15 @@ def behind(ask: Ask, who: str, path: str, window: str) -> NDArray[np.int64]:
     if not names:
         raise BadInput("Which step?", where="path", hint="Name one, or several with arrows: A → B.")
     within = parse_span(window, where="window")
+    index = {name: code for code, name in enumerate(stepped.steps[0].names)}
+    if who == "took":
+        ids, took = took_lately(stepped, [tuple(index[n] for n in names)], within or LATELY)
+        return ids[took[:, 0]]
     if who == "reached" and len(names) > 1:
         stages = tuple(Stage(names=(name,)) for name in names)
         found = funnel(stepped.steps, stages, within=within, selection=stepped.now)
         return np.sort(found.behind(len(names) - 1))
     ways = walked(stepped.steps, Route(start=names[:1], depth=max(len(names), 1), within=within), selection=stepped.now)
-    index = {name: code for code, name in enumerate(stepped.steps[0].names)}
     codes = np.array([index[n] for n in names], dtype=np.int64)
     went = (ways.codes[:, : len(codes)] == codes).all(axis=1)
     if stops:

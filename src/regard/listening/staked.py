@@ -23,7 +23,7 @@ from regard.listening.counted import metric_of
 from regard.listening.facts import Asked, Fact, met
 from regard.listening.lived import gain_of, lived_through, year_up_to
 from regard.signals.silences import SILENT, silences
-from regard.signals.tenures import MONTH, day_of, days, stays
+from regard.signals.tenures import MONTH, TERMS, day_of, days, stays
 from regard.statistics import risksets
 from regard.statistics.attributed import EACH, Attributed, attributed
 from regard.statistics.risksets import RiskSets
@@ -52,7 +52,6 @@ SIDE = 25
 """Rows each side of a fact needs."""
 TWINS = 0.9
 SEED = 20_261_126
-TERMS = {"year": 365.0, "quarter": 365.0 / 4}
 
 
 class StakeRow(msgspec.Struct, frozen=True, kw_only=True):

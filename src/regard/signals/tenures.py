@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from regard.statistics.survival import Tenures
 
 MONTH = 365.25 / 12
+TERMS = {"year": 365.0, "quarter": 365.0 / 4}
+"""Days from renewal to renewal, where a contract does not come up so often that any day will do."""
 UNKNOWN = "unknown"
 MOST_REASONS = 8
 

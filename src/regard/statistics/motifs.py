@@ -14,6 +14,8 @@ from regard.statistics.atrisk import Sets, at_risk, conditional_odds
 from regard.statistics.estimates import LEVEL, Estimate, Floats, Whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 CANDIDATES = 25
@@ -46,6 +48,21 @@ class Lives:
     begin: Whole
     end: Whole
     ended: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Half:
+    """What the members of one half's sets did in their windows.
+
+    Attributes:
+        sets: Who is beside whom.
+        codes: Codes of the members' steps, one member after the other, shape (n,).
+        whose: Which member each is of, ascending, shape (n,).
+    """
+
+    sets: Sets
+    codes: Whole
+    whose: Whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +153,30 @@ def before_end(
     rng = np.random.default_rng(seed)
     half = rng.permutation(len(lives.begin)) % 2
     sides = [_side(lives, np.flatnonzero(half == h), window + lead, controls, rng) for h in (0, 1)]
+    halves = [Half(sets=s, **_windows(lives, s, window, lead)) for s in sides]
+    return confirmed(halves[0], halves[1], longest=longest, support=support, level=level, rng=rng)
+
+
+def confirmed(
+    first: Half,
+    second: Half,
+    *,
+    rng: np.random.Generator,
+    longest: int = 3,
+    support: float = 0.02,
+    level: float = LEVEL,
+) -> Motifs:
+    """Paths found on the sets of one half and confirmed on those of the other; as `before_end`, of given sets.
+
+    Args:
+        first: The half that finds.
+        second: The half that confirms; nobody is in both.
+        rng: The generator of the permutations.
+        longest: Most steps of a path.
+        support: Share of the first half's members that must have taken a path; at least 10 people.
+        level: Confidence; the chance of even one false path is 1 - level.
+    """
+    sides = (first.sets, second.sets)
     number = tuple(int(s.case.sum()) for s in sides)
     empty = Motifs(
         rows=(), sets=(number[0], number[1]), early=sum(s.early for s in sides), alone=sum(s.alone for s in sides),
@@ -144,11 +185,11 @@ def before_end(
     if min(number) < LEAST_SETS:
         few = f"only {min(number)} ends with others at risk beside them in a half; at least {LEAST_SETS} are needed"
         return replace(empty, refused=few)
-    taken, keys = _paths(lives, sides[0], window, lead, longest)
-    least = max(LEAST_PEOPLE, math.ceil(support * len(sides[0].case)))
-    chosen, looked = _candidates(taken, sides[0], least)
+    taken, keys = _paths(first, longest)
+    least = max(LEAST_PEOPLE, math.ceil(support * len(first.sets.case)))
+    chosen, looked = _candidates(taken, first.sets, least)
     grams = [keys[i] for i in chosen]
-    took = _took(lives, sides[1], window, lead, grams)
+    took = who_took(second.codes, second.whose, grams, people=len(second.sets.case))
     rows = _confirmed(grams, (taken[:, chosen].toarray() > 0, took), sides, level=level, rng=rng)
     return replace(empty, rows=rows, looked=looked, support=least)
 
@@ -158,7 +199,7 @@ def _side(lives: Lives, people: Whole, seen: int, controls: int, rng: np.random.
     return replace(found, person=people[found.person])
 
 
-def _windows(lives: Lives, sets: Sets, window: int, lead: int) -> tuple[Whole, Whole]:
+def _windows(lives: Lives, sets: Sets, window: int, lead: int) -> dict[str, Whole]:
     """Codes of the members' steps in their windows, one member after the other, and whose each is."""
     found, whose = [], []
     for i, (person, at) in enumerate(zip(sets.person.tolist(), sets.at.tolist(), strict=True)):
@@ -167,7 +208,8 @@ def _windows(lives: Lives, sets: Sets, window: int, lead: int) -> tuple[Whole, W
         low, high = np.searchsorted(own, [at - lead - window, at - lead])
         found.append(lives.codes[first + low : first + high])
         whose.append(np.full(high - low, i))
-    return np.concatenate(found).astype(np.int64), np.concatenate(whose).astype(np.int64)
+    none = np.zeros(0, np.int64)
+    return {"codes": np.concatenate([none, *found]), "whose": np.concatenate([none, *whose])}
 
 
 def _grams(codes: Whole, whose: Whole, size: int, base: int) -> tuple[Whole, Whole]:
@@ -182,12 +224,10 @@ def _grams(codes: Whole, whose: Whole, size: int, base: int) -> tuple[Whole, Who
     return key[same], whose[:last][same]
 
 
-def _paths(
-    lives: Lives, sets: Sets, window: int, lead: int, longest: int
-) -> tuple[sparse.csc_array, list[tuple[int, ...]]]:
+def _paths(half: Half, longest: int) -> tuple[sparse.csc_array, list[tuple[int, ...]]]:
     """Which members took which paths, shape (members, paths), and the paths' codes."""
-    base = int(lives.codes.max(initial=0)) + 2
-    codes, whose = _windows(lives, sets, window, lead)
+    codes, whose = half.codes, half.whose
+    base = int(codes.max(initial=0)) + 2
     rows, columns = [], []
     names: list[tuple[int, ...]] = []
     for size in range(1, longest + 1):
@@ -196,7 +236,7 @@ def _paths(
         rows.append(who)
         columns.append(place.reshape(-1) + len(names))
         names += [_codes(int(k), size, base) for k in known]
-    shape = (len(sets.case), len(names))
+    shape = (len(half.sets.case), len(names))
     row, column = np.concatenate(rows), np.concatenate(columns)
     made = sparse.coo_array((np.ones(len(row)), (row, column)), shape=shape).tocsc()
     made.data[:] = 1.0
@@ -207,13 +247,22 @@ def _codes(key: int, size: int, base: int) -> tuple[int, ...]:
     return tuple(key // base ** (size - 1 - k) % base - 1 for k in range(size))
 
 
-def _took(lives: Lives, sets: Sets, window: int, lead: int, grams: list[tuple[int, ...]]) -> NDArray[np.bool_]:
-    """Which members took which of some paths, shape (members, paths)."""
-    base = int(lives.codes.max(initial=0)) + 2
-    codes, whose = _windows(lives, sets, window, lead)
-    found = np.zeros((len(sets.case), len(grams)), dtype=bool)
+def who_took(codes: Whole, whose: Whole, grams: Sequence[tuple[int, ...]], *, people: int) -> NDArray[np.bool_]:
+    """Who took which of some paths, shape (people, paths).
+
+    Args:
+        codes: Codes of steps, one person after the other, shape (n,).
+        whose: Whose each is, from 0, ascending, shape (n,).
+        grams: The paths, as codes of steps in a row.
+        people: How many there are.
+    """
+    base = max([int(codes.max(initial=0)), *(c for gram in grams for c in gram)]) + 2
+    found = np.zeros((people, len(grams)), dtype=bool)
+    made: dict[int, tuple[Whole, Whole]] = {}
     for j, gram in enumerate(grams):
-        key, who = _grams(codes, whose, len(gram), base)
+        if len(gram) not in made:
+            made[len(gram)] = _grams(codes, whose, len(gram), base)
+        key, who = made[len(gram)]
         wanted = 0
         for code in gram:
             wanted = wanted * base + code + 1
@@ -221,13 +270,18 @@ def _took(lives: Lives, sets: Sets, window: int, lead: int, grams: list[tuple[in
     return found
 
 
-def _scores(took: Floats, sets: Sets) -> tuple[Floats, Floats, Floats]:
+def _scores(took: Floats | sparse.csc_array, sets: Sets) -> tuple[Floats, Floats, Floats]:
     """Cases that took each path, how many chance gives, and its variance; took has shape (members, paths)."""
     number = int(sets.number.max()) + 1
-    size = np.bincount(sets.number, minlength=number).astype(float)[:, None]
+    size = np.bincount(sets.number, minlength=number).astype(float)
     by = sparse.csr_array((np.ones(len(sets.number)), (sets.number, np.arange(len(sets.number)))))
-    k = np.asarray(by @ took)
-    return took[sets.case].sum(axis=0), (k / size).sum(axis=0), (k * (size - k) / size**2).sum(axis=0)
+    # Most members took few of the paths: what nobody of a set took is not written down.
+    k = sparse.coo_array(by @ sparse.csr_array(took))
+    wide, of = k.shape[1], size[k.row]
+    seen: Floats = np.asarray(sparse.csr_array(took)[np.flatnonzero(sets.case)].sum(axis=0), float).ravel()
+    chance: Floats = np.bincount(k.col, k.data / of, minlength=wide).astype(float)
+    spread: Floats = np.bincount(k.col, k.data * (of - k.data) / of**2, minlength=wide).astype(float)
+    return seen, chance, spread
 
 
 def _candidates(taken: sparse.csc_array, sets: Sets, least: int) -> tuple[list[int], int]:
@@ -236,15 +290,17 @@ def _candidates(taken: sparse.csc_array, sets: Sets, least: int) -> tuple[list[i
     able = np.flatnonzero((wide >= least) & (wide < taken.shape[0]))
     if not len(able):
         return [], 0
-    dense = taken[:, able].toarray()
-    seen, chance, spread = _scores(dense, sets)
+    seen, chance, spread = _scores(taken[:, able], sets)
     z = (seen - chance) / np.sqrt(np.maximum(spread, 1e-12))
     chosen: list[int] = []
+    kept: list[Floats] = []
     for i in sorted(range(len(able)), key=lambda i: (-abs(z[i]), able[i])):
         if abs(z[i]) < HINT or len(chosen) == CANDIDATES:
             break
-        if not any(_share(dense[:, i], dense[:, j]) > ALIKE for j in chosen):
+        own = taken[:, [able[i]]].toarray().ravel()
+        if not any(_share(own, other) > ALIKE for other in kept):
             chosen.append(i)
+            kept.append(own)
     return [int(able[i]) for i in chosen], len(able)
 
 
@@ -255,7 +311,7 @@ def _share(one: Floats, other: Floats) -> float:
 def _confirmed(
     grams: list[tuple[int, ...]],
     both: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    sides: list[Sets],
+    sides: tuple[Sets, Sets],
     *,
     level: float,
     rng: np.random.Generator,

@@ -137,6 +137,16 @@ def _funnel(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     }
 
 
+def _before_loss(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """A path leads to those who are here and took it lately; its name to the ways on from its first step."""
+    if not row.get("path"):
+        return {}
+    window = seen.arguments.get("window", "60d")
+    who = seen.link(LIST, {"who": "took", "path": row["path"], "window": window})
+    on = seen.link("/journey/paths", {"start": row["path"].split(" → ", maxsplit=1)[0]})
+    return {"path": on} | ({"now": who, "value": who} if row.get("now") else {})
+
+
 def _served(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     """An indicator leads to itself alone: its slices, and everybody it did not serve well."""
     if not row.get("indicator") or "not_served" not in row:
@@ -147,6 +157,7 @@ def _served(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
 
 _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "customers/ledger": _ledger,
+    "journey/before-loss": _before_loss,
     "journey/map": _stage,
     "journey/discovered": _discovered,
     "journey/funnel": _funnel,
@@ -157,6 +168,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
 }
 _MARKS = {
     "customers/ledger": ("line", "customers"),
+    "journey/before-loss": ("path", "now"),
     "journey/map": ("stage", "customers"),
     "journey/discovered": ("source → target", "source"),
     "journey/funnel": ("stage", "customers"),
@@ -211,6 +223,7 @@ LEADING = {
         "why",
     ),
     "journey/discovered": ("source", "target", "customers", "share", "median_seconds", "errors", "before", "change"),
+    "journey/before-loss": ("path", "ratio", "leavers", "days_before", "errors", "now", "value"),
     "journey/funnel": (
         "slice",
         "stage",
