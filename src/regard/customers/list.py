@@ -18,15 +18,19 @@ from regard.findings import Caution, Finding
 from regard.journey.behind import TOLD as WALKED
 from regard.journey.behind import behind
 from regard.journey.promises import zone_steps
+from regard.journey.returns import TOLD as RETURNED
+from regard.journey.returns import behind_cell
 from regard.questions import question
 from regard.signals.ask import Ask
 
 Who = Literal[
     "all", "base", "opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange",
     "promoters", "passives", "detractors", "broken-promise", "promise-at-risk", "contacted", "waiting", "met-error",
-    "ordered", "stage", "did", "walked", "reached", "took",
+    "ordered", "stage", "did", "walked", "reached", "took", "came-back", "stayed-away",
 ]  # fmt: skip
 LINES = ("opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange")
+STEPPED = WALKED | RETURNED
+"""Groups that are told by the steps their customers took."""
 NEAR = 1000
 """Customers found by a search that are valued, at least."""
 
@@ -92,7 +96,10 @@ def customer_list(
     moment: Annotated[str, Meta(description="For who = stage: only this moment of it.")] = "",
     path: Annotated[
         str,
-        Meta(description="For who = did, walked, reached, took: the step, or several: A → B; (stops) may end it."),
+        Meta(
+            description="For who = did, walked, reached, took: the step, or several: A → B; (stops) may end it. For "
+            "came-back, stayed-away: what begins → what counts."
+        ),
     ] = "",
     window: Annotated[
         str,
@@ -100,6 +107,9 @@ def customer_list(
             description="For who = walked, reached: how long after the first step the others count; for took: how "
             "long before the end of the period: 2h, 7d."
         ),
+    ] = "",
+    cohort: Annotated[
+        str, Meta(description="For who = came-back, stayed-away: a cell of journey/retention: week 2026-08-31 + 3.")
     ] = "",
     metric: Annotated[
         str, Meta(description="For promoters, passives and detractors: the metric; empty takes the declared one.")
@@ -112,11 +122,8 @@ def customer_list(
         _known_place(ask, stage, moment)
     rule, typed = ask.declarations.base.lost is not None, bool(q.strip()) and who == "all"
     moved = movements(ask) if rule and not typed else None
-    if who in WALKED:
-        ids = behind(ask, who, path, window)
-        if who == "took" and moved is not None:
-            here = moved.column("customer")[moved.line_of()["closing"]]
-            ids = np.intersect1d(ids, here, assume_unique=True)
+    if who in STEPPED:
+        ids = _stepped(ask, who, {"path": path, "window": window, "cohort": cohort}, moved)
         seen = np.zeros(len(ids))
     else:
         given = {"stage": stage, "moment": moment, "metric": metric or ask.declarations.metric or "nps"}
@@ -133,13 +140,24 @@ def customer_list(
     worth = ask.declarations.value.kind is not None and moved is not None
     rows = tuple(_lines(ask, ids[shown], values[shown], worth=worth))
     group = (
-        f"{WALKED[who]} {path}"
-        if who in WALKED
+        f"{STEPPED[who]} {cohort or path}"
+        if who in STEPPED
         else f"Seen at {stage}{': ' if moment else ''}{moment}"
         if who == "stage"
         else TOLD[who]
     )
     return _finding(ask, group, q, rows, total, float(np.nansum(values)) if worth and len(ids) == total else None)
+
+
+def _stepped(ask: Ask, who: str, given: dict[str, str], moved: Movements | None) -> NDArray[Any]:
+    """Ids of those told by the steps they took."""
+    if who in RETURNED:
+        return behind_cell(ask, who, given["path"], given["cohort"])
+    ids = behind(ask, who, given["path"], given["window"])
+    if who == "took" and moved is not None:
+        here = moved.column("customer")[moved.line_of()["closing"]]
+        ids = np.intersect1d(ids, here, assume_unique=True)
+    return ids
 
 
 def _known_place(ask: Ask, stage: str, moment: str) -> None:

@@ -83,3 +83,20 @@ def behind(ask: Ask, who: str, path: str, window: str) -> NDArray[np.int64]:
 def arrowed(names: tuple[str, ...]) -> str:
     """Steps as a path."""
     return ARROW.join(names)
+
+
+def several(stepped: Stepped, text: str, *, where: str) -> tuple[str, ...]:
+    """Steps named with commas between, * at the end of one for all that begin so; none where the text is empty.
+
+    Raises:
+        UnknownName: One is no step of the log; the nearest are suggested.
+    """
+    there = stepped.steps[0].names if stepped.steps else ()
+    found: list[str] = []
+    for name in (part.strip() for part in text.split(",")):
+        if name.endswith("*"):
+            like = [n for n in there if n.startswith(name[:-1])]
+            found += like or known(stepped, (name,), where=where)
+        elif name:
+            found += known(stepped, (name,), where=where)
+    return tuple(dict.fromkeys(found))

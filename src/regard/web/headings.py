@@ -102,6 +102,18 @@ KNOWN: dict[str, dict[str, str]] = {
         "then": "Days followed",
         "among": "Only these steps",
     },
+    "journey/retention": {
+        "n": "Whose time is over",
+        "customers": "Began",
+        "customers_before": "Began the period before",
+        "came": "There again",
+        "away": "Not there",
+        "adjusted": "p, all corrected",
+        "open": "Not over yet",
+        "wait_seconds": "Half came within",
+        "start": "Begins with",
+        "back": "There again with",
+    },
     "journey/map": {
         "within": "Within days",
         "within_days": "Days to get further",

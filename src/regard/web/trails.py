@@ -58,6 +58,9 @@ def marks(path: str, finding: Mapping[str, Any], seen: Slice) -> dict[str, str]:
             found.setdefault(sentence(drawn) if path == "customers/ledger" else clean(drawn), way)
     for row in finding.get("steps") or () if path == "journey/discovered" else ():
         found.setdefault(clean(row["step"]), trails(path, row, seen)["customers"])
+    for row in finding.get("curve") or () if path == "journey/retention" else ():
+        if counted := trails(path, row, seen).get("came"):
+            found.setdefault(f"all · {row['later']}", counted)
     return found
 
 
@@ -147,6 +150,18 @@ def _before_loss(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     return {"path": on} | ({"now": who, "value": who} if row.get("now") else {})
 
 
+def _retention(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """A cell leads to those who were there again, and to those who were not."""
+    if not row.get("cell"):
+        return {}
+    path = f"{seen.arguments.get('start', '')} → {seen.arguments.get('back', '')}"
+    given = {"path": path, "cohort": row["cell"]}
+    return {
+        name: seen.link(LIST, {"who": who, **given})
+        for name, who in (("came", "came-back"), ("away", "stayed-away")) if row.get(name)
+    }  # fmt: skip
+
+
 def _served(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     """An indicator leads to itself alone: its slices, and everybody it did not serve well."""
     if not row.get("indicator") or "not_served" not in row:
@@ -163,6 +178,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "journey/funnel": _funnel,
     "journey/paths": _paths,
     "journey/promises": _promises,
+    "journey/retention": _retention,
     "listening/contacts": _contacts,
     "reliability/served": _served,
 }
@@ -173,6 +189,7 @@ _MARKS = {
     "journey/discovered": ("source → target", "source"),
     "journey/funnel": ("stage", "customers"),
     "journey/paths": ("path", "path"),
+    "journey/retention": ("cohort · later", "came"),
     "listening/contacts": ("area · issue", "customers"),
 }
 """The fields that make a mark's key, and the column whose address it takes; elsewhere a mark is a slice."""
@@ -193,9 +210,15 @@ INVITES = {
 """What following a mark does, where it is not showing the customers."""
 CUTS = {"customers/losses": ["category", "seller"]}
 """Questions that say little in one piece, and the columns besides the dimensions that they are usually cut by."""
-FIRST_TABLES = {"customers/customer": ("waiting", "people", "contracts", "rows")}
+FIRST_TABLES = {
+    "customers/customer": ("waiting", "people", "contracts", "rows"),
+    "journey/retention": ("curve", "rows"),
+}
 """Tables shown before the others, where the order of a finding's fields is not the order people read in."""
-SHEET_ONLY = {"customers/customer": {"key", "instant", "until", "unit", "currency"}}
+SHEET_ONLY = {
+    "customers/customer": {"key", "instant", "until", "unit", "currency"},
+    "journey/retention": {"cell"},
+}
 """Columns that only machines read, or that are said with the amount beside them: in the CSV, not on the page."""
 STEPS = {"journey/map": {"stage": "moment"}}
 """A column and the one that names a part of it: they share a place, the part set in."""
@@ -246,6 +269,19 @@ LEADING = {
         "score",
         "stayed",
         "spent",
+    ),
+    "journey/retention": (
+        "slice",
+        "cohort",
+        "later",
+        "began",
+        "n",
+        "share",
+        "came",
+        "away",
+        "before",
+        "change",
+        "adjusted",
     ),
     "leadership/policies": ("policy", "uses", "customers", "judged"),
     "leadership/proof": ("change", "grade", "effect", "low", "high", "least", "on", "told"),
