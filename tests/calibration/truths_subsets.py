@@ -17,6 +17,7 @@ from regard.statistics.expectations import Past, expected_of
 from regard.statistics.naming import name
 from regard.statistics.peeling import change_of, least_seen
 from regard.statistics.permuted import permuted
+from regard.statistics.phases import seasoned
 from regard.statistics.scan import scan
 
 if TYPE_CHECKING:
@@ -53,6 +54,13 @@ def rang(rng: Generator, world: World, **cause) -> bool:
     """Whether the scan rings at 5 %."""
     drawn = made(rng, world, **cause)
     return scan(drawn.cube, drawn.past, replicas=REPLICAS, seed=int(rng.integers(1 << 30))).p <= 0.05
+
+
+def weekly(rng: Generator, shock: float, **cause) -> bool:
+    """Whether the scan rings at 5 % where weekdays differ and their season is taken out."""
+    drawn = made(rng, World(customers=20_000, periods=28, season=0.3, shock=shock), **cause)
+    past = seasoned(drawn.cube, drawn.past, drawn.weekday)
+    return scan(drawn.cube, past, replicas=REPLICAS, seed=int(rng.integers(1 << 30))).p <= 0.05
 
 
 def amounts(rng: Generator, kind: str) -> bool:
@@ -125,6 +133,10 @@ def register(case: Callable, named: Callable) -> None:
     about = {"room": ROOM, "method": SCAN, "kind": "alarms", "nominal": 0.05, "runs": 500,
              "truth": "counts without a total that stray by 22 %, either direction"}  # fmt: skip
     _named(case, "no_subset_of_counts", about, lambda rng: float(counts(rng)))
+    for stem, shock, about_ in (("weekdays", 0.0, ""), ("weekdays_shocks", 0.1, ", and shocks of 10 %")):
+        about = {"room": ROOM, "method": SCAN + ", season taken out", "kind": "alarms", "nominal": 0.05, "runs": 500,
+                 "truth": f"20,000 customers, 28 days, rates differ by weekday, by value, too{about_}"}  # fmt: skip
+        _named(case, f"no_subset_{stem}", about, lambda rng, shock=shock: float(weekly(rng, shock)))
     about = {"room": ROOM, "method": "leaves trade places, any of 2,730 combinations", "kind": "breaks",
              "nominal": 0.05, "runs": 500, "truth": "expected amounts that are off by 5 % for whole values"}  # fmt: skip
     _named(case, "expectations_off_for_whole_values", about, lambda rng: float(amounts(rng, "biased")))
@@ -150,6 +162,10 @@ def _found(case: Callable) -> None:
     @case(**about, truth="500 of 20,000 customers at twice their 8 %", nominal=0.8, runs=300)
     def five_hundred_at_twice(rng: Generator) -> float:
         return hit(rng, 20_000, 500, 2.0)
+
+    @case(**about, truth="500 of 20,000 customers at twice their rate, weekdays differ", nominal=0.7, runs=300)
+    def twice_whatever_the_weekday(rng: Generator) -> float:
+        return float(weekly(rng, 0.0, cause="one", size=500, lift=(2.0, 2.0), least=0.0))
 
     @case(
         **about, truth="a subset of 200 at the ratio it says would be seen in four of five cases", nominal=0.7, runs=300

@@ -31,12 +31,14 @@ class MadeCube:
         past: Counts now and earlier.
         cause: Dimension to the values that were hit; empty where nothing was.
         hit: (leaves,) whether the cause holds the leaf.
+        weekday: (periods + 1,) weekday of each period, now the last.
     """
 
     cube: Cube
     past: Past
     cause: dict[int, tuple[int, ...]]
     hit: Mask
+    weekday: Whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ class World:
         main, inner: Spread of log rates by value, and by leaf.
         stray: Correlation of a leaf's customers within a period.
         shock: Spread of log rates by period, of the whole and of each value.
+        season: Spread of log rates by weekday, of the whole; that of each value beyond it is half of it.
         mix: Spread by which the log volume of each value changes now.
         depth: Most dimensions of a cell.
     """
@@ -65,6 +68,7 @@ class World:
     inner: float = 0.15
     stray: float = 0.0
     shock: float = 0.0
+    season: float = 0.0
     mix: float = 0.0
     depth: int = 3
 
@@ -99,7 +103,8 @@ def made(rng: Generator, world: World, *, cause: Kind | None = None, lift: tuple
     now = volume * np.exp(sum(rng.normal(0, world.mix, n)[codes[:, d]] for d, n in enumerate(world.sizes)))
     now *= volume.sum() / now.sum()
     total = np.array([rng.poisson(now if t == world.periods else volume) for t in range(world.periods + 1)], float)
-    logs = leaf[None, :] + _shocks(rng, world, codes)
+    weekday = np.arange(world.periods + 1) % 7
+    logs = leaf[None, :] + _shocks(rng, world, codes) + (_season(rng, world, codes)[weekday] if world.season else 0.0)
     values: dict[int, tuple[int, ...]] = {}
     hit = np.zeros(len(codes), bool)
     if cause:
@@ -111,7 +116,8 @@ def made(rng: Generator, world: World, *, cause: Kind | None = None, lift: tuple
     past = Past(
         bad=bad[-1, there], total=total[-1, there], past_bad=bad[:-1, there], past_total=total[:-1, there]
     )  # fmt: skip
-    return MadeCube(cube=cube(codes[there], depth=world.depth), past=past, cause=values, hit=hit[there])
+    return MadeCube(cube=cube(codes[there], depth=world.depth), past=past, cause=values, hit=hit[there],
+                    weekday=weekday)  # fmt: skip
 
 
 def _volumes(rng: Generator, world: World) -> tuple[Whole, Floats]:
@@ -129,6 +135,13 @@ def _shocks(rng: Generator, world: World, codes: Whole) -> Floats:
     found = np.repeat(rng.normal(0, world.shock, (world.periods + 1, 1)), len(codes), axis=1)
     for d, n in enumerate(world.sizes):
         found += rng.normal(0, world.shock, (world.periods + 1, n))[:, codes[:, d]]
+    return found
+
+
+def _season(rng: Generator, world: World, codes: Whole) -> Floats:
+    found = np.repeat(rng.normal(0, world.season, (7, 1)), len(codes), axis=1)
+    for d, n in enumerate(world.sizes):
+        found += rng.normal(0, world.season / 2, (7, n))[:, codes[:, d]]
     return found
 
 

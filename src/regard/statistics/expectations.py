@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize, special
 
 from regard.statistics.cuboids import Cube
@@ -24,6 +25,9 @@ class Past:
         bad, total: (leaves,) now.
         past_bad, past_total: (periods, leaves) earlier; total of counts is the exposure, 1 where every period is alike.
         shares: Whether bad is out of total (binomial); else counts (Poisson) for an exposure.
+        season: (periods, leaves), or (periods, 1) where leaves share it: what the rate of an earlier period is a
+            multiple of now's by its place in a season (`regard.statistics.phases`); None where all are alike.
+        spent: Of the earlier periods, how many the season was bought with.
     """
 
     bad: Floats
@@ -31,13 +35,41 @@ class Past:
     past_bad: Floats
     past_total: Floats
     shares: bool = True
+    season: Floats | None = None
+    spent: float = 0.0
+
+    @property
+    def tries(self) -> Floats:
+        """(periods, leaves) earlier totals as many as now's rate would need for what they lead to expect."""
+        return self.past_total if self.season is None else self.past_total * self.season
+
+    def rates(self, rate: Floats) -> Floats:
+        """Expected rates of the earlier periods, of leaves that have `rate` now: (periods, leaves), or (leaves,)."""
+        if self.season is None:
+            return rate
+        return np.minimum(rate * self.season, 1 - 1e-6) if self.shares else np.asarray(rate * self.season)
+
+    @property
+    def places(self) -> float:
+        """What a mean of squares about own levels is multiplied by, for what the levels were told from."""
+        many = len(self.past_bad)
+        return many / max(many - 1 - self.spent, 1.0)
+
+    def of(self, kept: NDArray[np.bool_]) -> Past:
+        """The same of some leaves."""
+        season = self.season if self.season is None or self.season.shape[1] == 1 else self.season[:, kept]
+        return replace(
+            self, bad=self.bad[kept], total=self.total[kept], past_bad=self.past_bad[:, kept],
+            past_total=self.past_total[:, kept], season=season,
+        )  # fmt: skip
 
     def swapped(self, period: int) -> Past:
         """The same with an earlier period playing now, and now left out."""
         others = np.arange(len(self.past_bad)) != period
+        season = None if self.season is None else self.season[others] / self.season[period]
         return Past(
             bad=self.past_bad[period], total=self.past_total[period], past_bad=self.past_bad[others],
-            past_total=self.past_total[others], shares=self.shares,
+            past_total=self.past_total[others], shares=self.shares, season=season, spent=self.spent,
         )  # fmt: skip
 
 
@@ -46,7 +78,7 @@ class Expected:
     """The level of every leaf and what it strays by.
 
     Attributes:
-        rate: (leaves,) expected bad per total, shrunk to what the leaf's values lead to expect.
+        rate: (leaves,) expected bad per total now, shrunk to what the leaf's values lead to expect.
         strength: Totals' worth of weight of that expectation.
         stray: Dispersion of a leaf between periods beyond its counts: the correlation of beta-binomials for shares,
             the squared coefficient of variation for counts.
@@ -75,7 +107,7 @@ def expected_of(cube: Cube, past: Past) -> Expected:
     moves a whole value in one period) and of the total. With fewer than three earlier periods the first is told from
     now itself, robustly, and the others are taken to be a twentieth.
     """
-    hits, tries = past.past_bad.sum(axis=0), past.past_total.sum(axis=0)
+    hits, tries = past.past_bad.sum(axis=0), past.tries.sum(axis=0)
     level = _main_effects(cube, hits, tries, shares=past.shares)
     strength = _strength(hits, tries, level, shares=past.shares)
     rate = (hits + strength * level) / (tries + strength)
@@ -126,15 +158,14 @@ def _strength(hits: Floats, tries: Floats, level: Floats, *, shares: bool) -> fl
 
 def _shocks(cube: Cube, past: Past, rate: Floats) -> tuple[float, float]:
     """Variances of the log rate per period: of the whole, and of one value of one dimension beyond the whole's."""
-    due = past.past_total * rate
+    due = past.tries * rate
     seen, whole = past.past_bad.sum(axis=1), due.sum(axis=1)
     ratio = seen / np.maximum(whole, 1e-9)
-    noise = float(
-        np.mean(variance(rate, past.past_total, 0.0, shares=past.shares).sum(axis=1) / np.maximum(whole, 1e-9) ** 2)
-    )
+    plain = variance(past.rates(rate), past.past_total, 0.0, shares=past.shares)
+    noise = float(np.mean(plain.sum(axis=1) / np.maximum(whole, 1e-9) ** 2))
     logs = np.log((seen + 0.5) / (whole + 0.5))
-    shared = max(0.0, float(np.var(logs, ddof=1)) - noise)
-    error, base, inside, places = 0.0, 0.0, 0.0, len(past.past_bad) / (len(past.past_bad) - 1)
+    shared = max(0.0, float(np.var(logs)) * past.places - noise)
+    error, base, inside = 0.0, 0.0, 0.0
     for d in range(cube.codes.shape[1]):
         code = cube.codes[:, d]
         by = np.zeros((len(code), int(code.max(initial=0)) + 1))
@@ -142,9 +173,9 @@ def _shocks(cube: Cube, past: Past, rate: Floats) -> tuple[float, float]:
         c, e = past.past_bad @ by, (due * ratio[:, None]) @ by
         e = e * ((c.sum(axis=0) + 2) / (e.sum(axis=0) + 2))
         part = e / np.maximum(e.sum(axis=1, keepdims=True), 1e-9)
-        v = variance(rate, past.past_total, 0.0, shares=past.shares) @ by * (1 - part)
+        v = plain @ by * (1 - part)
         squares = (part**2).sum(axis=1, keepdims=True)
-        error += float(((c - e) ** 2 * places - v).sum())
+        error += float(((c - e) ** 2 * past.places - v).sum())
         base += float((e**2 * (1 - 2 * part + squares)).sum())  # a value's own shock moves the whole, too
         inside += float(squares.mean())
     by_value = max(0.0, error / base) if base > 0 else 0.0
@@ -153,11 +184,13 @@ def _shocks(cube: Cube, past: Past, rate: Floats) -> tuple[float, float]:
 
 def _stray(past: Past, level: Floats, strength: float, explained: float) -> float:
     """Dispersion of leaves from leaving out one period after the other; what shared shocks explain is taken off."""
-    hits, tries = past.past_bad.sum(axis=0), past.past_total.sum(axis=0)
+    weights = past.tries
+    hits, tries = past.past_bad.sum(axis=0), weights.sum(axis=0)
     over, room = 0.0, 0.0
-    for c, n in zip(past.past_bad, past.past_total, strict=True):
-        rest = tries - n + strength
-        rate = (hits - c + strength * level) / rest
+    for c, n, weight in zip(past.past_bad, past.past_total, weights, strict=True):
+        rest = tries - weight + strength
+        rate = (hits - c + strength * level) / rest * (weight / np.maximum(n, 1e-12))
+        rate = np.minimum(rate, 1 - 1e-6) if past.shares else rate
         spread = rate * (1 - rate) if past.shares else rate
         base = n * spread + n**2 * spread / rest
         square = np.minimum((c - n * rate) ** 2, 25 * base + 4)
@@ -169,7 +202,7 @@ def _stray(past: Past, level: Floats, strength: float, explained: float) -> floa
 
 def _stray_now(past: Past, rate: Floats, strength: float) -> float:
     """The same from now alone, about the level of now, with the loudest tenth of the leaves cut down."""
-    n, tries = past.total, past.past_total.sum(axis=0) + strength
+    n, tries = past.total, past.tries.sum(axis=0) + strength
     shift = past.bad.sum() / max(float((n * rate).sum()), 1e-9)
     mean = np.minimum(rate * shift, 1 - 1e-6) if past.shares else rate * shift
     spread = mean * (1 - mean) if past.shares else mean
@@ -181,13 +214,11 @@ def _stray_now(past: Past, rate: Floats, strength: float) -> float:
 
 def _of_depth(cube: Cube, past: Past, rate: Floats, stray: float) -> Floats:
     """What cells of each depth stray by beyond their leaves: shocks that many leaves share."""
-    due = past.past_total * rate
-    c, e = cube.sums(past.past_bad.T), cube.sums(due.T)
-    v = cube.sums(variance(rate, past.past_total, stray, shares=past.shares).T)
+    c, e = cube.sums(past.past_bad.T), cube.sums((past.tries * rate).T)
+    v = cube.sums(variance(past.rates(rate), past.past_total, stray, shares=past.shares).T)
     own = ((c.sum(axis=1) + 2) / (e.sum(axis=1) + 2))[:, None]
     e = e * own
-    periods = len(past.past_bad)
-    square = np.minimum((c - e) ** 2, 25 * v + 4) * periods / (periods - 1)
+    square = np.minimum((c - e) ** 2, 25 * v + 4) * past.places
     over, base = (square - v).sum(axis=1), (e**2).sum(axis=1)
     width = int(cube.depth.max(initial=0)) + 1
     excess, room = np.bincount(cube.depth, over, width), np.bincount(cube.depth, base, width)
@@ -217,5 +248,4 @@ def in_units(past: Past) -> tuple[Past, float]:
     unit = 1.0 if whole and slope < 2 else float(slope) or float(np.median(y / x))
     if unit == 1.0 or unit <= 0:
         return past, 1.0
-    return Past(bad=past.bad / unit, total=past.total, past_bad=past.past_bad / unit, past_total=past.past_total,
-                shares=past.shares), unit  # fmt: skip
+    return replace(past, bad=past.bad / unit, past_bad=past.past_bad / unit), unit

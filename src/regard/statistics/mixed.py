@@ -62,7 +62,7 @@ class ShockModel:
     def __init__(self, codes: Whole, past: Past, expected: Expected) -> None:
         self.kept = past.total * expected.rate > 0
         self.shares = past.shares
-        open_ = 1 / (past.past_total.sum(axis=0) + expected.strength + 1)
+        open_ = 1 / (past.tries.sum(axis=0) + expected.strength + 1)
         if past.shares:
             over = 1 + np.maximum(past.total - 1, 0) * (expected.stray + open_)
             level = special.logit(expected.rate)

@@ -96,7 +96,7 @@ def contrast(cube: Cube, past: Past, expected: Expected, *, sign: int = 1) -> tu
     Returns:
         (cells,) nats less the logarithm of the cuboid's cells, -inf where not worse than outside; seen; expected.
     """
-    tries = past.past_total.sum(axis=0)
+    tries = past.tries.sum(axis=0)
     now, before = cube.sums(past.total * expected.rate), cube.sums(tries * expected.rate)
     due = now * (cube.sums(past.past_bad.sum(axis=0)) + KAPPA) / (before + KAPPA)
     seen, n = cube.sums(past.bad), cube.sums(past.total)
@@ -295,7 +295,7 @@ def _told(past: Past, expected: Expected, tried: _Tried) -> Naming:
 def counted(past: Past, expected: Expected, leaves: Mask) -> tuple[float, float, float]:
     """Seen, expected from the set's own past carried to the mix of now, and total of some leaves."""
     now = float((past.total * expected.rate)[leaves].sum())
-    before = float((past.past_total.sum(axis=0) * expected.rate)[leaves].sum())
+    before = float((past.tries.sum(axis=0) * expected.rate)[leaves].sum())
     due = now * (float(past.past_bad[:, leaves].sum()) + KAPPA) / (before + KAPPA)
     return float(past.bad[leaves].sum()), due, float(past.total[leaves].sum())
 

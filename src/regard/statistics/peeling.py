@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize, special
@@ -28,6 +28,7 @@ class Change:
     Attributes:
         before, now: Rate of the whole.
         mix: What other customers than before bring, each at the rate of its own past.
+        season: What now's place in a season brings, where one is taken out.
         rate: What customers of the same kind do otherwise.
         p: One-sided p-value of the rate part being worse, with the dispersion of the total from its past.
     """
@@ -37,6 +38,7 @@ class Change:
     mix: float
     rate: float
     p: float
+    season: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,11 +134,7 @@ def _large(named: Named, first: Named, sign: int) -> bool:
 
 def _left(whole: Cube, past: Past, expected: Expected, kept: np.ndarray) -> tuple[Cube, Past, Expected]:
     part = cube(whole.codes[kept], depth=len(whole.cuboids[-1]))
-    rest = Past(bad=past.bad[kept], total=past.total[kept], past_bad=past.past_bad[:, kept],
-                past_total=past.past_total[:, kept], shares=past.shares)  # fmt: skip
-    there = Expected(rate=expected.rate[kept], strength=expected.strength, stray=expected.stray, shared=expected.shared,
-                     by_value=expected.by_value, of_depth=expected.of_depth, periods=expected.periods)  # fmt: skip
-    return part, rest, there
+    return part, past.of(kept), replace(expected, rate=expected.rate[kept])
 
 
 def _spread(naming: Naming, kept: np.ndarray) -> Naming:
@@ -156,9 +154,9 @@ def _spread(naming: Naming, kept: np.ndarray) -> Naming:
 
 
 def change_of(past: Past, expected: Expected, *, sign: int = 1) -> Change:
-    """The change of the whole's rate as mix and rate; leaves at their own past's rate carry the mix."""
+    """The change of the whole's rate as mix, season and rate; leaves at their own past's rate carry the mix."""
     n, tries = float(past.total.sum()), float(past.past_total.sum())
-    level = (past.past_bad.sum() + KAPPA) / (float((past.past_total.sum(axis=0) * expected.rate).sum()) + KAPPA)
+    level = (past.past_bad.sum() + KAPPA) / (float((past.tries.sum(axis=0) * expected.rate).sum()) + KAPPA)
     mixed = float((past.total * expected.rate).sum() * level)
     before, now = float(past.past_bad.sum()) / max(tries, 1e-12), float(past.bad.sum()) / max(n, 1e-12)
     due = mixed / max(n, 1e-12)
@@ -166,7 +164,10 @@ def change_of(past: Past, expected: Expected, *, sign: int = 1) -> Change:
     error = spread * (1 + mixed / max(past.past_bad.sum(), 1.0))
     error += mixed**2 * (expected.shared + expected.stray / max(len(past.bad), 1)) + 1e-12
     z = sign * (float(past.bad.sum()) - mixed) / np.sqrt(error)
-    return Change(before=before, now=now, mix=due - before, rate=now - due, p=float(special.ndtr(-z)))
+    alike = float((past.past_total.sum(axis=0) * expected.rate).sum()) * level / max(tries, 1e-12)
+    season = alike - before if past.season is not None else 0.0
+    mix = due - before - season
+    return Change(before=before, now=now, mix=mix, season=season, rate=now - due, p=float(special.ndtr(-z)))
 
 
 def least_seen(
@@ -280,6 +281,6 @@ def over_time(past: Past, expected: Expected, leaves: np.ndarray) -> tuple[Float
     bad = np.append(past.past_bad[:, leaves].sum(axis=1), past.bad[leaves].sum())
     total = np.append(past.past_total[:, leaves].sum(axis=1), past.total[leaves].sum())
     rates = expected.rate[leaves]
-    due = np.append((past.past_total[:, leaves] * rates).sum(axis=1), (past.total[leaves] * rates).sum())
+    due = np.append((past.tries[:, leaves] * rates).sum(axis=1), (past.total[leaves] * rates).sum())
     level = (bad[:-1].sum() + KAPPA) / (due[:-1].sum() + KAPPA)
     return bad, due * level, total

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -73,7 +73,7 @@ def _frame(cube: Cube, past: Past, expected: Expected, sign: int) -> _Frame:
     spread = cube.sums(variance(rate, past.total, expected.stray, shares=past.shares))
     plain = cube.sums(variance(rate, past.total, 0.0, shares=past.shares))
     return _Frame(
-        now=now[:, None], before=cube.sums(past.past_total.sum(axis=0) * rate)[:, None],
+        now=now[:, None], before=cube.sums(past.tries.sum(axis=0) * rate)[:, None],
         total=cube.sums(past.total)[:, None], leafy=(spread / np.maximum(plain, 1e-12))[:, None],
         deep=expected.of_depth[cube.depth][:, None], price=cube.crowd[:, None], shares=past.shares,
         sign=sign,
@@ -145,7 +145,9 @@ def _null(cube: Cube, past: Past, expected: Expected, frame: _Frame, *, replicas
         tries = past.past_total.sum(axis=0)
         weight = past.past_total.sum(axis=1) / max(float(tries.sum()), 1e-12)
         shock = _shock(cube, expected, float((weight**2).sum()), many, rng)
-        before = _drawn(tries, expected, shock, rng, shares=past.shares, periods=past.past_total)
+        level = 1.0 if past.season is None else past.tries.sum(axis=0) / np.maximum(tries, 1e-12)
+        then = replace(expected, rate=expected.rate * level)
+        before = _drawn(tries, then, shock, rng, shares=past.shares, periods=past.past_total)
         score, _ = _scores(frame, cube.sums(now), cube.sums(before))
         found.append(score.max(axis=0))
     return np.concatenate(found)
@@ -193,7 +195,8 @@ def _shift(cube: Cube, past: Past, expected: Expected, null: Floats, sign: int) 
     maxima = []
     for t in range(len(past.past_bad)):
         turned = past.swapped(t)
-        frame = _frame(cube, turned, expected, sign)
+        then = expected if past.season is None else replace(expected, rate=past.rates(expected.rate)[t])
+        frame = _frame(cube, turned, then, sign)
         score, _ = _scores(frame, cube.sums(turned.bad)[:, None], cube.sums(turned.past_bad.sum(axis=0))[:, None])
         maxima.append(float(score.max()))
     above, usual = float(np.median(maxima)), float(np.median(null))

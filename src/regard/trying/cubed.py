@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from regard.errors import BadInput, Refusal
 from regard.statistics.cuboids import Cube, cube, gathered
 from regard.statistics.expectations import Past, in_units
-from regard.trying.steps import SEASONS, Every, Steps, steps_of
+from regard.statistics.phases import seasoned
+from regard.trying.steps import Every, Steps, steps_of
 from regard.wording import count, listed
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def told(subset: dict[str, str | tuple[str, ...]]) -> str:
 
 
 def of_shares(data: Columns, dims: tuple[str, ...], *, bad: str, total: str, customer: str, time: str, every: Every,
-              from_: str, depth: int) -> Cut:  # fmt: skip
+              from_: str, depth: int, season: int) -> Cut:  # fmt: skip
     """Bad ones of all, by period; now is the last period, or what begins at `from_`.
 
     Raises:
@@ -96,12 +97,13 @@ def of_shares(data: Columns, dims: tuple[str, ...], *, bad: str, total: str, cus
     steps = steps_of(data, time, every)
     good &= steps.place >= 0
     codes, wrong, every_one = codes[good], wrong[good], every_one[good]
-    place, periods = _periods(steps, from_, good)
+    when = _periods(steps, from_, good)
+    place = when.place
     if customer:
         who, _ = data.codes(customer)
         codes, place, wrong, every_one = _by_customer(codes, place, wrong, who[good])
-    return _counted(codes, labels, dims, place, periods=periods, bad=wrong, total=every_one, steps=steps, depth=depth,
-                    shares=True, season=0, by_row=not total)  # fmt: skip
+    return _counted(codes, labels, dims, replace(when, place=place), bad=wrong, total=every_one, depth=depth,
+                    season=season, by_row=not total)  # fmt: skip
 
 
 def of_amounts(data: Columns, dims: tuple[str, ...], *, actual: str, expected: str, time: str, every: Every, from_: str,
@@ -126,8 +128,9 @@ def of_amounts(data: Columns, dims: tuple[str, ...], *, actual: str, expected: s
         due = data.numbers(expected)
         good &= np.isfinite(due)
         if steps is not None:
-            place, _ = _periods(steps, from_, np.ones(len(data), bool))
-            good &= place == place.max()
+            place = _periods(steps, from_, steps.place >= 0).place
+            good[steps.place >= 0] &= place == place.max()
+            good &= steps.place >= 0
         return _given(codes[good], labels, dims, seen[good], due[good], depth=depth)
     assert steps is not None  # noqa: S101 refused above
     good &= steps.place >= 0
@@ -136,9 +139,8 @@ def of_amounts(data: Columns, dims: tuple[str, ...], *, actual: str, expected: s
             f"{actual} holds amounts below zero; what varies by size cannot be told of them.", where="--actual",
             hint="Name a column of expected amounts with --expected, or amounts of zero and more.",
         )  # fmt: skip
-    place, periods = _periods(steps, from_, good)
-    return _counted(codes[good], labels, dims, place, periods=periods, bad=seen[good], total=None, steps=steps,
-                    depth=depth, shares=False, season=season, by_row=False)  # fmt: skip
+    return _counted(codes[good], labels, dims, _periods(steps, from_, good), bad=seen[good], total=None, depth=depth,
+                    season=season, by_row=False)  # fmt: skip
 
 
 def _coded(data: Columns, dims: tuple[str, ...]) -> tuple[Whole, tuple[NDArray[np.object_], ...], NDArray[np.bool_]]:
@@ -171,9 +173,32 @@ def _within(data: Columns, bad: str, total: str, off: NDArray[np.bool_]) -> None
         )  # fmt: skip
 
 
-def _periods(steps: Steps, from_: str, good: NDArray[np.bool_]) -> tuple[Whole, tuple[str, ...]]:
+@dataclass(frozen=True, kw_only=True)
+class _When:
+    """Periods of rows.
+
+    Attributes:
+        place: (rows,) period of each row, now the last.
+        labels: What periods are called.
+        unit: What a period is.
+        steps: Number of each earlier period's step, and of each step that belongs to now.
+    """
+
+    place: Whole
+    labels: tuple[str, ...]
+    unit: str
+    steps: Whole
+
+    @property
+    def several(self) -> int:
+        """How many steps now is made of."""
+        return len(self.steps) - len(self.labels) + 1
+
+
+def _periods(steps: Steps, from_: str, good: NDArray[np.bool_]) -> _When:
     """The period of each good row, now the last, and their labels; periods without rows are left out."""
     place = steps.place[good]
+    every = np.unique(place)
     if from_:
         start = steps.at(from_)
         if not 0 < start < steps.count:
@@ -193,7 +218,9 @@ def _periods(steps: Steps, from_: str, good: NDArray[np.bool_]) -> tuple[Whole, 
             f"{len(kept):,} periods are more than the {MOST_PERIODS} that are searched.", where="--time",
             hint="Gather them: --every day, --every week.",
         )  # fmt: skip
-    return found.astype(np.int64), tuple(steps.label(int(k)) for k in kept)
+    return _When(
+        place=found.astype(np.int64), labels=tuple(steps.label(int(k)) for k in kept), unit=steps.unit, steps=every,
+    )  # fmt: skip
 
 
 def _by_customer(codes: Whole, place: Whole, wrong: Floats, who: Whole) -> tuple[Whole, Whole, Floats, Floats]:
@@ -215,19 +242,19 @@ def _leaves(codes: Whole) -> tuple[Whole, Whole]:
 
 
 def _counted(
-    codes: Whole, labels: tuple[NDArray[np.object_], ...], dims: tuple[str, ...], place: Whole, *,
-    periods: tuple[str, ...], bad: Floats, total: Floats | None, steps: Steps, depth: int, shares: bool, season: int,
-    by_row: bool,
+    codes: Whole, labels: tuple[NDArray[np.object_], ...], dims: tuple[str, ...], when: _When, *, bad: Floats,
+    total: Floats | None, depth: int, season: int, by_row: bool,
 ) -> Cut:  # fmt: skip
     leaves, ids = _leaves(codes)
-    many, width = len(periods), len(leaves)
-    flat = place * width + ids
+    many, width = len(when.labels), len(leaves)
+    flat = when.place * width + ids
     seen = np.bincount(flat, bad, many * width).reshape(many, width).astype(float)
     if total is None:
-        exposure, note = _exposure(seen, season or SEASONS.get(steps.unit, 0), asked=bool(season))
-        every_one = np.repeat(exposure[:, None], width, axis=1)
+        every_one = np.ones((many, width))
+        every_one[-1] = when.several
     else:
-        every_one, note = np.bincount(flat, total, many * width).reshape(many, width).astype(float), ""
+        every_one = np.bincount(flat, total, many * width).reshape(many, width).astype(float)
+    shares = total is not None
     past = Past(bad=seen[-1], total=every_one[-1], past_bad=seen[:-1], past_total=every_one[:-1], shares=shares)
     size = 1.0
     if not shares:
@@ -237,24 +264,27 @@ def _counted(
                 hint="Bring more of the past, a smaller --every, or a column of --expected amounts.",
             )
         past, size = in_units(past)
+    whole = cube(leaves, depth=depth)
+    past, note = _seasoned(whole, past, when, season)
     return Cut(
-        dims=dims, labels=labels, cube=cube(leaves, depth=depth), past=past, periods=periods, unit=steps.unit,
-        size=size, rows=len(codes), notes=(note,) if note else (), by_row=by_row,
+        dims=dims, labels=labels, cube=whole, past=past, periods=when.labels, unit=when.unit, size=size,
+        rows=len(codes), notes=(note,) if note else (), by_row=by_row,
     )  # fmt: skip
 
 
-def _exposure(seen: Floats, season: int, *, asked: bool) -> tuple[Floats, str]:
-    """What each period is expected to hold of an average one, by its place in the season."""
-    many = len(seen)
-    if season < 2 or many - 1 < 2 * season:
-        return np.ones(many), "" if not asked else (
-            f"A season of {season} is not taken out: the past holds fewer than two of them."
-        )
-    whole, phase = seen.sum(axis=1), np.arange(many) % season
-    middle = np.array([np.median(whole[:-1][phase[:-1] == p]) for p in range(season)])
-    if middle.min() <= 0:
-        return np.ones(many), ""
-    return (middle / middle.mean())[phase], f"A season of {season} periods is taken out."
+def _seasoned(whole: Cube, past: Past, when: _When, season: int) -> tuple[Past, str]:
+    """What now's hour or weekday leads to expect; what is asked for, else the usual ones that the past holds twice."""
+    many = len(when.labels) - 1
+    usual = {"hour": ((1, 24), (24, 7)), "day": ((1, 7),), "month": ((1, 12),), "quarter": ((1, 4),)}
+    wanted = ((1, season),) if season else usual.get(when.unit, ())
+    kept = [(step, length) for step, length in wanted if length > 1 and many >= 2 * step * length]
+    if not kept:
+        long = f"A season of {season} is not taken out: the past holds fewer than two of them."
+        return past, long if season > 1 else ""
+    phases = np.column_stack([when.steps // step % length for step, length in kept])
+    found = seasoned(whole, past, phases)
+    told_ = listed((f"{length} {when.unit}s" if step == 1 else "7 days" for step, length in kept), most=2)
+    return found, f"A season of {told_} is taken out." if found.season is not None else ""
 
 
 def _given(codes: Whole, labels: tuple[NDArray[np.object_], ...], dims: tuple[str, ...], seen: Floats, due: Floats, *,

@@ -54,7 +54,7 @@ def subset(
         int, Meta(description="Most dimensions that name a subset; default 3, all with expected.", ge=0, le=8)
     ] = 0,
     season: Annotated[
-        int, Meta(description="Periods of a season of counts and amounts; told from the times.", ge=0)
+        int, Meta(description="Periods of a season that is taken out; default weeks of days and days of hours.", ge=0)
     ] = 0,
     level: Annotated[
         float, Meta(description="False alarms over all combinations together.", gt=0, lt=0.5)
@@ -69,7 +69,7 @@ def subset(
         )  # fmt: skip
     if bad:
         cut = cubed.of_shares(data, dims, bad=bad, total=total, customer=customer, time=time, every=every, from_=from0,
-                              depth=depth or DEPTH)  # fmt: skip
+                              depth=depth or DEPTH, season=season)  # fmt: skip
         noun = of or ("customers" if customer else total or "rows")
         return subset_counts.trial_of(cut, bad, noun, signs=(-1,) if direction == "fewer" else (1,), level=level)
     cut = cubed.of_amounts(data, dims, actual=actual, expected=expected, time=time, every=every, from_=from0,

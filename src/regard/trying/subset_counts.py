@@ -76,7 +76,8 @@ class _Told:
             facts=self.facts(green=green), next_step=self.step(), disrupted=bool(found.found), p=self.p,
             level=self.level, combinations=len(self.cut.cube), total_green=green, whole_ratio=float(whole),
             change=change.now - change.before if shares else None, mix=change.mix if shares else None,
-            rate=change.rate if shares else None, now=self.now(), rows=rows, alternatives=self.others(),
+            rate=change.rate if shares else None, season=change.season if shares else None, now=self.now(),
+            rows=rows, alternatives=self.others(),
             within=self.parts(), least=self.least(), periods=self.periods(),
         )  # fmt: skip
 
@@ -195,9 +196,10 @@ class _Told:
     def facts(self, *, green: bool) -> tuple[str, ...]:
         change, facts = self.found.change, []
         if self.past.shares:
+            season = f"season {_points(change.season)}, " if change.season else ""
             facts.append(
                 f"The total went from {percent(change.before)} to {percent(change.now)} "
-                f"({_points(change.now - change.before)} points): mix {_points(change.mix)}, rate "
+                f"({_points(change.now - change.before)} points): mix {_points(change.mix)}, {season}rate "
                 f"{_points(change.rate)}; it is {'within' if green else 'beyond'} what it strays by itself."
             )
         others = self.others()

@@ -97,6 +97,7 @@ class SubsetTrial(Trial, frozen=True, kw_only=True):
     change: Annotated[float | None, Meta(description="Change of the total's rate against its past.")] = None
     mix: Annotated[float | None, Meta(description="Part of it that other customers than before bring.")] = None
     rate: Annotated[float | None, Meta(description="Part of it that the same kind of customers do otherwise.")] = None
+    season: Annotated[float | None, Meta(description="Part of it that now's hour or weekday brings, as before.")] = None
     now: Annotated[str, Meta(description="The period that counts as now.")] = ""
     rows: Annotated[tuple[SubsetRow, ...], Meta(description="The disrupted subsets, the clearest first.")] = ()
     alternatives: Annotated[tuple[OtherRow, ...], Meta(description="Other names the data cannot rule out.")] = ()
