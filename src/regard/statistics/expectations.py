@@ -28,6 +28,8 @@ class Past:
         season: (periods, leaves), or (periods, 1) where leaves share it: what the rate of an earlier period is a
             multiple of now's by its place in a season (`regard.statistics.phases`); None where all are alike.
         spent: Of the earlier periods, how many the season was bought with.
+        unsure: Variance of the logarithm of now's season that the past leaves open: of the whole, and of one value
+            beyond it.
     """
 
     bad: Floats
@@ -37,6 +39,7 @@ class Past:
     shares: bool = True
     season: Floats | None = None
     spent: float = 0.0
+    unsure: tuple[float, float] = (0.0, 0.0)
 
     @property
     def tries(self) -> Floats:
@@ -70,6 +73,7 @@ class Past:
         return Past(
             bad=self.past_bad[period], total=self.past_total[period], past_bad=self.past_bad[others],
             past_total=self.past_total[others], shares=self.shares, season=season, spent=self.spent,
+            unsure=self.unsure,
         )  # fmt: skip
 
 
@@ -120,9 +124,10 @@ def expected_of(cube: Cube, past: Past) -> Expected:
     shared, by_value = _shocks(cube, past, rate)
     dimensions = cube.codes.shape[1]
     stray = _stray(past, level, strength, shared + dimensions * by_value)
-    depths = _of_depth(cube, past, rate, stray)
-    return Expected(rate=rate, strength=strength, stray=stray, shared=shared, by_value=by_value, of_depth=depths,
-                    periods=len(past.past_bad))  # fmt: skip
+    whole, value = past.unsure
+    depths = _of_depth(cube, past, rate, stray) + whole + value * np.arange(deepest + 1)
+    return Expected(rate=rate, strength=strength, stray=stray, shared=shared + whole, by_value=by_value + value,
+                    of_depth=depths, periods=len(past.past_bad))  # fmt: skip
 
 
 def variance(rate: Floats, total: Floats, stray: float, *, shares: bool) -> Floats:

@@ -16,6 +16,21 @@ CUT = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Season:
+    """One season of groups of leaves.
+
+    Attributes:
+        factors: (places, groups) logarithm of what the rate is a multiple of.
+        spent: How many periods they cost.
+        unsure: Variance of those of now that is left open, on average over what is expected.
+    """
+
+    factors: Floats
+    spent: float
+    unsure: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Counts:
     """Of groups of leaves (the whole, or the values of one dimension): counts, their expectation and its variance.
 
@@ -45,34 +60,38 @@ def seasoned(cube: Cube, past: Past, phases: ArrayLike) -> Past:
             several periods has a row for each; its factor is their mean.
 
     Returns:
-        The same counts, with `season` and `spent`; all of `statistics.scan`, `naming` and `peeling` take it.
+        The same counts, with `season`, `spent` and `unsure`; all of `statistics.scan`, `naming` and `peeling` take it.
     """
     columns = np.asarray(phases, np.int64)
     columns = columns.reshape(len(columns), -1)
     before = len(past.past_bad)
-    found = replace(past, season=None, spent=0.0)
+    found = replace(past, season=None, spent=0.0, unsure=(0.0, 0.0))
     if before < 4:
         return found
     rate = expected_of(cube, found).rate
-    logs, spent = np.zeros((len(columns), len(rate))), 0.0
+    logs = np.zeros((len(columns), len(rate)))
+    whole: list[_Season] = []
+    values: list[_Season] = []
     for column in columns.T:
         place = np.unique(column, return_inverse=True)[1]
         if len(np.unique(place[:before])) < 2:
             continue
         for d in (None, *range(cube.codes.shape[1])):
             code = np.zeros(len(rate), np.int64) if d is None else cube.codes[:, d]
-            factors, bought = _factors(past, rate, logs[:before], place, code, whole=d is None)
-            logs += factors[place][:, code]
-            spent = max(spent, bought)
+            one = _told(past, rate * np.exp(logs[:before]), place, code, whole=d is None)
+            (whole if d is None else values).append(one)
+            logs += one.factors[place][:, code]
     if not logs.any():
         return found
     season = np.exp(logs[:before]) / np.exp(logs[before:]).mean(axis=0)
-    return replace(found, season=season, spent=min(spent, len(season) - 2.0))
+    unsure = sum(s.unsure for s in whole), sum(s.unsure for s in values) / max(1, cube.codes.shape[1])
+    spent = min(max((s.spent for s in (*whole, *values)), default=0.0), before - 2.0)
+    return replace(found, season=season, spent=spent, unsure=unsure)
 
 
-def _factors(past: Past, rate: Floats, logs: Floats, place: Whole, code: Whole, *, whole: bool) -> tuple[Floats, float]:
-    """(places, groups) log factors of groups of leaves, and how many periods they cost."""
-    counts = _counted(past, rate * np.exp(logs), code, whole=whole)
+def _told(past: Past, rates: Floats, place: Whole, code: Whole, *, whole: bool) -> _Season:
+    """The factors of groups of leaves that have `rates` in the earlier periods, by empirical Bayes."""
+    counts = _counted(past, rates, code, whole=whole)
     then, width = place[: len(past.past_bad)], int(place.max()) + 1
     by = np.zeros((width, len(then)))
     by[then, np.arange(len(then))] = 1.0
@@ -88,12 +107,15 @@ def _factors(past: Past, rate: Floats, logs: Floats, place: Whole, code: Whole, 
     over = float(((groups - due) ** 2 - noise * (1 - shares)).sum())
     base = float((due**2).sum())
     spread = max(0.0, over / base) if base > 0 else 0.0
-    weight = spread / (spread + noise / np.maximum(due, 1e-9) ** 2) if spread > 0 else np.zeros_like(due)
-    weight = np.where(many > 1, weight, 0.0)
+    error = noise / np.maximum(due, 1e-9) ** 2
+    weight = np.where(many > 1, spread / np.maximum(spread + error, 1e-12), 0.0)
     found = weight * np.log(level)
     centre = (found * due).sum(axis=0) / np.maximum(due.sum(axis=0), 1e-12)
     bought = float((weight * due).sum(axis=0).max(initial=0) / max(due.sum(axis=0).max(initial=0), 1e-12) * width)
-    return np.where(many > 1, found - centre, 0.0), max(0.0, bought - 1)
+    left_open = np.where(many > 1, weight * error, spread)[place[len(then) :]]
+    share = due.sum(axis=0) / max(float(due.sum()), 1e-12)
+    return _Season(factors=np.where(many > 1, found - centre, 0.0), spent=max(0.0, bought - 1),
+                   unsure=float((left_open.mean(axis=0) * share).sum()))  # fmt: skip
 
 
 def _counted(past: Past, rates: Floats, code: Whole, *, whole: bool) -> _Counts:
