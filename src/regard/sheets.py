@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
 from regard.errors import UnknownName
 from regard.findings import Finding, Interval, tables
-from regard.wording import count
+from regard.units import Counted, described, settled
+from regard.wording import count, duration, percent
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠")
 MOST_ROWS = 40
 CELL = 44
 """Characters of a cell in a terminal."""
 ARROW = " → "
+SAID: dict[str, Callable[[float], str]] = {"share": percent, "seconds": duration}
+"""How a terminal writes what is neither a count nor a plain number."""
 
 
 def csv_of(finding: Finding, table: str = "") -> str:
@@ -118,8 +121,10 @@ def text_of(rows: tuple[msgspec.Struct, ...], kind: type[msgspec.Struct], *, wid
     """
     every, values = flat_names(kind), [flat_values(row) for row in rows[:MOST_ROWS]]
     telling = [i for i, name in enumerate(every) if _tells(name, [v[i] for v in values])]
+    units = _units(kind)
     names, values = [every[i] for i in telling], [[v[i] for i in telling] for v in values]
-    cells = [[_short(v) for v in row] for row in values]
+    cells = [[_short(v, units[i]) for v, i in zip(row, telling, strict=True)] for row in values]
+    names = [n.removesuffix("_seconds") if units[i] == "seconds" else n for n, i in zip(names, telling, strict=True)]
     numeric = [all(_is_number(v) for v in column) for column in zip(*values, strict=True)]
     widths = [max(len(n), *(len(c[i]) for c in cells)) for i, n in enumerate(names)] if cells else []
     kept, used = 0, 0
@@ -144,11 +149,26 @@ def _tells(name: str, values: list[Any]) -> bool:
     return bool(filled) and not (name == "slice" and set(filled) == {"all"})
 
 
-def _short(value: Any) -> str:
+def _units(kind: type[msgspec.Struct]) -> list[str]:
+    """What each column of `flat_names` counts."""
+    hints = get_type_hints(kind, include_extras=True)
+    fields = []
+    for field in msgspec.structs.fields(kind):
+        help_, unit = described(hints[field.name])
+        fields.append(Counted(field.name, help_, unit, whole=field.type is int))
+    found: list[str] = []
+    for field, unit in zip(msgspec.structs.fields(kind), settled(fields), strict=True):
+        found += [unit, unit] if "Interval" in str(field.type) else [unit]
+    return found
+
+
+def _short(value: Any, unit: str = "") -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int | float) and unit in SAID:
+        return SAID[unit](value)
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) < 0.1 else f"{value:,.2f}"
     if isinstance(value, int):

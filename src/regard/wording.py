@@ -135,6 +135,16 @@ def times(ratio: float | None) -> str:
     return DASH if ratio is None or not math.isfinite(ratio) else f"{number(round(ratio, 1))} times"
 
 
+def beside_usual(ratio: float | None) -> str:
+    """A ratio to what is usual as words: ``2.4 times the usual``, ``12 % above the usual``."""
+    if ratio is None or not math.isfinite(ratio):
+        return "off the usual"
+    if ratio >= 1.95:
+        return f"{times(ratio)} the usual"
+    side = "above" if ratio >= 1 else "below"
+    return f"{percent(abs(ratio - 1))} {side} the usual"
+
+
 def _three_figures(value: float) -> str:
     places = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 2 - math.floor(math.log10(value))
     text = f"{value:,.{min(places, 12)}f}"

@@ -248,11 +248,12 @@ def dropoff(log, silence, goal):
     for number, (whose, run) in enumerate(every):
         final = number + 1 == len(every) or every[number + 1][0] != whose
         names = [s[1] for s in run]
+        if final and end - run[-1][0] <= silence:
+            still[names[-1]] += 1
+            continue
         passed.update(set(names))
         if set(names) & set(goal):
             reached[names[-1]] += 1
-        elif final and end - run[-1][0] <= silence:
-            still[names[-1]] += 1
         else:
             stopped[names[-1]].append(whose)
     return stopped, still, reached, passed
@@ -268,10 +269,10 @@ def deflected(log, articles, contacts, within):
             if name in last and t - last[name] <= within:
                 continue
             last[name] = t
-            came = any(n in contacts and u - t <= within for u, n, *_ in journey[i + 1 :])
-            if not came and t > log.end - within:
+            if t > log.end - within:
                 still[name] += 1
                 continue
+            came = any(n in contacts and u - t <= within for u, n, *_ in journey[i + 1 :])
             views[name].append(whose)
             contacted[name] += [whose] if came else []
     return views, contacted, still

@@ -137,7 +137,7 @@ def _moved(ask: Ask, stepped: Stepped, about: flows.Journeys) -> _Seen:
     first = int(np.argmax(size))
     groups = [_of(stepped, ask.scope.by, first, own=own) for own in (True, False)]
     parts = [flows.moves(stepped.steps, about, selection=selection) for selection in groups]
-    columns = ("who", "source", "target", "at", "seconds", "failed")
+    columns = ("who", "source", "target", "at", "seconds", "failed", "recent")
     both = flows.Moves(
         **{name: np.concatenate([getattr(p, name) for p in parts]) for name in columns},
         ties=sum(p.ties for p in parts), journeys=sum(p.journeys for p in parts), open=sum(p.open for p in parts),

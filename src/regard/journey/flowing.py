@@ -37,7 +37,10 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     target: Annotated[str, Meta(description="The step after; empty where the journey ends.")]
     times: Annotated[int, Meta(description="How often.")]
     customers: Annotated[int, Meta(description="Different customers.")]
-    share: Annotated[float, Meta(description="Share of those before that went this way next, each a voice of one.")]
+    share: Annotated[
+        float | None,
+        Meta(description="Share of those before whose time is over that went this way next, each a voice of one."),
+    ] = None
     median_seconds: Annotated[float | None, Meta(description="Median seconds between the two.")] = None
     errors: Annotated[float, Meta(description="Share of the moves that met an error at the step after.")] = 0.0
     before: Annotated[float | None, Meta(description="The share in the period, or of the group, compared with.")] = None
@@ -48,9 +51,9 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     change_low: Annotated[float | None, Meta(description="Lower end of the interval of the change.")] = None
     change_high: Annotated[float | None, Meta(description="Upper end.")] = None
-    stood: Annotated[int, Meta(description="Customers who were at the step before.")]
-    low: Annotated[float, Meta(description="Lower end of the interval of the share.")]
-    high: Annotated[float, Meta(description="Upper end.")]
+    stood: Annotated[int, Meta(description="Customers who were at the step before, their time over.")]
+    low: Annotated[float | None, Meta(description="Lower end of the interval of the share.")] = None
+    high: Annotated[float | None, Meta(description="Upper end.")] = None
     slow_seconds: Annotated[float | None, Meta(description="Seconds within which nine of ten are done.")] = None
     shown: Annotated[bool, Meta(description="Whether it is among the most frequent that the figure shows.")] = False
 
@@ -118,9 +121,9 @@ def line_rows(
         told, way = known.get(key, line), ways.get(key)
         row = LineRow(
             source=name_of(names, line.source), target=name_of(names, line.target), times=line.times,
-            customers=line.customers, stood=told.share.n, share=told.share.value, low=told.share.low,
-            high=told.share.high, median_seconds=_known(told.median), slow_seconds=_known(told.slow),
-            errors=told.errors, shown=key in shown,
+            customers=line.customers, stood=told.share.n, share=_known(told.share.value),
+            low=_known(told.share.low), high=_known(told.share.high), median_seconds=_known(told.median),
+            slow_seconds=_known(told.slow), errors=told.errors, shown=key in shown,
         )  # fmt: skip
         if way is not None:
             given = not way.difference.refused

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.statistics.choices import Compared, compare, shares
-from regard.statistics.estimates import Estimate
+from regard.statistics.estimates import Estimate, refusal
 from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, codes_of, end_of
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ Truths = NDArray[np.bool_]
 BEGIN, END = -1, -2
 """Stand for the beginning and the end of a journey beside the codes of steps."""
 SECOND = 1_000_000
+TOO_RECENT = refusal("The log ends before the time after each of them is over.", n=0)
 MIXER = 0x9E3779B97F4A7C15
 
 
@@ -50,6 +51,8 @@ class Moves:
         at: (n,) microseconds UTC of the step before; of the first step where it begins.
         seconds: (n,) between the two; NaN at beginning and end.
         failed: (n,) whether an error was met at the step after.
+        recent: (n,) whether the log ends before the time after the step before is over. Shares leave them out: of the
+            recent, moves on are known and ends are not. False at beginnings, and where time has no bound.
         ties: Moves between steps of equal time: their order is the log's.
         journeys: Journeys.
         open: Journeys that may yet go on: the log ends before their time is over.
@@ -61,6 +64,7 @@ class Moves:
     at: Whole
     seconds: Floats
     failed: Truths
+    recent: Truths
     ties: int
     journeys: int
     open: int
@@ -69,8 +73,8 @@ class Moves:
         """Some of the moves; what is counted of the whole stays."""
         return Moves(
             who=self.who[which], source=self.source[which], target=self.target[which], at=self.at[which],
-            seconds=self.seconds[which], failed=self.failed[which], ties=self.ties, journeys=self.journeys,
-            open=self.open,
+            seconds=self.seconds[which], failed=self.failed[which], recent=self.recent[which], ties=self.ties,
+            journeys=self.journeys, open=self.open,
         )  # fmt: skip
 
 
@@ -111,8 +115,8 @@ def moves(steps: Sequence[Steps], about: Journeys, *, selection: Selection = EVE
     entry = codes_of(names, about.start) if about.start else None
     end = end_of(steps, selection)
     parts = [_of_slice(each, selection, number, about, entry, end) for number, each in enumerate(steps)]
-    columns = ("who", "source", "target", "at", "seconds", "failed")
-    empty = {"seconds": np.zeros(0), "failed": np.zeros(0, np.bool_)}
+    columns = ("who", "source", "target", "at", "seconds", "failed", "recent")
+    empty = {"seconds": np.zeros(0), "failed": np.zeros(0, np.bool_), "recent": np.zeros(0, np.bool_)}
     found = {
         name: np.concatenate([empty.get(name, np.zeros(0, np.int64)), *(getattr(p, name) for p in parts)])
         for name in columns
@@ -136,27 +140,31 @@ def _of_slice(  # noqa: PLR0917  one slice's share of what `moves` was given
     time, code, bad, owner = each.times[keep], each.codes[keep].astype(np.int64), each.failed[keep], owner[keep]
     fresh = np.ones(len(owner), np.bool_)
     fresh[1:] = owner[1:] != owner[:-1]
-    within = NEVER if about.within is None else about.within
+    within, bounded = NEVER if about.within is None else about.within, about.within is not None
     begun = np.maximum.accumulate(np.where(fresh, np.arange(len(owner)), 0)) if len(owner) else owner
     if entry is None:
         fresh[1:] |= time[1:] - time[:-1] > within
-        return _moves(each.customers[owner], time, code, bad, fresh, still=time > end - within)
+        return _moves(each.customers[owner], time, code, bad, fresh, time > end - within, bounded=bounded)
     last = np.maximum.accumulate(np.where(entry[code], np.arange(len(code)), -1)) if len(code) else owner
     inside = last >= begun
     inside[inside] &= time[inside] - time[last[inside]] <= within
     before = np.concatenate([[False], inside[:-1]])
     starts = (fresh | ~before)[inside]
     still = time[np.maximum(last, 0)][inside] > end - within
-    return _moves(each.customers[owner][inside], time[inside], code[inside], bad[inside], starts, still=still)
+    return _moves(
+        each.customers[owner][inside], time[inside], code[inside], bad[inside], starts, still, bounded=bounded
+    )
 
 
-def _moves(who: Whole, time: Whole, code: Whole, bad: Truths, fresh: Truths, *, still: Truths) -> Moves:
+def _moves(  # noqa: PLR0917  columns of steps
+    who: Whole, time: Whole, code: Whole, bad: Truths, fresh: Truths, still: Truths, *, bounded: bool
+) -> Moves:
     """Moves within journeys, and their beginnings and ends; `still`: the journey's time may not be over."""
     on = np.flatnonzero(~fresh)
     ends = np.flatnonzero(np.append(fresh[1:], np.True_)) if len(who) else on
     over = ends[~still[ends]]
     first = np.flatnonzero(fresh)
-    none = np.full(len(first) + len(over), np.nan)
+    none, known = np.full(len(first) + len(over), np.nan), np.zeros(len(first) + len(over), np.bool_)
     gap = (time[on] - time[on - 1]) / SECOND
     return Moves(
         who=np.concatenate([who[on], who[first], who[over]]),
@@ -165,7 +173,8 @@ def _moves(who: Whole, time: Whole, code: Whole, bad: Truths, fresh: Truths, *, 
         at=np.concatenate([time[on - 1], time[first], time[over]]),
         seconds=np.concatenate([gap, none]),
         failed=np.concatenate([bad[on], bad[first], np.zeros(len(over), np.bool_)]),
-        ties=int((gap == 0).sum()), journeys=len(first), open=len(ends) - len(over),
+        recent=np.concatenate([still[on - 1] & bounded, known]), ties=int((gap == 0).sum()), journeys=len(first),
+        open=len(ends) - len(over),
     )  # fmt: skip
 
 
@@ -181,12 +190,13 @@ def lines_of(found: Moves) -> tuple[Line, ...]:
     customers = np.bincount(np.unique(person * len(key) + place) % len(key), minlength=len(key))
     errors = np.bincount(place, found.failed) / times
     middle, slow = _quantiles(place, found.seconds, len(key))
-    voice = {(s.place, s.way): s.share for s in shares(found.who, found.source, found.target)}
+    over = ~found.recent
+    voice = {(s.place, s.way): s.share for s in shares(found.who[over], found.source[over], found.target[over])}
     made = [
         Line(
             source=int(k // wide - 2), target=int(k % wide - 2), times=int(times[i]), customers=int(customers[i]),
-            share=voice[int(k // wide - 2), int(k % wide - 2)], median=float(middle[i]), slow=float(slow[i]),
-            errors=float(errors[i]),
+            share=voice.get((int(k // wide - 2), int(k % wide - 2)), TOO_RECENT), median=float(middle[i]),
+            slow=float(slow[i]), errors=float(errors[i]),
         )
         for i, k in enumerate(key)
     ]  # fmt: skip
@@ -219,7 +229,8 @@ def changed(found: Moves, now: Truths, *, seed: int = 0) -> Compared:
         now: (n,) whether a move is of the second.
         seed: Seed of the permutations.
     """
-    return compare(found.who, found.source, found.target, now, seed=seed)
+    over = ~found.recent
+    return compare(found.who[over], found.source[over], found.target[over], now[over], seed=seed)
 
 
 def covering(lines: Sequence[Line], share: float) -> tuple[Line, ...]:

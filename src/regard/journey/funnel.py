@@ -7,6 +7,7 @@ open: they have not stopped.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from regard.questions import question
 from regard.signals.ask import Ask
 from regard.statistics.choices import compare
 from regard.statistics.proportions import wilson
-from regard.steps.columns import EVER, NEVER, Selection, Steps, codes_of
+from regard.steps.columns import end_of
 from regard.steps.funnels import Funnel, Stage, funnel
 from regard.wording import Words, count, duration, number, percent, signed
 
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
 
     from regard.figures import Figure
     from regard.signals.stepscope import Stepped
+    from regard.steps.columns import Selection
 
 CLEAR = 0.05
 DEFAULT = 4
+DAY = 86_400
+WINDOWS = (("1h", 3600), ("12h", DAY // 2), *((f"{days}d", days * DAY) for days in (1, 3, 7, 14, 30, 60, 90, 180, 365)))
 
 
 class FunnelRow(Struct, frozen=True, kw_only=True):
@@ -78,24 +82,28 @@ def funnel_of(
     steps: Annotated[
         str, Meta(description="The steps in order, arrows between: A → B? → C; one with ? may be left out.")
     ] = "",
-    window: Annotated[str, Meta(description="How long after the first step the others count: 2h, 7d.")] = "7d",
+    window: Annotated[
+        str, Meta(description="How long after the first step the others count: 2h, 7d; empty: as these steps take.")
+    ] = "",
 ) -> FunnelFinding:
     """How far do customers get through these steps, in what time, and has it changed?"""
     stepped = ask.steps()
     stages = _stages(ask, stepped, steps)
-    within, by = parse_span(window, where="window"), ask.scope.by
+    window, by = window or _fitting(stepped, stages), ask.scope.by
+    within = parse_span(window, where="window")
     now = funnel(stepped.steps, stages, within=within, by=by, selection=stepped.now)
     if not now.reached[0]:
         raise Refusal(f"No customer began with {_named(stages[0])} in this period.", hint="Choose another first step.")
+    over = _over(stepped, now, stepped.now, within, by)
     before = funnel(stepped.steps, stages, within=within, selection=stepped.before)
-    ways = _compared(stepped, now, before, within)
-    rows = (*_rows(now, ways), *(row for value in _values(now) for row in _slice(now, value)))
-    over = int(now.reached[0]) - _waiting(now)
-    rate = wilson(float(now.reached[-1]), over) if over >= max(int(now.reached[-1]), 1) else None
+    ways = _compared(over, _over(stepped, before, stepped.before, within))
+    rows = (*_rows(now, over, ways), *(row for value in _values(now) for row in _slice(now, over, value)))
+    rate = wilson(float(over.reached[-1]), int(over.reached[0])) if over.reached[0] else None
     return FunnelFinding(
-        answer=_answer(ask, rows, now), customers=int(now.reached[0]), finished=int(now.reached[-1]), window=window,
+        answer=_answer(ask, rows, now, window), customers=int(now.reached[0]), window=window,
+        finished=int(now.reached[-1]),
         rate=rate.value if rate else None, interval=Interval(low=rate.low, high=rate.high) if rate else None, rows=rows,
-        facts=_facts(rows), cautions=_cautions(now, stepped),
+        facts=_facts(rows), cautions=_cautions(now, over, stepped, window),
         next_step=_next_step(stepped, now, within, window),
         evidence=ask.evidence(
             n=int(now.reached[0] + before.reached[0]), customers=int(now.reached[0]), kind="estimated",
@@ -136,6 +144,13 @@ def _declared(ask: Ask, stepped: Stepped) -> tuple[str, ...]:
     return tuple(names[i] for i in np.argsort(-seen, kind="stable")[:2])
 
 
+def _fitting(stepped: Stepped, stages: tuple[Stage, ...]) -> str:
+    """The shortest usual window that is twice what half of those who get through take, given any time."""
+    took = funnel(stepped.steps, stages, selection=stepped.now).median[-1]
+    longest = 2 * float(took) if np.isfinite(took) else 0.0
+    return next((text for text, seconds in WINDOWS if longest and seconds >= longest), "7d" if not longest else "365d")
+
+
 def _named(stage: Stage) -> str:
     return stage.names[0]
 
@@ -146,24 +161,28 @@ def _values(now: Funnel) -> list[int]:
     return [i for i in np.argsort(-now.by_value[:, 0], kind="stable").tolist() if now.by_value[i, 0]]
 
 
-def _waiting(now: Funnel) -> int:
-    return int(now.still_open[:-1].sum())
-
-
 def _before(stages: tuple[Stage, ...], k: int) -> int:
     """The step a step's share is of: the last one before it that is not optional."""
     return next((j for j in range(k - 1, -1, -1) if not stages[j].optional), 0)
 
 
-def _rows(now: Funnel, compared: dict[int, Any]) -> Iterator[FunnelRow]:
+def _over(stepped: Stepped, found: Funnel, selection: Selection, within: int | None, by: str = "") -> Funnel:
+    """Of the beginnings whose time is over: of later ones, those who went on are known and others are not."""
+    until = end_of(stepped.steps, selection) - (within or 0) + 1
+    if until >= selection.until or not found.reached[0]:
+        return found
+    return funnel(stepped.steps, found.stages, within=within, by=by, selection=replace(selection, until=until))
+
+
+def _rows(now: Funnel, over: Funnel, compared: dict[int, Any]) -> Iterator[FunnelRow]:
     for k, stage in enumerate(now.stages):
-        base = _before(now.stages, k)
-        over = int(now.reached[base]) - (int(now.still_open[base:k].sum()) if k else 0)
-        share = wilson(float(now.reached[k]), over) if k and over >= now.reached[k] and over else None
+        base = int(over.reached[_before(now.stages, k)])
+        share = wilson(float(over.reached[k]), base) if k and base else None
         row = FunnelRow(
             stage=_named(stage), customers=int(now.reached[k]), share=share.value if share else None,
             low=share.low if share else None, high=share.high if share else None,
-            whole=float(now.reached[k] / now.reached[0]), median_seconds=_known(now.median[k]) if k else None,
+            whole=float(over.reached[k] / over.reached[0]) if over.reached[0] else None,
+            median_seconds=_known(now.median[k]) if k else None,
             open=int(now.still_open[k]), optional=stage.optional,
             path=" → ".join(_named(s) for s in now.stages[: k + 1] if not s.optional or s is stage),
         )  # fmt: skip
@@ -180,17 +199,13 @@ def _beside(row: FunnelRow, way: Any) -> FunnelRow:
     )  # fmt: skip
 
 
-def _compared(stepped: Stepped, now: Funnel, before: Funnel, within: int | None) -> dict[int, Any]:
-    """Each step in the two periods: of those at the step before who went on or whose time is over, who went on."""
+def _compared(now: Funnel, before: Funnel) -> dict[int, Any]:
+    """Each step in the two periods: of those at the step before, their time over, who went on."""
     parts: list[tuple[NDArray[Any], ...]] = []
-    bound = NEVER if within is None else within
-    for later, found, selection in ((False, before, stepped.before), (True, now, stepped.now)):
-        end = selection.end or 0
-        latest = [_latest(s, found.stages[0].names, selection) for s in stepped.steps]
-        for ids, taken, furthest, last in zip(found.customers, found.taken, found.furthest, latest, strict=True):
-            waiting = (furthest < len(found.stages) - 1) & (last > end - bound)
+    for later, found in ((False, before), (True, now)):
+        for ids, taken in zip(found.customers, found.taken, strict=True):
             for k in range(1, len(found.stages)):
-                at = np.flatnonzero((taken[_before(found.stages, k)] >= 0) & ((furthest >= k) | ~waiting))
+                at = np.flatnonzero(taken[_before(found.stages, k)] >= 0)
                 went = (taken[k][at] >= 0).astype(np.int64)
                 parts.append((ids[at], np.full(len(at), k), went, np.full(len(at), later)))
     if not parts:
@@ -199,24 +214,17 @@ def _compared(stepped: Stepped, now: Funnel, before: Funnel, within: int | None)
     return {w.place: w for w in compare(who, place, way, later_).ways if w.way == 1}
 
 
-def _latest(steps: Steps, names: tuple[str, ...], selection: Selection) -> NDArray[np.int64]:
-    """When each customer of a slice last began, whatever the filters."""
-    found = np.full(len(steps.customers), EVER)
-    at = np.flatnonzero(codes_of(steps.names, names)[steps.codes])
-    at = at[(steps.times[at] >= selection.since) & (steps.times[at] < selection.until)]
-    np.maximum.at(found, np.searchsorted(steps.starts, at, side="right") - 1, steps.times[at])
-    return found
-
-
-def _slice(now: Funnel, value: int) -> Iterator[FunnelRow]:
+def _slice(now: Funnel, over: Funnel, value: int) -> Iterator[FunnelRow]:
     reached = now.by_value[value]
+    place = over.values.index(now.values[value]) if now.values[value] in over.values else -1
+    done = over.by_value[place] if place >= 0 and len(over.by_value) else np.zeros(len(now.stages), np.int64)
     for k, stage in enumerate(now.stages):
-        base = int(reached[_before(now.stages, k)])
-        share = wilson(float(reached[k]), base) if k and base >= reached[k] and base else None
+        base = int(done[_before(now.stages, k)])
+        share = wilson(float(done[k]), base) if k and base else None
         yield FunnelRow(
             slice=now.values[value] or "unknown", stage=_named(stage), customers=int(reached[k]),
             share=share.value if share else None, low=share.low if share else None, high=share.high if share else None,
-            whole=float(reached[k] / reached[0]) if reached[0] else None, optional=stage.optional,
+            whole=float(done[k] / done[0]) if done[0] else None, optional=stage.optional,
         )  # fmt: skip
 
 
@@ -224,15 +232,16 @@ def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _answer(ask: Ask, rows: tuple[FunnelRow, ...], now: Funnel) -> str:
+def _answer(ask: Ask, rows: tuple[FunnelRow, ...], now: Funnel, window: str) -> str:
     words = Words(ask.declarations.called, ask.declarations.called_many)
     total = [r for r in rows if r.slice == "all"]
     must = [r for r in total[1:] if not r.optional and r.share is not None]
     lost = min(must, key=lambda r: r.share or 0.0, default=None)
     last = total[-1]
-    took = f", half of them within {duration(last.median_seconds)}" if last.median_seconds else ""
+    took = f", half of them in {duration(last.median_seconds)}" if last.median_seconds else ""
+    within = (parse_span(window, where="window") or 0) / 1e6
     text = f"Of {words.count(int(now.reached[0]))} who began with {total[0].stage}, {number(last.customers)} reached "
-    text += f"{last.stage}{took}"
+    text += f"{last.stage} within {duration(within)}{took}"
     if lost is not None and len(total) > 2:
         text += f"; most are lost before {lost.stage}: {percent(1 - (lost.share or 0.0))}"
     clear = [r for r in total if r.adjusted is not None and r.adjusted <= CLEAR and r.change is not None]
@@ -249,21 +258,27 @@ def _facts(rows: tuple[FunnelRow, ...]) -> tuple[str, ...]:
 
 
 def _next_step(stepped: Stepped, now: Funnel, within: int | None, window: str) -> str:
-    """What to ask then: a longer window where nobody is through within this one, but some are at their leisure."""
-    if within is not None and not now.reached[-1]:
-        ever = funnel(stepped.steps, now.stages, selection=stepped.now).reached[-1]
-        if ever:
-            last = _named(now.stages[-1])
+    """What to ask then: a longer window where many who are not through within this one are so at their leisure."""
+    through = int(now.reached[-1])
+    if within is not None and 2 * through < now.reached[0]:
+        ever = funnel(stepped.steps, now.stages, selection=stepped.now)
+        many = int(ever.reached[-1])
+        if 2 * many >= 3 * max(through, 1):
+            took = f", half of them within {duration(ever.median[-1])}" if np.isfinite(ever.median[-1]) else ""
             return (
-                f"Ask with a longer window: within {window} nobody reached {last}, given more time {number(ever)} did."
+                f"Ask with a longer window: within {window} {number(through) if through else 'nobody'} reached "
+                f"{_named(now.stages[-1])}, given more time {number(many)} did{took}."
             )
     return "See the ways they go instead: journey/paths from the step they stop at."
 
 
-def _cautions(now: Funnel, stepped: Stepped) -> tuple[Caution, ...]:
+def _cautions(now: Funnel, over: Funnel, stepped: Stepped, window: str) -> tuple[Caution, ...]:
     told = []
-    if _waiting(now):
-        text = f"{count(_waiting(now), 'customer')} may yet go on when the log ends: left out of shares."
+    recent = int(now.reached[0] - over.reached[0])
+    if recent:
+        text = f"{count(recent, 'customer')} began within {window} of the log's end: counted, and left out of shares."
+        if not over.reached[0]:
+            text += " No share is known yet: ask with a shorter window or an earlier period."
         told.append(Caution(code="still_open", text=text))
     if stepped.machines:
         many = count(stepped.machines, "customer")
@@ -280,7 +295,7 @@ def figure(finding: FunnelFinding) -> Figure | None:
     marks = []
     for row, after in zip(rows, [*rows[1:], None], strict=True):
         drop = 1 - after.share if after is not None and after.share is not None else 0.0
-        took = f"within {duration(row.median_seconds)}" if row.median_seconds else ""
+        took = f"half within {duration(row.median_seconds)}" if row.median_seconds else ""
         marks.append(
             StageMark(
                 label=row.stage, volume=row.customers, drop=drop, score_text=number(row.customers), score_range=took,

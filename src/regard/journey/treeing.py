@@ -122,8 +122,11 @@ def path_rows(
 
 
 def _choices(tree: Tree, found: Ways) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Every choice: the node stood at, the node gone to (-1: stopped), and the walk; those still open are none."""
-    walk, k = np.nonzero(tree.at[:, 1:] >= 0)
+    """Every choice: the node stood at, the node gone to (-1: stopped), and the walk.
+
+    Walks whose time is not over make none, not even where they went on: those among them who stop are not known yet.
+    """
+    walk, k = np.nonzero((tree.at[:, 1:] >= 0) & ~found.recent[:, None])
     place, way = tree.at[walk, k], tree.at[walk, k + 1]
     over = np.flatnonzero((found.why < DEEPER) & ~found.open)
     last = tree.at[over, found.length[over] - 1]
@@ -150,6 +153,7 @@ class _Counted:
         place, way, whose = choices
         own = shown[whose]
         self.stood = np.bincount(place[own], minlength=size)
+        self.went = np.bincount(way[own & (way >= 0)], minlength=size)
         self.stops = np.bincount(place[own & (way < 0)], minlength=size)
         either = np.bincount(place[way < 0], minlength=size)
         self.stops_either = {int(i): int(either[i]) for i in np.flatnonzero(either)}
@@ -170,7 +174,7 @@ def _path(names: tuple[str, ...], tree: Tree, node: int, *, back: bool) -> str:
 def _row(names: tuple[str, ...], tree: Tree, node: int, counted: _Counted, way: Any, *, back: bool) -> PathRow:
     above, n = int(tree.parent[node]), int(counted.n[node])
     stood = int(counted.stood[above]) if above > 0 else 0
-    share = wilson(n, stood) if stood else None
+    share = wilson(int(counted.went[node]), stood) if stood else None
     median, slow = counted.took(node)
     row = PathRow(
         path=_path(names, tree, node, back=back), depth=int(tree.depth[node]) - 1, step=names[tree.code[node]],

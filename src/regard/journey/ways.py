@@ -61,6 +61,8 @@ class Ways:
         length: (w,) steps.
         why: (w,) why they stop.
         open: (w,) whether they may yet go on: the log ends before their time is over.
+        recent: (w,) whether the log ends before their time is over, gone on or not. Shares of choices leave them out:
+            of the recent, those who went on are known and those who stopped are not. False where time has no bound.
         rows: (w,) row of the first step in its slice, for labels.
         part: (w,) number of the slice.
         ties: Moves between steps of equal time: their order is the log's.
@@ -75,6 +77,7 @@ class Ways:
     length: Whole
     why: Whole
     open: Truths
+    recent: Truths
     rows: Whole
     part: Whole
     ties: int
@@ -158,13 +161,13 @@ def _of_slice(  # noqa: PLR0917  one slice's share of what `walked` was given
         found = {k: v[reached[which]] for k, v in found.items() if k != "tied"} | {
             "tied": found["tied"][reached[which]]
         }
-    within = NEVER if route.within is None else route.within
-    recent = kept.times[at] > end - within
+    bounded = route.within is not None and route.forward
+    recent = np.asarray(kept.times[at] > end - (route.within or 0)) & bounded
     tied = found.pop("tied")
     return found | {
         "customers": kept.customers[owner], "began": np.asarray(kept.times[at]), "ties": int(tied.sum()),
-        "open": (found["why"] == LAST) & recent & route.forward, "part": np.full(len(at), number),
-        "rows": at if kept.rows is None else kept.rows[at],
+        "open": (found["why"] == LAST) & (recent if bounded else route.forward), "recent": recent,
+        "part": np.full(len(at), number),         "rows": at if kept.rows is None else kept.rows[at],
     }  # fmt: skip
 
 

@@ -155,7 +155,7 @@ def _raised(ask: Ask, line: Line, watched: int) -> Raised:
     rows = concerned(ask, line, since)
     return Raised(
         cause=key("indicator", f"{line.kind}:{line.name}"), kind="indicator", who=who(rows), since=since,
-        what=f"met {called(line)}: {wording.times(ratio)} of what is usual", size=finite(ratio),
+        what=f"met {called(line)}, {wording.beside_usual(ratio)}", size=finite(ratio),
         at_stake=stake(ask, [int(r["customer"]) for r in rows]),
         certainty=Certainty(
             words=f"Chance alone rings at most once a month over all {number(watched)} watched; it began between "
@@ -192,6 +192,7 @@ def called(line: Line) -> str:
     """What an indicator is called in a sentence: Steps that failed at "Counts the croissants"."""
     name = wording.plainly(line.name)
     return {
+        "indicator": f"“{name}” going wrong",
         "failed": f"steps that failed at “{name}”",
         "measured": f"{name}, not good" if line.measured == "share" else name,
         "contacts": f"contacts about {name}",
@@ -280,8 +281,7 @@ def _told(line: Line, zone: str) -> str:
     alarm = line.found.alarm
     assert alarm is not None  # noqa: S101 - only lines with one are told
     ratio = spread_over(line, alarm.onset.step)
-    size = f"{wording.times(ratio)} of what is usual" if np.isfinite(ratio) else "off"
-    return f"{called(line)} at {size} since {when(line, alarm.onset.step, zone)}"
+    return f"{called(line)}, {wording.beside_usual(ratio)} since {when(line, alarm.onset.step, zone)}"
 
 
 def _next(off: Sequence[Line]) -> str:
@@ -316,12 +316,27 @@ def _cautions(able: Sequence[Line], found: Sequence[Line]) -> Iterator[Caution]:
         yield Caution(
             code="new_habit", text="What lasted for two weeks and more is taken as the new habit, not as an incident."
         )
+    wide = [called(x) for x in able if _any_value_is_usual(x)]
+    if wide:
+        yield Caution(
+            code="too_few_a_step",
+            text=f"So little happens in one step that any share of one is usual, and only several together can ring: "
+            f"{listed(wide[:3])}{' and others' if len(wide) > 3 else ''}.",
+        )
     short = [x for x in found if x.found.refused]
     if able and short:
         yield Caution(code="short_past", text=f"{count(len(short), 'indicator')} not watched: the past is too short.")
     yield Caution(
         code="no_holidays", text="Holidays are not known: an unannounced one is off course like anything unusual."
     )
+
+
+def _any_value_is_usual(line: Line) -> bool:
+    """Whether the last step's limits hold every share there can be."""
+    seen = np.flatnonzero(np.isfinite(line.shown))
+    if line.measured != "share" or not len(seen):
+        return False
+    return bool(line.found.low[seen[-1]] <= 0 and line.found.high[seen[-1]] >= 1)
 
 
 def figure(finding: Watch) -> Figure | None:

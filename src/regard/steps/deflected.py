@@ -23,7 +23,8 @@ class Deflected:
         names: What the codes mean.
         views: (names,) views whose time is over; again seen within the time, it is the same view.
         contacted: (names,) of them, those after which a contact came in time.
-        still_open: (names,) views whose time is not over and after which none has come: not in views.
+        still_open: (names,) views whose time is not over: not in views, not even those after which a contact came,
+            since of such views those with a contact are known and those without are not.
         customers: (names,) different customers with a view that is over.
     """
 
@@ -108,10 +109,10 @@ def _views(starts, times, codes, keep, rows, seen, asked, within, end, since, un
             ahead = max(ahead, i + 1)
             while ahead < starts[c + 1] and (not asked[codes[ahead]] or (len(rows) and not rows[ahead])):
                 ahead += 1
-            came = ahead < starts[c + 1] and times[ahead] - t <= within
-            if not came and t > end - within:
+            if t > end - within:
                 out[2, code] += 1
                 continue
+            came = ahead < starts[c + 1] and times[ahead] - t <= within
             out[0, code] += 1
             out[1, code] += came
             if counted[code] != c:

@@ -23,9 +23,10 @@ class Dropoff:
         names: What the codes mean.
         stopped: (names,) journeys that ended there without the goal: silence followed.
         customers: (names,) different customers of those.
-        still_open: (names,) journeys that are there now: the silence is not long enough to say.
+        still_open: (names,) journeys that are there now, with the goal or without: the silence is not long enough to
+            say that they are over.
         reached: (names,) journeys that ended there after the goal was reached.
-        passed: (names,) journeys that did the step at all.
+        passed: (names,) journeys that did the step at all; those still open are left out, as they are of stopped.
     """
 
     names: tuple[str, ...]
@@ -91,16 +92,21 @@ def _stops(starts, times, codes, keep, rows, goal, silence, end, since, until, f
         before = np.int64(-1)
         then = np.int64(0)
         reached = False
+        began = starts[c]
         for i in range(starts[c], starts[c + 1] + 1):
             over = i == starts[c + 1]
             t = np.int64(0) if over else times[i]
             if not over and (t < since or t >= until or (len(rows) and not rows[i])):
                 continue
             if before >= 0 and (over or t - then > silence):
-                if reached:
-                    out[3, before] += 1
-                elif over and end - then <= silence:
+                if over and end - then <= silence:
                     out[2, before] += 1
+                    for j in range(began, i):
+                        if marks[1, codes[j]] == journey and times[j] >= since and times[j] < until:
+                            marks[1, codes[j]] = -1
+                            out[4, codes[j]] -= 1
+                elif reached:
+                    out[3, before] += 1
                 else:
                     out[0, before] += 1
                     if marks[0, before] != c:
@@ -111,6 +117,7 @@ def _stops(starts, times, codes, keep, rows, goal, silence, end, since, until, f
                 code = np.int64(codes[i])
                 if before < 0:
                     journey += 1
+                    began = i
                 if marks[1, code] != journey:
                     marks[1, code] = journey
                     out[4, code] += 1

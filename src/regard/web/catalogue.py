@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Meta
 
 from regard.findings import Finding, Interval
+from regard.units import described
 
 if TYPE_CHECKING:
     from regard.questions import Question
@@ -117,7 +117,7 @@ def _parameter(parameter: inspect.Parameter, hint: Any) -> Field:
 
 
 def _field(name: str, hint: Any) -> Field:
-    help_, unit = _meta(hint)
+    help_, unit = described(hint)
     plain = _plain(hint)
     inner = get_args(plain)
     options: tuple[str, ...] = ()
@@ -129,18 +129,6 @@ def _field(name: str, hint: Any) -> Field:
         hints = get_type_hints(row, include_extras=True)
         columns = tuple(_field(n, hints[n]) for n in row.__struct_fields__)
     return Field(name=name, shape=_shape(plain), help=help_, unit=unit, options=options, columns=columns)
-
-
-def _meta(hint: Any) -> tuple[str, str]:
-    text = unit = ""
-    for extra in getattr(hint, "__metadata__", ()):
-        if isinstance(extra, Meta):
-            text = extra.description or text
-            unit = str((extra.extra_json_schema or extra.extra or {}).get("unit", unit))
-    if not text and get_origin(hint) in {Union, types.UnionType}:
-        for part in get_args(hint):
-            text, unit = _meta(part) if get_origin(part) is Annotated else (text, unit)
-    return text, unit
 
 
 def _plain(hint: Any) -> Any:

@@ -6,13 +6,13 @@ Nothing is lost: the page can unfold every column, and CSV and JSON always hold 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from regard import wording
+from regard.units import Counted, settled
 from regard.web.trails import LEADING, SHEET_ONLY, STEPS
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ MOST, BEARABLE = 8, 10
 LONG = 34
 """Characters from which a column of words needs room to be read."""
 SPARSE = 0.34
-_SHARE = re.compile(r"^(the )?share\b|\bshare of (one|1)\b|\bas a share\b|\bbetween 0 and 1\b", re.IGNORECASE)
-_MONEY = re.compile(r"\bcurrency\b|\bmoney\b", re.IGNORECASE)
-_SECONDS = re.compile(r"\bin seconds\b|\bseconds\b", re.IGNORECASE)
-_BESIDE = ("_before", "_now", "_low", "_high", "_interval", "_unweighted", "_then")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,31 +155,13 @@ def _longest(field: Field, rows: Sequence[Mapping[str, Any]]) -> int:
 
 def with_units(fields: Sequence[Field]) -> list[Field]:
     """The fields, each with its unit: a value of the period before, or the end of an interval, has its sibling's."""
-    known = {f.name: f for f in fields}
-    found = []
-    for field in fields:
-        unit = unit_of(field)
-        stem = next((field.name.removesuffix(end) for end in _BESIDE if field.name.endswith(end)), "")
-        if unit == "number" and stem:
-            others = [known.get(stem)] + [f for n, f in known.items() if n.startswith(f"{stem}_") and n != field.name]
-            unit = next((u for o in others if o is not None and (u := unit_of(o)) != "number"), unit)
-        found.append(msgspec.structs.replace(field, unit=unit) if unit != field.unit else field)
-    return found
+    found = settled([Counted(f.name, f.help, f.unit, f.shape == "whole") for f in fields])
+    return [msgspec.structs.replace(f, unit=u) if u != f.unit else f for f, u in zip(fields, found, strict=True)]
 
 
 def unit_of(field: Field) -> str:
     """What a number counts: as declared on the field, else as its help says."""
-    if field.unit:
-        return field.unit
-    if field.shape == "whole":
-        return "year" if field.name == "year" else "count"
-    if field.name == "q":
-        return "chance"
-    if _SHARE.search(field.help) or field.name.endswith(("_rate", "_share")) or field.name == "share":
-        return "share"
-    if _MONEY.search(field.help) or field.name.endswith(("value", "amount")):
-        return "money"
-    return "seconds" if _SECONDS.search(field.help) else "number"
+    return Counted(field.name, field.help, field.unit, field.shape == "whole").unit
 
 
 def places(low: float, high: float) -> int | None:

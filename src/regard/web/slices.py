@@ -39,6 +39,13 @@ class Slice:
         """A path with this scope and these arguments."""
         return self.link(path, self.arguments, **changed)
 
+    def answered(self, finding: Mapping[str, Any]) -> Slice:
+        """This slice with the window that was answered for: a question may choose one that fits."""
+        window = finding.get("window")
+        if not window or self.arguments.get("window"):
+            return self
+        return Slice(scope=self.scope, arguments={**self.arguments, "window": str(window)})
+
     @property
     def filters(self) -> dict[str, list[str]]:
         """Dimension to the values it is filtered by."""

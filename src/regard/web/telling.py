@@ -168,7 +168,7 @@ class Speaker:
 
     def tables(self, finding: Mapping[str, Any], question: Told, seen: Slice) -> list[Table]:
         """The finding's tables that hold rows, in the order people read them."""
-        first = FIRST_TABLES.get(question.path, ())
+        first, seen = FIRST_TABLES.get(question.path, ()), seen.answered(finding)
         fields = sorted(question.tables, key=lambda f: first.index(f.name) if f.name in first else len(first))
         return [self._table(finding[f.name], f, question, seen) for f in fields if finding.get(f.name)]
 

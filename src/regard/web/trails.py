@@ -48,6 +48,7 @@ def marks(path: str, finding: Mapping[str, Any], seen: Slice) -> dict[str, str]:
         seen: The scope in view; every address keeps it.
     """
     key, column = _MARKS.get(path, ("slice", "slice"))
+    seen = seen.answered(finding)
     found: dict[str, str] = {}
     for row in finding.get("rows") or ():
         way = trails(path, row, seen).get(column, "")
