@@ -57,6 +57,9 @@ class Known(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """As click does, but with suggestions."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            top = ctx.find_root().command
+            if ctx.parent and isinstance(top, click.Group) and top.get_command(ctx, args[0]) is not None:
+                raise BadInput(f"{args[0]!r} is a command of its own.", hint=f"Run: regard {args[0]}")
             raise UnknownName("command", args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 

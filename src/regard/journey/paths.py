@@ -347,7 +347,10 @@ def _cautions(seen: _Seen, open_: int, stepped: Stepped) -> tuple[Caution, ...]:
     told = [Caution(code="not_proof", text=text)]
     if open_:
         ways = count(int(seen.now.sum()), "way")
-        text = f"{number(open_)} of {ways} may yet go on when the log ends; walks begun within the window of its end make no share."
+        text = (
+            f"{number(open_)} of {ways} may yet go on when the log ends; walks begun within the window of its end make "
+            "no share."
+        )
         told.append(Caution(code="still_open", text=text))
     if seen.found.ties:
         text = f"{count(seen.found.ties, 'move')} between steps of equal time stand in the order of the log."
