@@ -40,10 +40,17 @@ class Looking:
     Attributes:
         view: The log at one settled position.
         now: The moment of looking, UTC. Rounds of a made-up company or an old export look at the end of their data.
+        said: What the detector said beside its causes.
     """
 
     view: View
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    said: list[str] = field(default_factory=list)
+
+    def say(self, words: str) -> None:
+        """Tell beside the causes, such as what would have been seen where nothing was: it stands on the alerts page."""
+        if words:
+            self.said.append(words)
 
     def ask(self, question: str, /, *, given: Given | None = None, **arguments: Any) -> Finding:
         """Ask a question, as at any door; a refusal is a finding with `refused` set.

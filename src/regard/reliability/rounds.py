@@ -48,7 +48,7 @@ class Look:
     Attributes:
         detector: Its name.
         outcome: looked, waits (something it needs is not there), refused or failed.
-        reason: Why, where it did not look.
+        reason: Why, where it did not look; what it would have seen, where it says so.
         raised: Causes it said.
         seconds: How long it took.
     """
@@ -123,6 +123,7 @@ def _one(workspace: Workspace, detector: Detector, looking: Looking, *, now: dat
             outcome, reason = "waits", f"It needs {lacking}."
         else:
             found = {raised.cause: check(raised) for raised in detector.detect(looking=looking)}
+            reason = " ".join(looking.said)
     except Refusal as refusal:
         outcome, reason = "refused", refusal.message
     except RegardError as error:

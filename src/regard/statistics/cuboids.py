@@ -29,6 +29,7 @@ class Cube:
             shallowest; the others are its twins.
         counts: (cuboids,) cells of a cuboid before twins were merged.
         twins: Of a cell, the deeper combinations that hold the same leaves: pairs of cuboid and leaf.
+        naming: Dimensions whose values name cells; the others only tell leaves apart.
     """
 
     codes: Whole
@@ -38,6 +39,7 @@ class Cube:
     inside: sparse.csc_matrix
     counts: Whole
     twins: dict[int, tuple[tuple[int, int], ...]]
+    naming: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.cuboid)
@@ -86,7 +88,7 @@ class Cube:
         return next((int(c) for c in around if np.array_equal(np.sort(self.leaves(int(c))), held)), -1)
 
 
-def cube(codes: ArrayLike, *, depth: int | None = None) -> Cube:
+def cube(codes: ArrayLike, *, depth: int | None = None, naming: tuple[int, ...] | None = None) -> Cube:
     """Every combination of up to `depth` dimensions that occurs among the leaves.
 
     A cell's number is compressed from the mixed-radix code of its values; cells that hold the same leaves are found by
@@ -95,11 +97,14 @@ def cube(codes: ArrayLike, *, depth: int | None = None) -> Cube:
     Args:
         codes: (leaves, dimensions) values from 0; each row once.
         depth: Most dimensions fixed at once; None for all.
+        naming: Dimensions whose values name cells; None for all. The others only tell leaves apart, such as how often
+            somebody tried.
     """
     coded = np.asarray(codes, np.int64)
     leaves, dimensions = coded.shape
-    deepest = dimensions if depth is None else min(depth, dimensions)
-    cuboids = [c for k in range(deepest + 1) for c in combinations(range(dimensions), k)]
+    open_ = tuple(range(dimensions)) if naming is None else naming
+    deepest = len(open_) if depth is None else min(depth, len(open_))
+    cuboids = [c for k in range(deepest + 1) for c in combinations(open_, k)]
     table = np.empty((leaves, len(cuboids)), np.int32)
     firsts, owner, start = [], [], 0
     sizes = coded.max(axis=0, initial=0) + 1
@@ -109,7 +114,7 @@ def cube(codes: ArrayLike, *, depth: int | None = None) -> Cube:
         start += len(first)
         firsts.append(first)
         owner.append(np.full(len(first), j))
-    return _merged(coded, tuple(cuboids), table, np.concatenate(firsts), np.concatenate(owner))
+    return _merged(coded, tuple(cuboids), table, np.concatenate(firsts), np.concatenate(owner), naming=open_)
 
 
 def _compressed(codes: Whole, fixed: tuple[int, ...], sizes: Whole) -> tuple[NDArray[np.int32], Whole]:
@@ -132,7 +137,7 @@ def _compressed(codes: Whole, fixed: tuple[int, ...], sizes: Whole) -> tuple[NDA
 
 
 def _merged(codes: Whole, cuboids: tuple[tuple[int, ...], ...], table: NDArray[np.int32], first: Whole,
-            owner: Whole) -> Cube:  # fmt: skip
+            owner: Whole, *, naming: tuple[int, ...]) -> Cube:  # fmt: skip
     leaves, width = table.shape
     keys = np.random.default_rng(7).integers(-(1 << 62), 1 << 62, leaves)
     indptr = np.arange(0, leaves * width + 1, width, dtype=np.int32)
@@ -154,7 +159,7 @@ def _merged(codes: Whole, cuboids: tuple[tuple[int, ...], ...], table: NDArray[n
         raw = sparse.csc_matrix((ones[: int(indptr[-1])], moved[there], indptr), shape=(len(kept), leaves))
     return Cube(
         codes=codes, cuboids=cuboids, cuboid=owner[kept], first=first[kept], inside=raw, counts=counts,
-        twins={c: tuple(t) for c, t in twins.items()},
+        twins={c: tuple(t) for c, t in twins.items()}, naming=naming,
     )  # fmt: skip
 
 

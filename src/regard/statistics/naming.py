@@ -232,7 +232,7 @@ class _Sets:
     def __init__(self, cube: Cube, past: Past, expected: Expected, sign: int) -> None:
         self.codes, self.seen, self.due, self.sign = cube.codes, past.bad, past.total * expected.rate, sign
         self.widths = cube.codes.max(axis=0, initial=0) + 1
-        self.deepest = len(cube.cuboids[-1])
+        self.deepest, self.open = len(cube.cuboids[-1]), cube.naming
 
     def ordered(self, dimension: int, rest: Values) -> list[int]:
         """Values of a dimension within the rest of a name, the worst first."""
@@ -265,7 +265,7 @@ class _Sets:
                 for v in held:
                     yield {**values, d: tuple(w for w in held if w != v)}
         if len(values) < self.deepest:
-            for d in range(len(self.widths)):
+            for d in self.open:
                 if d not in values:
                     for v in self.ordered(d, values)[:2]:
                         yield dict(sorted({**values, d: (v,)}.items()))

@@ -92,7 +92,7 @@ class Disruptions:
 
 
 def disruptions(whole: Cube, past: Past, *, level: float = 0.05, replicas: int = REPLICAS, most: int = MOST,
-                sign: int = 1, seed: int = 0) -> Disruptions:  # fmt: skip
+                sign: int = 1, seed: int = 0, rare: bool = False) -> Disruptions:  # fmt: skip
     """Scan; where it rings, name; take the named leaves out and scan the rest anew.
 
     Each further disruption has to ring by itself at the same level among the leaves that are left, so the family-wise
@@ -106,9 +106,11 @@ def disruptions(whole: Cube, past: Past, *, level: float = 0.05, replicas: int =
         most: Most disruptions told.
         sign: 1 where more is worse, -1 where fewer is.
         seed: Of the draws.
+        rare: As for `scan`.
     """
     expected = expected_of(whole, past)
-    first = alarm = scan(whole, past, replicas=replicas, level=level, seed=seed, expected=expected, sign=sign)
+    first = alarm = scan(whole, past, replicas=replicas, level=level, seed=seed, expected=expected, sign=sign,
+                         rare=rare)  # fmt: skip
     found: list[Disruption] = []
     kept = np.ones(len(past.bad), bool)
     while alarm.p <= level and len(found) < most:
@@ -121,7 +123,8 @@ def disruptions(whole: Cube, past: Past, *, level: float = 0.05, replicas: int =
         if len(found) == most or kept.sum() < 2 or past.total[kept].sum() <= 0:
             break
         part, rest, there = _left(whole, past, expected, kept)
-        alarm = scan(part, rest, replicas=replicas, level=level, seed=seed + len(found), expected=there, sign=sign)
+        alarm = scan(part, rest, replicas=replicas, level=level, seed=seed + len(found), expected=there, sign=sign,
+                     rare=rare)  # fmt: skip
     return Disruptions(
         first=first, found=tuple(found), change=change_of(past, expected, sign=sign),
         least=least_seen(whole, past, first, sign=sign), expected=expected, level=level,
@@ -133,7 +136,7 @@ def _large(named: Named, first: Named, sign: int) -> bool:
 
 
 def _left(whole: Cube, past: Past, expected: Expected, kept: np.ndarray) -> tuple[Cube, Past, Expected]:
-    part = cube(whole.codes[kept], depth=len(whole.cuboids[-1]))
+    part = cube(whole.codes[kept], depth=len(whole.cuboids[-1]), naming=whole.naming)
     return part, past.of(kept), replace(expected, rate=expected.rate[kept])
 
 
@@ -232,7 +235,7 @@ class _Typical:
 
     def least(self) -> Least:
         """The smallest ratio that would be seen."""
-        far = (min(0.999 * self.size / self.due, 1000.0) if self.shares else 1000.0) if self.sign > 0 else 0.0
+        far = (0.999 * self.size / self.due if self.shares else 1000.0) if self.sign > 0 else 0.0
         grid = 1 + (far - 1) * np.linspace(0, 1, 200) ** 2
         above = np.array([self.over(r) for r in grid]) >= 0
         if not above.any():

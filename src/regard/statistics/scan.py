@@ -13,6 +13,8 @@ from regard.statistics.expectations import Expected, Past, expected_of, variance
 
 KAPPA = 2.0
 REPLICAS = 199
+PLAIN, TELLING = 10, 20
+"""Draws as high as the top after which no more are needed: it is no rare event; draws whose tail can be read."""
 AT_ONCE, MUCH = 32, 2_000_000
 """Replicas scored at a time, so that their sums stay in the processor's cache; cells times replicas from which on
 half of them do, where they leave no doubt."""
@@ -100,7 +102,7 @@ def _scores(frame: _Frame, seen: Floats, before: Floats) -> tuple[Floats, Floats
 
 
 def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.05, seed: int = 0,
-         expected: Expected | None = None, sign: int = 1) -> Alarm:  # fmt: skip
+         expected: Expected | None = None, sign: int = 1, rare: bool = False) -> Alarm:  # fmt: skip
     """The worst cell, and how often nothing at all would have shown one as bad.
 
     Kulldorff's scan (1997) with the expectation of each cell from its own past carried to the mix of now, scaled by
@@ -116,6 +118,9 @@ def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.0
         seed: Of the draws.
         expected: Given where it is known already.
         sign: 1 where more is worse, -1 where fewer is.
+        rare: Whether the level is far below one in the number of draws, and quiet cubes must be quick: draws end once
+            enough of them reach the top (Besag and Clifford 1991); where hardly any does, p and limit are read off the
+            tail of a Gumbel distribution with the draws' moments (Abrams, Kulldorff and Kleinman 2010).
     """
     expected = expected or expected_of(cube, past)
     frame = _frame(cube, past, expected, sign)
@@ -123,6 +128,11 @@ def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.0
     seen = cube.sums(past.bad)
     score, due = (part[:, 0] for part in _scores(frame, seen[:, None], before[:, None]))
     rng, top, half = np.random.default_rng(seed), int(score.argmax()), replicas // 2
+    if rare:
+        null, shift = _until_plain(cube, past, expected, frame, replicas=replicas, rng=rng, top=float(score[top]))
+        p, limit = _tail(null + shift, float(score[top]), level)
+        return Alarm(p=p, cell=top, score=score, due=due, seen=seen, replicas=len(null), shift=shift, limit=limit,
+                     expected=expected)  # fmt: skip
     null = _null(cube, past, expected, frame, replicas=replicas if len(cube) * replicas < MUCH else half, rng=rng)
     shift = _shift(cube, past, expected, null, sign)
     if len(null) < replicas and 0 < (null + shift >= score[top]).sum() < max(2 * level, 0.2) * half:
@@ -133,6 +143,40 @@ def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.0
         p=(1 + at_least) / (replicas + 1), cell=top, score=score, due=due, seen=seen, replicas=replicas, shift=shift,
         limit=float(np.quantile(null + shift, 1 - level, method="higher")), expected=expected,
     )  # fmt: skip
+
+
+def _until_plain(cube: Cube, past: Past, expected: Expected, frame: _Frame, *, replicas: int, rng: np.random.Generator,
+                 top: float) -> tuple[Floats, float]:  # fmt: skip
+    """Maxima of the null until enough of them reach the top, or all are drawn; and the shift."""
+    null = np.zeros(0)
+    shift = -1.0
+    while len(null) < replicas:
+        many = min(2 * AT_ONCE, replicas - len(null))
+        null = np.concatenate([null, _null(cube, past, expected, frame, replicas=many, rng=rng)])
+        if (null >= top).sum() >= PLAIN:
+            break
+        if shift < 0:
+            shift = _shift(cube, past, expected, null, frame.sign)
+        if (null + shift >= top).sum() >= PLAIN:
+            break
+    return null, max(shift, 0.0)
+
+
+def _tail(null: Floats, top: float, level: float) -> tuple[float, float]:
+    """The top's p and the limit at a level, from draws where they tell and from their Gumbel tail where not."""
+    at_least = int((null >= top).sum())
+    told = (1 + at_least) / (len(null) + 1)
+    finite = null[np.isfinite(null)]
+    if len(finite) < TELLING or not np.std(finite) > 0:
+        limit = float(np.quantile(null, 1 - level, method="higher"))
+        return told, limit if np.isfinite(limit) else float(finite.max(initial=0.0))
+    share = (1 + len(finite)) / (len(null) + 1)  # in the other draws nothing could go wrong
+    scale = float(np.std(finite, ddof=1)) * np.sqrt(6) / np.pi
+    place = float(finite.mean()) - np.euler_gamma * scale
+    limit = place - scale * float(np.log(-np.log1p(-min(level / share, 0.99))))
+    if at_least >= PLAIN or not np.isfinite(top):
+        return told, limit
+    return share * float(-np.expm1(-np.exp(-(top - place) / scale))), limit
 
 
 def _null(cube: Cube, past: Past, expected: Expected, frame: _Frame, *, replicas: int,
