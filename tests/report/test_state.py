@@ -90,7 +90,7 @@ def test_what_is_missing_is_said_and_the_rest_is_told(view_of, tables):
 
 
 def test_a_question_that_does_not_stand_here_is_left_out(view_of, tables, monkeypatch):
-    gone = Plan(name="disrupted", heading="Disrupted now", path="reliability/disruptions", door="All")
+    gone = Plan(name="nowhere", heading="Nowhere", path="reliability/nowhere", door="All")
     monkeypatch.setattr(chapters_module, "PLANS", (gone, *(p for p in PLANS if p.name == "feel")))
 
     told = ask(view_of(tables, declarations=declarations()))
