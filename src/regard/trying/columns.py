@@ -206,7 +206,7 @@ class Columns:
         found = [n for word in words for n in able if headings[n] == f" {word} "]
         found += [n for word in words for n in able if f" {word} " in headings[n]]
         alone = [n for n in able if self._table.shapes[n].holds in {"whole", "number", "time"}]
-        if not found and needed and kind != "any" and len(alone) == 1:
+        if not found and needed and kind not in {"any", "text"} and len(alone) == 1:
             found = alone
         if found:
             self.guessed[role] = found[0]

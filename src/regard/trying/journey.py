@@ -134,7 +134,7 @@ def _first(rows: tuple[LineRow, ...], *, compared: bool) -> LineRow | None:
     if compared:
         tested = [r for r in rows if r.adjusted is not None and r.change is not None]
         return min(tested, key=lambda r: (r.adjusted or 0.0, -abs(r.change or 0.0), r.source, r.target), default=None)
-    return max(inner, key=lambda r: r.times, default=None)
+    return max([r for r in inner if r.source != r.target] or inner, key=lambda r: r.times, default=None)
 
 
 def _answer(told: _Told, first: LineRow | None, rows: tuple[LineRow, ...]) -> str:
@@ -152,8 +152,11 @@ def _answer(told: _Told, first: LineRow | None, rows: tuple[LineRow, ...]) -> st
         return f"{first.told}{more}."
     if first is None:
         return "No move is frequent."
+    if first.share is None:
+        return f"{first.source} is most often followed by {first.target}; no share is known yet."
+    how = "mostly" if first.share > 0.5 else "most often"
     return (
-        f"{first.source} is mostly followed by {first.target}: {percent(first.share)} of "
+        f"{first.source} is {how} followed by {first.target}: {percent(first.share)} of "
         f"{count(first.stood, 'customer')} who were there go on to it ({percent(first.low)} to {percent(first.high)})"
         f"{_took(first.median_seconds)}."
     )

@@ -37,7 +37,13 @@ TIME = (
     "eventdate",
     "eventtime",
 )
-EVENT = ("event", "concept name", "activity", "event name", "action", "step", "page", "screen", "name", "what", "type")
+STATES = tuple(f"{what} {how}" for what in ("incident", "ticket", "case", "order") for how in ("state", "status"))
+EVENT = (
+    "event", "concept name", "activity", "event name", "action", "step", "page", "screen", "name", "what", *STATES,
+    "type",
+)  # fmt: skip
+TIED = 0.5
+"""Share of a customer's moves between equal times from which on another column of times is looked for."""
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 MOST_NAMES = 5000
@@ -93,7 +99,7 @@ def log_of(data: Columns, *, customer: str, time: str, event: str, error: str = 
         Refusal: No row has all three.
     """
     customer = customer or data.guess("customer", CUSTOMER)
-    time = time or data.guess("time", TIME, "time", skip=(customer,))
+    time = time or _time_of(data, customer)
     event = event or data.guess("event", EVENT, "text", skip=(customer, time))
     who, labels = data.codes(customer)
     what, names = data.codes(event)
@@ -124,6 +130,30 @@ def log_of(data: Columns, *, customer: str, time: str, event: str, error: str = 
         steps=steps, labels=labels[steps.customers], selection=selection, cautions=tuple(told),
         crowded=int(crowded.sum()), groups=None if groups is None else groups[steps.customers], names=called,
     )  # fmt: skip
+
+
+def _time_of(data: Columns, customer: str) -> str:
+    """The time as its heading says; where that is mostly one time for each customer, the one that tells steps apart."""
+    found = data.guess("time", TIME, "time", skip=(customer,))
+    who = data.codes(customer)[0]
+    tied = _tied(who, data.times(found))
+    others = [n for n in data.names if n not in {customer, found} and data.holds(n) == "time"]
+    if tied <= TIED or not others:
+        return found
+    ties = {name: _tied(who, data.times(name)) for name in others}
+    best = min(others, key=lambda n: ties[n])
+    if ties[best] < tied / 2:
+        data.guessed["time"] = found = best
+    return found
+
+
+def _tied(who: NDArray[np.int64], when: NDArray[np.datetime64]) -> float:
+    """Share of moves from one row of a customer to the next that lie at one time; rows without a time count as tied."""
+    order = np.lexsort((when, who))
+    who, when = who[order], when[order]
+    same = (who[1:] == who[:-1]) & (who[1:] >= 0)
+    gap = when[1:][same] == when[:-1][same]
+    return float(np.mean(gap | np.isnat(when[1:][same]))) if same.any() else 0.0
 
 
 def _errors(data: Columns, column: str) -> NDArray[np.bool_]:
