@@ -20,7 +20,7 @@ MOST_ROWS = 40
 CELL = 44
 """Characters of a cell in a terminal."""
 ARROW = " → "
-SAID: dict[str, Callable[[float], str]] = {"share": percent, "seconds": duration}
+SAID: dict[str, Callable[[float], str]] = {"share": percent, "seconds": duration, "whole": "{:,.0f}".format}
 """How a terminal writes what is neither a count nor a plain number."""
 
 
@@ -119,10 +119,11 @@ def text_of(rows: tuple[msgspec.Struct, ...], kind: type[msgspec.Struct], *, wid
         kind: The Struct of its rows.
         width: Columns of the terminal.
     """
-    every, values = flat_names(kind), [flat_values(row) for row in rows[:MOST_ROWS]]
-    telling = [i for i, name in enumerate(every) if _tells(name, [v[i] for v in values])]
+    every, whole = flat_names(kind), [flat_values(row) for row in rows[:MOST_ROWS]]
+    telling = [i for i, name in enumerate(every) if _tells(name, [v[i] for v in whole])]
     units = _units(kind)
-    names, values = [every[i] for i in telling], [[v[i] for i in telling] for v in values]
+    names, values = [every[i] for i in telling], [[v[i] for i in telling] for v in whole]
+    units = [_shown_as(unit, [v[i] for v in whole]) for i, unit in enumerate(units)]
     cells = [[_short(v, units[i]) for v, i in zip(row, telling, strict=True)] for row in values]
     names = [n.removesuffix("_seconds") if units[i] == "seconds" else n for n, i in zip(names, telling, strict=True)]
     numeric = [all(_is_number(v) for v in column) for column in zip(*values, strict=True)]
@@ -160,6 +161,12 @@ def _units(kind: type[msgspec.Struct]) -> list[str]:
     for field, unit in zip(msgspec.structs.fields(kind), settled(fields), strict=True):
         found += [unit, unit] if "Interval" in str(field.type) else [unit]
     return found
+
+
+def _shown_as(unit: str, values: list[Any]) -> str:
+    """A column of plain numbers that are all whole is shown without decimals."""
+    numbers = [v for v in values if isinstance(v, float)]
+    return "whole" if unit == "number" and numbers and all(v.is_integer() for v in numbers) else unit
 
 
 def _short(value: Any, unit: str = "") -> str:

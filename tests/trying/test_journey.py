@@ -243,3 +243,26 @@ def test_the_command_takes_from_as_it_is_spelled(files):
     told = json.loads(CliRunner().invoke(regard, words).stdout)
 
     assert told["start"] == "help opened"
+
+
+def test_the_time_is_guessed_that_tells_the_steps_of_a_case_apart():
+    rows = [
+        {
+            "caller": f"c{i}",
+            "incident_state": state,
+            "opened_at": f"2026-01-0{1 + i}T08:00",
+            "updated_at": f"2026-01-0{1 + i}T{at}:00",
+        }
+        for i in range(4)
+        for state, at in (("New", "08"), ("Active", "09"), ("Resolved", "11"))
+    ]  # fmt: skip
+    found = trying.journey(rows, customer="caller")
+
+    assert "time = updated_at and event = incident_state" in next(c.text for c in found.cautions if c.code == "guessed")
+    assert found.answer.startswith("Active is mostly followed by Resolved: 100")
+
+
+def test_a_column_of_numbers_is_no_guess_for_the_event():
+    rows = [{"customer": "a", "time": f"2026-01-01T0{k}:00", "turn": k} for k in range(5)]
+    with pytest.raises(BadInput, match="looks like the event"):
+        trying.journey(rows)
