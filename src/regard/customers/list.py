@@ -20,6 +20,8 @@ from regard.journey.behind import behind
 from regard.journey.promises import zone_steps
 from regard.journey.returns import TOLD as RETURNED
 from regard.journey.returns import behind_cell
+from regard.listening.reading import TOLD as READ
+from regard.listening.reading import behind_views
 from regard.questions import question
 from regard.signals.ask import Ask
 
@@ -27,9 +29,10 @@ Who = Literal[
     "all", "base", "opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange",
     "promoters", "passives", "detractors", "broken-promise", "promise-at-risk", "contacted", "waiting", "met-error",
     "ordered", "stage", "did", "walked", "reached", "took", "came-back", "stayed-away",
+    "asked-anyway", "did-not-ask",
 ]  # fmt: skip
 LINES = ("opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange")
-STEPPED = WALKED | RETURNED
+STEPPED = WALKED | RETURNED | READ
 """Groups that are told by the steps their customers took."""
 NEAR = 1000
 """Customers found by a search that are valued, at least."""
@@ -98,7 +101,7 @@ def customer_list(
         str,
         Meta(
             description="For who = did, walked, reached, took: the step, or several: A → B; (stops) may end it. For "
-            "came-back, stayed-away: what begins → what counts."
+            "came-back, stayed-away: what begins → what counts; for asked-anyway, did-not-ask: the article."
         ),
     ] = "",
     window: Annotated[
@@ -153,6 +156,8 @@ def _stepped(ask: Ask, who: str, given: dict[str, str], moved: Movements | None)
     """Ids of those told by the steps they took."""
     if who in RETURNED:
         return behind_cell(ask, who, given["path"], given["cohort"])
+    if who in READ:
+        return behind_views(ask, who, given["path"], given["window"])
     ids = behind(ask, who, given["path"], given["window"])
     if who == "took" and moved is not None:
         here = moved.column("customer")[moved.line_of()["closing"]]

@@ -163,6 +163,16 @@ def _retention(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     }  # fmt: skip
 
 
+def _deflection(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """An article leads to those who asked all the same, and to those who did not."""
+    if not row.get("cell"):
+        return {}
+    given = {"path": row["cell"], "window": seen.arguments.get("within", "72h")}
+    asking, quiet = (seen.link(LIST, {"who": who, **given}) for who in ("asked-anyway", "did-not-ask"))
+    found = {name: asking for name in ("asked", "asking") if row.get(name)} | ({"quiet": quiet} if row["quiet"] else {})
+    return found | ({"article": asking if row.get("asked") else quiet} if row.get("views") else {})
+
+
 def _served(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     """An indicator leads to itself alone: its slices, and everybody it did not serve well."""
     if not row.get("indicator") or "not_served" not in row:
@@ -181,6 +191,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "journey/promises": _promises,
     "journey/retention": _retention,
     "listening/contacts": _contacts,
+    "listening/deflection": _deflection,
     "reliability/served": _served,
 }
 _MARKS = {
@@ -192,6 +203,7 @@ _MARKS = {
     "journey/paths": ("path", "path"),
     "journey/retention": ("cohort · later", "came"),
     "listening/contacts": ("area · issue", "customers"),
+    "listening/deflection": ("article", "article"),
 }
 """The fields that make a mark's key, and the column whose address it takes; elsewhere a mark is a slice."""
 _BEHIND = {
@@ -219,6 +231,7 @@ FIRST_TABLES = {
 SHEET_ONLY = {
     "customers/customer": {"key", "instant", "until", "unit", "currency"},
     "journey/retention": {"cell"},
+    "listening/deflection": {"cell"},
 }
 """Columns that only machines read, or that are said with the amount beside them: in the CSV, not on the page."""
 STEPS = {"journey/map": {"stage": "moment"}}
@@ -289,6 +302,17 @@ LEADING = {
     "leadership/progress": ("measure", "now", "usual", "low", "high", "verdict", "told"),
     "listening/drivers": ("title", "penalty", "reward", "share", "customers", "value", "contrast"),
     "listening/contacts": ("area", "issue", "n", "customers", "rate", "before", "ratio", "direction"),
+    "listening/deflection": (
+        "article",
+        "slice",
+        "views",
+        "without",
+        "asked",
+        "expected",
+        "change",
+        "adjusted",
+        "about",
+    ),
     "listening/scores": ("slice", "score", "n", "before", "change", "verdict"),
     "listening/silence": ("slice", "response", "verdict", "silent", "silent_value", "customers", "asked"),
     "listening/disconnects": ("name", "how", "score", "used", "used_before", "value"),
