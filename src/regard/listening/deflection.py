@@ -68,7 +68,8 @@ class ArticleRow(Struct, frozen=True, kw_only=True):
     low: Annotated[float | None, Meta(description="Lower end of its interval.")] = None
     high: Annotated[float | None, Meta(description="Upper end.")] = None
     expected: Annotated[
-        float | None, Meta(description="The same share of like customers who looked for help and saw no article.")
+        float | None,
+        Meta(description="Share without a contact of like customers who looked for help and saw no article."),
     ] = None
     change: Annotated[float | None, Meta(description="The difference to it, as a share.")] = None
     change_low: Annotated[float | None, Meta(description="Lower end of the interval of the difference.")] = None
@@ -92,11 +93,13 @@ class Deflection(Finding, frozen=True, kw_only=True):
     open: Annotated[int, Meta(description="Views whose time is not over, in no share.")] = 0
     without: Annotated[float | None, Meta(description="Share of views after which no contact came in time.")] = None
     expected: Annotated[
-        float | None, Meta(description="The same share of like customers who looked for help and saw no article.")
+        float | None,
+        Meta(description="Share without a contact of like customers who looked for help and saw no article."),
     ] = None
     compared: Annotated[int, Meta(description="Occasions of these compared with.")] = 0
     ordinary: Annotated[
-        float | None, Meta(description="The same share of like customers at ordinary times, without an article.")
+        float | None,
+        Meta(description="Share without a contact of like customers at ordinary times, without an article."),
     ] = None
     rows: Annotated[tuple[ArticleRow, ...], Meta(description="All, then articles, most asked after first.")] = ()
 
@@ -138,7 +141,7 @@ def deflection(
         compared=len(searched) if searched and total.expected else 0,
         ordinary=_known(usual.expected.value) if usual.expected else None, rows=rows, facts=_facts(rows, usual, asked),
         cautions=_cautions(asked, views, total, searched),
-        next_step="Read what they asked after the first of these articles, and add that to it.",
+        next_step=_next_step(ask, rows),
         evidence=ask.evidence(
             n=len(over), customers=len(np.unique(over.customers)), kind="estimated",
             method="Views by customer, Wilson at the effective number; like customers weighted to the views' weeks and "
@@ -320,6 +323,14 @@ def _share(value: float | None) -> str:
 def _ends(low: float, high: float) -> str:
     digits = 1 if abs(high) < 0.2 or low > 0.8 else 0
     return f"{number(100 * low, digits)} to {number(100 * high, digits)}"
+
+
+def _next_step(ask: Ask, rows: tuple[ArticleRow, ...]) -> str:
+    if ask.scope.by:
+        return "Ask without a grouping to see article by article."
+    if not rows[0].asked:
+        return "Ask for a longer period: nobody asked all the same in this one."
+    return "Read what was asked after the first of these articles, and add that to it."
 
 
 def _facts(rows: tuple[ArticleRow, ...], usual: Held, asked: _Asked) -> tuple[str, ...]:
