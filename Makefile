@@ -35,7 +35,7 @@ demo: install  ## a made-up company in your browser
 	@$(BIN)/regard demo
 
 test: dev  ## every test, with the rules of the house
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 clients: dev  ## the official npm clients the intake is tried with, into your cache
 	@$(BIN)/python tests/intake/packages.py
