@@ -213,10 +213,12 @@ def serve(workspace: str | None, port: int | None, intake: str | None, *, open_b
 @INTAKE
 @click.option("--signals", type=click.IntRange(1000), default=200_000, show_default=True, help="Size of its log.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another history.")
+@click.option("--plants/--no-plants", default=True, help="With trouble planted to be found; some of it is going on.")
 @click.option("--open/--no-open", "open_browser", default=True, help="Open the browser.")
 def demo(
-    workspace: str | None, port: int | None, intake: str | None, signals: int, seed: int, *, open_browser: bool
-) -> None:
+    workspace: str | None, port: int | None, intake: str | None, signals: int, seed: int, *, plants: bool,
+    open_browser: bool,
+) -> None:  # fmt: skip
     """A living, made-up company in your browser; it never mixes with your own data."""
     from regard.web.supervisor import serve as run
 
@@ -224,7 +226,7 @@ def demo(
     with opened(str(where)) as company:
         if company.position == 0:
             click.echo(f"Making up a company in {where} ({signals:,} signals)", err=True)
-            _simulate(company, signals, seed, quiet=False, until=datetime.now(UTC).date())
+            _simulate(company, signals, seed, quiet=False, until=datetime.now(UTC).date(), plants=plants)
     chosen = settings(port=port, intake=intake)
     run(where, port=chosen.port, intake=chosen.intake, open_browser=open_browser)
 
@@ -234,20 +236,26 @@ def demo(
 @JSON
 @click.option("--signals", type=click.IntRange(1000), default=200_000, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another history.")
-def simulate(workspace: str | None, signals: int, seed: int, *, as_json: bool) -> None:
+@click.option("--plants/--no-plants", default=False, help="With trouble planted, to be found again; told in truth.json.")
+def simulate(workspace: str | None, signals: int, seed: int, *, plants: bool, as_json: bool) -> None:
     """Fill a workspace with a made-up company whose truth is known (truth.json beside its log)."""
     with opened(workspace) as company:
-        _simulate(company, signals, seed, quiet=as_json)
+        _simulate(company, signals, seed, quiet=as_json, plants=plants)
         ledger, truth = ledger_of(company), company.root / "truth.json"
     told = {"ledger": ledger, "truth": str(truth)}
     say(told, f"{ledger['stored']:,} signals stored; the truth is in {truth}", as_json=as_json)
 
 
-def _simulate(workspace: Workspace, signals: int, seed: int, *, quiet: bool, until: date | None = None) -> None:
-    from regard.simulation import UNTIL, run_simulation
+def _simulate(
+    workspace: Workspace, signals: int, seed: int, *, quiet: bool, plants: bool, until: date | None = None
+) -> None:
+    from regard.simulation import UNTIL, Plants, run_simulation
     from regard.terminal import follow
 
-    follow(run_simulation(workspace, signals=signals, seed=seed, until=until or UNTIL), quiet=quiet)
+    planted = Plants() if plants else None
+    follow(
+        run_simulation(workspace, signals=signals, seed=seed, until=until or UNTIL, plants=planted), quiet=quiet
+    )  # fmt: skip
     follow(settle(workspace), quiet=quiet)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from regard.simulation.chunks import Chunk, sample, simulate
 from regard.simulation.company import declarations
+from regard.simulation.plants import Plant, Plants
 from regard.simulation.running import run_simulation
 from regard.simulation.truth import UNTIL, Truth, truth
 
-__all__ = ["UNTIL", "Chunk", "Truth", "declarations", "run_simulation", "sample", "simulate", "truth"]
+__all__ = ["UNTIL", "Chunk", "Plant", "Plants", "Truth", "declarations", "run_simulation", "sample", "simulate", "truth"]

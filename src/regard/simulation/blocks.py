@@ -19,6 +19,7 @@ from regard.simulation.almanac import Almanac, almanac, error_chance
 from regard.simulation.columns import pick
 from regard.simulation.loyalty import Loyalty, draw_loyalty
 from regard.simulation.people import draw_bakeries, draw_staff
+from regard.simulation.planting import Soil, plant, rerouted
 from regard.simulation.truth import account_count
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from regard.simulation.people import Bakeries, Staff
+    from regard.simulation.plants import Plant, Plants
 
 BLOCK = 800
 """Accounts in a block: about 200,000 signals."""
@@ -54,7 +56,8 @@ ORDER = (
 class Block:
     """The signals of a block of accounts by kind, in the order of ORDER, and the truth about each account.
 
-    `points` are number, sum and sum of squares (rows) of what each fact (columns) put on or took off the scores given.
+    `points` are number, sum and sum of squares (rows) of what each fact (columns) put on or took off the scores given;
+    `planted` is what was planted, with so many rows `added`.
     """
 
     tables: dict[str, pa.Table]
@@ -62,10 +65,18 @@ class Block:
     repeated: int
     contradicting: int
     points: NDArray[np.float64]
+    planted: list[Plant]
+    added: int
 
 
-def blocks(*, signals: int, seed: int, until: date) -> Iterator[Block]:
+def blocks(*, signals: int, seed: int, until: date, plants: Plants | None = None) -> Iterator[Block]:
     """All blocks of the company of that size, one after the other.
+
+    Args:
+        signals: How many rows in all, those of the plants not counted.
+        seed: Seed of everything random.
+        until: Day after the last one.
+        plants: What is planted beside; empty: nothing.
 
     Raises:
         BadInput: Fewer than 1,000 signals are asked for.
@@ -81,10 +92,14 @@ def blocks(*, signals: int, seed: int, until: date) -> Iterator[Block]:
     for number, low in enumerate(range(0, accounts, BLOCK)):
         high = min(low + BLOCK, accounts)
         budget = signals * high // accounts - signals * low // accounts
-        yield _block(seed=seed, number=number, low=low, high=high, budget=budget, days=days)
+        yield _block(
+            seed=seed, number=number, low=low, high=high, budget=budget, days=days, plants=plants
+        )  # fmt: skip
 
 
-def _block(*, seed: int, number: int, low: int, high: int, budget: int, days: Almanac) -> Block:
+def _block(
+    *, seed: int, number: int, low: int, high: int, budget: int, days: Almanac, plants: Plants | None
+) -> Block:
     """The block's signals: exactly `budget` rows; what everything else leaves over becomes events and telemetry."""
     rng = np.random.default_rng([seed, number])
     world = _draw(rng, low=low, high=high, days=days)
@@ -99,7 +114,11 @@ def _block(*, seed: int, number: int, low: int, high: int, budget: int, days: Al
     seen = usage.draw_sessions(rng, world.bakeries, rate, world.versions, days, rows=max(rest, 0))
     seen = usage.together([world.started, seen], max(rest, 0))
     sent = usage.Sending(origin=f"m{seed}-{number}-", repeats=repeats, contradictions=contradictions)
-    made["event"].append(usage.events(rng, world.bakeries, world.staff, seen, world.versions, sending=sent))
+    soil = plants and Soil(
+        plants=plants, seed=seed, number=number, bakeries=world.bakeries, versions=world.versions, days=days
+    )
+    going, planted = rerouted(seen, soil) if soil else (seen, [])
+    made["event"].append(usage.events(rng, world.bakeries, world.staff, going, world.versions, sending=sent))
     lived = voice.Lived(
         bakeries=world.bakeries, parcels=world.parcels, calls=world.calls, events=seen,
         messages=(written[0], days.at(written[1])), almanac=days,
@@ -113,13 +132,26 @@ def _block(*, seed: int, number: int, low: int, high: int, budget: int, days: Al
     ]
     left = max(budget - _rows(made), 0)
     made["telemetry"].append(usage.telemetry(rng, world.bakeries, rate, world.versions, days, rows=left))
+    rows = _rows(made)
+    if soil:
+        planted += _planted(soil, made)
     return Block(
         tables={kind: _one(tables) for kind, tables in made.items()},
         accounts=account_truth(world.bakeries, world.loyal, days),
         repeated=repeats,
         contradicting=contradictions,
         points=np.stack([np.ones_like(points).sum(axis=0), points.sum(axis=0), (points**2).sum(axis=0)]),
+        planted=planted,
+        added=_rows(made) - rows,
     )
+
+
+def _planted(soil: Soil, made: dict[str, list[pa.Table]]) -> list[Plant]:
+    """Add what is planted to what was made; says what it is."""
+    found = plant(soil)
+    for kind, tables in found.tables.items():
+        made[kind] += tables
+    return found.truth
 
 
 def _expected(world: _World, given: voice.Response) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from regard.simulation.blocks import Block
+    from regard.simulation.plants import Plants
 
 ROWS = 200_000
 """Rows of a chunk at most."""
@@ -27,7 +28,9 @@ class Chunk(NamedTuple):
     table: pa.Table
 
 
-def simulate(*, signals: int, seed: int, until: date = UNTIL, rows: int = ROWS) -> Iterator[Chunk]:
+def simulate(
+    *, signals: int, seed: int, until: date = UNTIL, rows: int = ROWS, plants: Plants | None = None
+) -> Iterator[Chunk]:
     """The signals of the company, in chunks; the same for the same arguments.
 
     Args:
@@ -35,11 +38,12 @@ def simulate(*, signals: int, seed: int, until: date = UNTIL, rows: int = ROWS) 
         seed: Seed of everything random.
         until: Day after the last one; the history is 670 days long.
         rows: Rows of a chunk at most; how it is cut changes nothing in what each kind holds, nor in which order.
+        plants: What is planted beside it, in rows of its own; empty: nothing.
 
     Raises:
         BadInput: Fewer than 1,000 signals are asked for.
     """
-    return cut(blocks(signals=signals, seed=seed, until=until), rows=rows)
+    return cut(blocks(signals=signals, seed=seed, until=until, plants=plants), rows=rows)
 
 
 def cut(made: Iterable[Block], *, rows: int = ROWS) -> Iterator[Chunk]:

@@ -297,8 +297,20 @@ INDICATORS = (
 """What working means at Proof & Crumb: three measured by the week, and one told by the events themselves."""
 
 
-def declarations() -> Declarations:
-    """What Proof & Crumb declares: bakeries are its customers, worth a year's fees, lost when the contract ends."""
+PLANTED = (
+    Indicator(name="Signing in works", total="sign_in_ok", needed=0.7, each="day", target=0.9),
+    Indicator(name="The checkout works", moment="Orders from the depot", total="checkout_ok", needed=0.7, each="day",
+              target=0.9),
+)  # fmt: skip
+"""What it declares besides where something is planted."""
+
+
+def declarations(*, planted: bool = False) -> Declarations:
+    """What Proof & Crumb declares: bakeries are its customers, worth a year's fees, lost when the contract ends.
+
+    Args:
+        planted: With the indicators of what is planted.
+    """
     return Declarations(
         name=NAME,
         customer="account",
@@ -320,7 +332,7 @@ def declarations() -> Declarations:
             Dimension(name="language", title="Language"),
         ),
         stages=STAGES,
-        indicators=INDICATORS,
+        indicators=(*INDICATORS, *PLANTED) if planted else INDICATORS,
         improvements=IMPROVEMENTS,
         changes=CHANGES,
     )

@@ -13,6 +13,7 @@ import pyarrow as pa
 from msgspec import Meta
 
 from regard.simulation.columns import DAY, HOUR, table
+from regard.simulation.company import GOODS
 
 KINDS = ("same order again", "same failure again", "much more than usual")
 LAST = 60
@@ -50,9 +51,9 @@ def planted(tables: dict[str, pa.Table], *, each: int, seed: int) -> tuple[dict[
         size = int(rng.integers(*((3, 6) if rule == KINDS[0] else (5, 9) if rule == KINDS[1] else (40, 80))))
         truth.append(Odd(account=str(account), rule=rule, at=at, size=size))
         if rule == KINDS[0]:
-            made_orders.append(_orders(str(account), at, size, rng))
+            made_orders.append(same_orders(str(account), at, size, rng))
         else:
-            made_events.append(_events(str(account), at, size, rng, failing=rule == KINDS[1]))
+            made_events.append(many_events(str(account), at, size, rng, failing=rule == KINDS[1]))
     more = {"order": _joined(orders, made_orders), "event": _joined(events, made_events)}
     return tables | more, tuple(truth)
 
@@ -61,7 +62,7 @@ def _joined(given: pa.Table, made: list[pa.Table]) -> pa.Table:
     return pa.concat_tables([given, *made], promote_options="default").combine_chunks() if made else given
 
 
-def _orders(account: str, at: int, size: int, rng: np.random.Generator) -> pa.Table:
+def same_orders(account: str, at: int, size: int, rng: np.random.Generator) -> pa.Table:
     """The same apron ordered again within a minute in all: somebody pressed once more."""
     ids = [f"O{account}-odd-{at}-{i}" for i in range(size)]
     gaps = np.concatenate(([0], np.cumsum(rng.uniform(2, 50 / size, size - 1)))) if size > 1 else np.zeros(1)
@@ -74,7 +75,7 @@ def _orders(account: str, at: int, size: int, rng: np.random.Generator) -> pa.Ta
     return table("order", columns)
 
 
-def _events(account: str, at: int, size: int, rng: np.random.Generator, *, failing: bool) -> pa.Table:
+def many_events(account: str, at: int, size: int, rng: np.random.Generator, *, failing: bool) -> pa.Table:
     """A payment that fails again and again within hours, or a day of frantic dough."""
     span = (3 if failing else 8) * HOUR
     times = at + np.sort(rng.uniform(0, span, size)).astype(np.int64)
@@ -86,3 +87,17 @@ def _events(account: str, at: int, size: int, rng: np.random.Generator, *, faili
         "message_id": pa.array([f"odd-{account}-{at}-{i}" for i in range(size)]),
     }  # fmt: skip
     return table("event", columns)
+
+
+def many_orders(account: str, at: int, size: int, rng: np.random.Generator) -> pa.Table:
+    """Different things ordered all day long by somebody who orders once in a while."""
+    ids = [f"O{account}-many-{at}-{i}" for i in range(size)]
+    goods = [GOODS[int(i)] for i in rng.integers(0, len(GOODS), size)]
+    columns = {
+        "key": pa.array(ids), "order_id": pa.array(ids),
+        "occurred_at": at + np.sort(np.append(0, rng.uniform(0, 8 * HOUR, size - 1))).astype(np.int64),
+        "account": pa.array([account] * size), "product": pa.array([good[0] for good in goods]),
+        "category": pa.array([good[1] for good in goods]), "quantity": 1.0 + np.arange(size),
+        "amount": np.array([good[2] for good in goods]) * (1.0 + np.arange(size)), "currency": pa.array(["EUR"] * size),
+    }  # fmt: skip
+    return table("order", columns)

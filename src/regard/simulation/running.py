@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from regard.simulation.blocks import blocks
 from regard.simulation.chunks import cut
 from regard.simulation.company import declarations
+from regard.simulation.planting import together
 from regard.simulation.truth import UNTIL, truth
 from regard.simulation.voice import FACTS
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from regard.signals.workspace import Workspace
     from regard.simulation.blocks import Block
+    from regard.simulation.plants import Plant, Plants
 
 TRUTH, ACCOUNTS = "truth.json", "truth-accounts.parquet"
 """Files of the truth in the workspace's directory."""
@@ -52,6 +54,8 @@ class Kept:
     repeated: int = 0
     contradicting: int = 0
     points: NDArray[np.float64] | None = None
+    planted: list[Plant] = field(default_factory=list)
+    added: int = 0
 
     def passing(self, made: Iterator[Block]) -> Iterator[Block]:
         """The same blocks; the accounts' truth is written as they pass."""
@@ -65,6 +69,8 @@ class Kept:
                     self.sent[kind] = self.sent.get(kind, 0) + table.num_rows
                 self.repeated += block.repeated
                 self.contradicting += block.contradicting
+                self.planted += block.planted
+                self.added += block.added
                 self.points = block.points if self.points is None else self.points + block.points
                 yield block
 
@@ -78,11 +84,11 @@ class Kept:
         return {FACTS[place]: round(float(spread[place]), 4) for place in order}
 
 
-def run_simulation(workspace: Workspace, *, signals: int, seed: int, until: date = UNTIL) -> Iterator[Simulated]:
+def run_simulation(workspace: Workspace, *, signals: int, seed: int, until: date = UNTIL, plants: Plants | None = None) -> Iterator[Simulated]:
     """Fill a workspace with the made-up company; yields how far it is after each chunk.
 
     Declares the company, sends its signals as one batch of the source ``simulation``, and writes ``truth.json`` and
-    ``truth-accounts.parquet`` into the workspace's directory.
+    ``truth-accounts.parquet`` into the workspace's directory. What is planted (`simulation.plants`) comes in rows of its own.
 
     Raises:
         BadInput: Fewer than 1,000 signals are asked for.
@@ -90,14 +96,14 @@ def run_simulation(workspace: Workspace, *, signals: int, seed: int, until: date
     """
     kept = Kept(path=workspace.root / ACCOUNTS)
     started, done = time.monotonic(), 0
-    made = cut(kept.passing(blocks(signals=signals, seed=seed, until=until)))
+    made = cut(kept.passing(blocks(signals=signals, seed=seed, until=until, plants=plants)))
     chunks = chain([next(made)], made)  # the first one is made before anything is written: a refusal leaves no trace
-    workspace.declare(declarations(), by="simulation")
+    workspace.declare(declarations(planted=plants is not None), by="simulation")
     batch = workspace.inbox.begin(source="simulation", files=[f"made up: {signals} signals, seed {seed}"])
     for kind, table in chunks:
         batch.append(kind, table)
         done += table.num_rows
-        yield _progress(done, signals, started)
+        yield _progress(done, max(signals, done), started)
     batch.finish()
     known = truth(signals=signals, seed=seed, until=until)
     told = msgspec.structs.replace(
@@ -107,9 +113,11 @@ def run_simulation(workspace: Workspace, *, signals: int, seed: int, until: date
         contradicting=kept.contradicting,
         spread=kept.spread(),
         accounts_file=ACCOUNTS,
+        plants=together(kept.planted),
+        added=kept.added,
     )
     (workspace.root / TRUTH).write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
-    yield _progress(done, signals, started)
+    yield _progress(done, done, started)
 
 
 def _progress(done: int, total: int, started: float) -> Simulated:

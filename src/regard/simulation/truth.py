@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from regard.simulation.company import DAYS, NAME
+from regard.simulation.plants import Plant
 
 WINDOW = 90
 """Days before an answer in which a fact counts."""
@@ -134,6 +135,10 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     contradicting: Annotated[
         int, Meta(description="Rows sent with a known message id and other content: to be held back.")
     ] = 0
+    plants: Annotated[
+        tuple[Plant, ...], Meta(description="What was planted to be found again: who, what, since when.")
+    ] = ()
+    added: Annotated[int, Meta(description="Rows sent beyond `signals` because something was planted.")] = 0
     accounts_file: Annotated[str, Meta(description="Parquet file with the truth of every bakery, beside this one.")] = (
         ""
     )
