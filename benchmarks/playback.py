@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from regard.errors import Refusal
 from regard.opened import Company
 from regard.reliability.detectors import detectors
 from regard.reliability.rounds import look
@@ -127,8 +128,8 @@ def played(
                     _look(workspace, view, now, heard, seldom if hour % 12 else ())
                 if weekly and day % 7 == 6:
                     heard.answers += [(name, now, finding) for name, finding in weekly(company, view, truth)]
-        with workspace.state.reading() as connection:
-            heard.opened = [*alerts.open_of(connection), *alerts.ended(connection, limit=100_000)]
+            with workspace.state.reading() as connection:
+                heard.opened = [*alerts.open_of(connection), *alerts.ended(connection, limit=100_000)]
     shutil.rmtree(root, ignore_errors=True)
     return heard
 
@@ -170,10 +171,8 @@ def _look(workspace: Workspace, view: View, now: datetime, heard: Heard, without
             heard.looks[key] = heard.looks.get(key, 0) + 1
 
 
-def _rests(*, looking: Looking) -> Iterator[Raised]:
+def _rests(*, looking: Looking) -> Iterator[Raised]:  # noqa: ARG001 - as every detector
     """A detector that does not look this time: a refusal leaves its alerts as they are."""
-    from regard.errors import Refusal
-
     raise Refusal("It does not look this time.", hint="Look at noon.")
 
 

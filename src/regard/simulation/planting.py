@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 BLOCK = 800
-RATE = 0.6
-"""Rows of sign-in and checkout a bakery sends a day, in the last 100 days; before them a quarter of it."""
-RECENT = 100
-AGAIN = 0.6
-"""Rows more a day from those who are disrupted: they come back to see."""
-GOOD = 0.995
-SPREAD = 150.0
-"""Concentration of the share that goes well from day to day: nobody's days are all alike."""
+RATE = 1.0
+"""Rows of sign-in and checkout a bakery sends a day, in the last 90 days; before them an eighth of it."""
+RECENT = 90
+AGAIN = 2.0
+"""How many times as often those who are disrupted try: they come back to see."""
+FAILS = 0.015
+"""Share of attempts that fail on an average day; it strays from day to day for everybody at once, and for each alone."""
+STRAYS, LASTS = 0.7, 0.85
+SPREAD = 12.0
 BROKEN = 0.2
 """Share of the repairs promised that come late."""
 MENDED = 4.5
@@ -97,17 +99,18 @@ def _services(soil: Soil, made: Planted) -> None:
     rng, bakeries = soil.rng(1), soil.bakeries
     day = np.arange(company.DAYS)
     here = bakeries.alive(np.arange(len(bakeries))[:, None], day[None, :])
-    rate = here * RATE * np.where(day >= company.DAYS - RECENT, 1.0, 0.25)[None, :]
-    account, on = scatter(rng, rate + _again(soil, here))
+    rate = here * RATE * np.where(day >= company.DAYS - RECENT, 1.0, 0.125)[None, :]
+    account, on = scatter(rng, rate * _again(soil))
     at = soil.days.at(on) + (np.clip(rng.normal(9.0, 4.5, len(on)), 0.1, 23.8) * HOUR).astype(np.int64)
     service = rng.integers(0, len(SERVICES), len(on))
-    mean = GOOD - 0.004 * np.clip(bakeries.clumsy[account] - 0.8, 0.0, 1.5)
-    share = rng.beta(mean * SPREAD, (1 - mean) * SPREAD)
+    weather = _weather(soil.seed)
+    fails = np.minimum(FAILS * np.sqrt(bakeries.clumsy[account]) * weather[on, service], 0.2)
+    share = 1.0 - rng.beta(fails * SPREAD, (1 - fails) * SPREAD)
     total = 1 + rng.poisson(6.0 * np.sqrt(bakeries.energy[account]))
     for shock in shocks(soil.plants, seed=soil.seed):
         touched = _touched(soil, shock, account, on, at) & (service == shock.service)
         share = np.where(touched, shock.good, share)
-        total = total + touched * rng.poisson(3.0, len(total))  # who fails tries again
+        total = total + touched * rng.poisson(1.0, len(total))  # who fails tries again
         made.truth.append(_told(soil, shock, account[touched]))
     version = soil.versions[account, on]
     made.add(
@@ -126,14 +129,23 @@ def _services(soil: Soil, made: Planted) -> None:
     )
 
 
-def _again(soil: Soil, here: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How much more often they try who are disrupted: accounts × days."""
+def _weather(seed: int) -> NDArray[np.float64]:
+    """How many times the usual fails on each day, by service: it comes and goes over days, for everybody at once."""
+    rng = np.random.default_rng([seed, SEED, 9])  # not of the block: all blocks have the same days
+    found = np.zeros((company.DAYS, len(SERVICES)))
+    for day in range(1, company.DAYS):
+        found[day] = LASTS * found[day - 1] + rng.normal(0.0, STRAYS * math.sqrt(1 - LASTS**2), len(SERVICES))
+    return np.exp(found)
+
+
+def _again(soil: Soil) -> NDArray[np.float64]:
+    """How many times as often as usual they try, who are disrupted: accounts × days."""
     account, on = np.arange(len(soil.bakeries))[:, None], np.arange(company.DAYS)[None, :]
     noon = soil.days.at(on) + 12 * HOUR
-    more = np.zeros(here.shape)
+    times = np.ones((len(soil.bakeries), company.DAYS))
     for shock in shocks(soil.plants, seed=soil.seed):
-        more += AGAIN * (here & _touched(soil, shock, account, on, noon))
-    return more
+        times = np.where(_touched(soil, shock, account, on, noon), AGAIN, times)
+    return times
 
 
 def _touched(soil: Soil, shock: Shock, account: Ints, on: Ints, at: Ints) -> NDArray[np.bool_]:
@@ -209,6 +221,10 @@ def _repairs(soil: Soil, made: Planted) -> None:
     if soil.plants.live and soil.number == 0 and wanted >= 30:
         day[:4], broken[:4] = company.DAYS - rng.uniform(2.6, 3.2, 4), True
     account = rng.integers(0, len(soil.bakeries), wanted)
+    everybody = np.arange(len(soil.bakeries))
+    there = everybody[soil.bakeries.alive(everybody, np.full(len(everybody), company.DAYS - 1.0))]
+    last = day >= company.DAYS - 3.2
+    account[last] = rng.choice(there, int(last.sum()))
     here = soil.bakeries.alive(account, day)
     day, broken, account = day[here], broken[here], account[here]
     made_at = soil.days.at(day)

@@ -125,7 +125,7 @@ def shocks(plants: Plants, *, seed: int) -> tuple[Shock, ...]:
         days = float(rng.uniform(2.0, 6.0))
         begin = DAYS - plants.days + slot * place + float(rng.uniform(0.05, 0.5)) * slot
         day = DAYS - LIVE if live else min(begin, DAYS - days - 1.0)
-        region, plan = _pair(rng, least=0.085 if live else 0.06)
+        region, plan = _pair(rng, least=0.06)
         found.append(
             Shock(
                 region=region, plan=plan, version=_version(day), service=place % len(SERVICES), day=day,

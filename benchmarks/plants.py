@@ -1,0 +1,391 @@
+"""``python -m benchmarks plants``: what is planted into made-up companies, is it found, how soon, and what rings besides.
+
+Each company's raw signals come through the front door as they arrived, and rounds are run as its days go by
+(`benchmarks.playback`); what was said is then held against ``truth.json``'s plants and the company's own troubles.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from benchmarks.playback import END, Heard, played
+from regard.opened import Company
+from regard.questions import find
+from regard.reliability.raised import Raised
+from regard.signals.ask import View, answer
+from regard.signals.scope import Given
+from regard.simulation import Plant, Plants, truth
+from regard.statistics.proportions import wilson
+
+SIGNALS, COMPANIES, DAYS = 200_000, 4, 42
+QUIET, QUIET_SINCE, QUIET_UNTIL = 2, 76, 40
+"""Companies without plants, and the days before their end that are played: none of their own disruptions falls there."""
+GRACE = timedelta(days=2)
+CLEAR = 0.05
+PLANTS = Plants(disruptions=4, odd=12, repairs=900, paths=2, days=DAYS, live=True)
+ZONE = ZoneInfo("Europe/Brussels")
+ABOUT = {
+    "oven_link_ok": ("The oven answers", "Four in the morning", "oven link"),
+    "till_sync_ok": ("The till keeps up", "The queue at the counter", "till"),
+    "jar_pulse_ok": ("The jar is awake", "Minding the jar", "starter"),
+    "sign_in_ok": ("Signing in works",),
+    "checkout_ok": ("The checkout works",),
+}
+OWN = ("oven_link_ok", "till_sync_ok", "jar_pulse_ok")
+"""What of the company feels a disruption of that telemetry: its indicator, its moment, the area of contacts."""
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """One row of the table: what was planted, what of it was found and when, what rang and was right."""
+
+    name: str
+    planted: int = 0
+    found: int = 0
+    rang: int = 0
+    right: int = 0
+    hours: list[float] = field(default_factory=list)
+    note: str = ""
+
+    def add(self, other: Tally) -> None:
+        """Put another company's counts to it."""
+        self.planted += other.planted
+        self.found += other.found
+        self.rang += other.rang
+        self.right += other.right
+        self.hours += other.hours
+
+
+def measure(
+    work: Path, *, companies: int = COMPANIES, days: int = DAYS, signals: int = SIGNALS, quiet: int = QUIET
+) -> tuple[list[Tally], dict[str, Any]]:
+    """Play companies back; the table's rows, and what rang in months without any plant."""
+    rows: dict[str, Tally] = {}
+    plain: dict[str, Any] = {"missed": [], "strange": [], "quiet": {}, "quiet_days": 0, "looks": {}}
+    for number in range(companies):
+        seed = 100 + number
+        heard = played(
+            work / "plants", signals=signals, seed=seed, plants=PLANTS, since=days, weekly=asked_weekly
+        )  # fmt: skip
+        for tally in told(heard, own_troubles(heard, signals, seed), plain, seed=seed):
+            rows.setdefault(tally.name, Tally(name=tally.name, note=tally.note)).add(tally)
+        _progress(seed, rows.values())
+    for number in range(quiet):
+        seed = 200 + number
+        heard = played(
+            work / "plants", signals=signals, seed=seed, plants=None, since=QUIET_SINCE, until=QUIET_UNTIL
+        )  # fmt: skip
+        plain["quiet_days"] += QUIET_SINCE - QUIET_UNTIL
+        for row in _new(heard):
+            kind = f"{row['detector']}: {row['cause']}" if row["kind"] != "promise" else "promise"
+            plain["quiet"].setdefault(row["detector"], []).append(kind)
+    return list(rows.values()), plain
+
+
+def _progress(seed: int, rows: Iterable[Tally]) -> None:
+    print(seed, "; ".join(f"{r.name} {r.found}/{r.planted}, {r.right}/{r.rang} right" for r in rows), flush=True)
+
+
+def told(heard: Heard, own: Sequence[Plant], plain: dict[str, Any], *, seed: int) -> Iterator[Tally]:
+    """Every row of the table for one company.
+
+    Args:
+        heard: What was said.
+        own: The company's own troubles, as plants.
+        plain: Where misses and strange alarms are listed, to be looked into.
+        seed: The company's, for that list.
+    """
+    planted = [p for p in heard.plants if p.kind == "disruption" and at(p.since) >= heard.since]
+    troubles = [*planted, *own]
+    for detector, name in (("disruptions", "disrupted subsets"), ("watch", "the same, by the watch")):
+        yield _disrupted(heard, detector, name, planted, troubles, plain, seed)
+    yield _odd(heard, troubles, plain, seed)
+    yield from _promises(heard)
+    yield from _paths(heard, plain, seed)
+
+
+def at(text: str, otherwise: datetime = END) -> datetime:
+    """A moment of the truth; empty: the end of the log."""
+    return datetime.fromisoformat(text) if text else otherwise
+
+
+def _new(heard: Heard) -> list[dict[str, Any]]:
+    """Alerts opened while looking; what stood when looking began is left out."""
+    first = heard.since + timedelta(hours=12)
+    return [r for r in heard.opened if datetime.fromisoformat(r["opened"]) > first]
+
+
+def _said(heard: Heard, detector: str) -> Iterator[tuple[datetime, Raised]]:
+    for who, now, raised in heard.said:
+        if who == detector:
+            yield now, raised
+
+
+def _disrupted(
+    heard: Heard, detector: str, name: str, planted: list[Plant], troubles: list[Plant], plain: dict[str, Any], seed: int
+) -> Tally:  # fmt: skip
+    row = Tally(name=name)
+    met: dict[str, set[str]] = {}
+    first: dict[str, datetime] = {}
+    named: set[str] = set()
+    for now, raised in _said(heard, detector):
+        for plant in troubles:
+            if _is_it(plant, raised, now):
+                met.setdefault(raised.cause, set()).add(plant.name)
+                first[plant.name] = min(first.get(plant.name, now), now)
+                if raised.who.slice == plant.where:
+                    named.add(plant.name)
+    for plant in troubles:
+        if not plant.customers or at(plant.since) < heard.since:
+            continue
+        row.planted += 1
+        if plant.name in first:
+            row.found += 1
+            row.hours.append((first[plant.name] - at(plant.since)).total_seconds() / 3600)
+        else:
+            plain["missed"].append(f"{seed} {detector}: {plant.name} ({len(plant.customers)} customers) {plant.since}")
+    for alert in _new(heard):
+        if alert["detector"] == detector:
+            row.rang += 1
+            right = bool(met.get(alert["cause"])) or "contacts:starter" in alert["cause"]
+            row.right += right
+            if not right:
+                plain["strange"].append(f"{seed} {alert['opened'][:16]} {alert['cause']}")
+    row.note = f"{len(named)} named"
+    plain["named"] = plain.get("named", 0) + (len(named) if detector == "disruptions" else 0)
+    return row
+
+
+def _is_it(plant: Plant, raised: Raised, now: datetime) -> bool:
+    """Whether what was raised is this trouble: what it speaks of, its time, and, where told, mostly its customers."""
+    if not at(plant.since) <= now or at(plant.until) + timedelta(days=8) < now:
+        return False
+    if raised.since > at(plant.until) or raised.since < at(plant.since) - 4 * GRACE:
+        return False
+    # The company's own disruptions let everything fail that their customers do, not their measurement alone.
+    own_steps = raised.cause.startswith("indicator:failed:") and plant.about in OWN
+    if not own_steps and not any(word.replace(" ", "_") in raised.cause for word in (plant.about, *ABOUT[plant.about])):
+        return False
+    if raised.kind != "disruption" or not raised.who.customers:
+        return True
+    own = len(set(raised.who.customers) & set(plant.customers))
+    return own >= 0.4 * len(raised.who.customers)
+
+
+def own_troubles(heard: Heard, signals: int, seed: int) -> list[Plant]:
+    """The company's own disruptions that began while looking, with the bakeries that felt them."""
+    found = []
+    regions = {
+        a: json.loads(labels).get("region", "")
+        for a, labels, p in zip(*(heard.tables["profile"][n].to_pylist() for n in ("account", "labels", "person")), strict=True)
+        if labels and not p
+    }  # fmt: skip
+    rows = heard.tables["telemetry"].select(["account", "labels", "name", "occurred_at"]).to_pydict()
+    times = heard.tables["telemetry"]["occurred_at"].cast("int64").to_numpy()
+    for one in truth(signals=signals, seed=seed).disruptions:
+        begin, end = (datetime.fromisoformat(d).replace(tzinfo=UTC) for d in (one.start, one.end))
+        if begin < heard.since:
+            continue
+        inside = np.flatnonzero((times >= begin.timestamp() * 1e6) & (times < end.timestamp() * 1e6))
+        wanted = {k: v for k, v in one.where.items() if k != "region"}
+        hit = {
+            rows["account"][i] for i in inside
+            if rows["name"][i] == one.indicator and regions.get(rows["account"][i]) == one.where["region"]
+            and wanted.items() <= json.loads(rows["labels"][i]).items()
+        }  # fmt: skip
+        found.append(
+            Plant(
+                kind="disruption", name=one.name, about=one.indicator, where=one.where, customers=tuple(sorted(hit)),
+                since=begin.isoformat(), until="" if end >= END else end.isoformat(), size=one.good_share,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _odd(heard: Heard, troubles: list[Plant], plain: dict[str, Any], seed: int) -> Tally:
+    row = Tally(name="odd customers")
+    planted = [p for p in heard.plants if p.kind == "odd" and at(p.since) >= heard.since]
+    met: set[str] = set()
+    first: dict[str, datetime] = {}
+    for now, raised in _said(heard, "odd_behaviour"):
+        for plant in planted:
+            near = at(plant.since) - GRACE <= raised.since <= at(plant.until) + GRACE
+            if near and raised.who.customers[:1] == plant.customers:
+                met.add(raised.cause)
+                first[plant.name] = min(first.get(plant.name, now), now)
+        for plant in troubles:
+            if set(raised.who.customers) <= set(plant.customers) and at(plant.since) <= raised.since <= at(plant.until):
+                met.add(raised.cause)
+    for plant in planted:
+        row.planted += 1
+        if plant.name in first:
+            row.found += 1
+            row.hours.append((first[plant.name] - at(plant.since)).total_seconds() / 3600)
+        else:
+            plain["missed"].append(f"{seed} odd: {plant.name} {plant.since}")
+    for alert in _new(heard):
+        if alert["detector"] == "odd_behaviour":
+            row.rang += 1
+            row.right += alert["cause"] in met
+            if alert["cause"] not in met:
+                plain["strange"].append(f"{seed} {alert['opened'][:16]} {alert['cause']}")
+    return row
+
+
+def _promises(heard: Heard) -> Iterator[Tally]:
+    """Per sort: of the promises that broke, those told before; of those told, those that broke."""
+    kept: dict[str, tuple[str, datetime, datetime | None, bool]] = {}
+    names = ("key", "version_at", "promise", "about", "due_at", "due_by", "kept_at", "withdrawn_at")
+    table = heard.tables["promise"]
+    columns = [table[n].to_pylist() if n in table.column_names else [None] * table.num_rows for n in names]
+    order = np.argsort(table["version_at"].cast("int64").to_numpy(), kind="stable")
+    for i in order:
+        _, _, promise, about, due, by, done, off = (c[i] for c in columns)
+        kept[about] = (promise, _deadline(due, by), done, off is not None)
+    first: dict[str, datetime] = {}
+    for now, raised in _said(heard, "promises_ahead"):
+        for about in raised.evidence["about"]:
+            first.setdefault(about, now)
+    for sort in ("repair", "delivery", "first answer", "onboarding"):
+        row = Tally(name=f"promises about to break: {sort}")
+        for about, (promise, due, done, off) in kept.items():
+            if promise != sort or off or not heard.since + GRACE <= due < heard.until:
+                continue
+            broke, rang = done is None or done > due, about in first and first[about] < due
+            row.planted += broke
+            row.rang += rang
+            row.right += rang and broke
+            row.found += rang and broke
+            if rang and broke:
+                row.hours.append((due - first[about]).total_seconds() / 3600)
+        yield row
+
+
+def _deadline(due: datetime, by: str) -> datetime:
+    due = due.replace(tzinfo=UTC) if due.tzinfo is None else due
+    if by != "day":
+        return due
+    local = due.astimezone(ZONE)
+    return local.replace(hour=23, minute=59, second=59).astimezone(UTC)
+
+
+# ------------------------------------------------------------------ ways that change
+
+
+def asked_weekly(company: Company, view: View, plants: tuple[Plant, ...]) -> Iterator[tuple[str, Any]]:
+    """At the end of a week: what of the journey changed in four weeks against the four before, asked and unasked."""
+    given = Given(period="4w")
+    yield "discovered", answer(find("journey/discovered"), view=view, given=given, arguments={"window": "2h"})
+    for plant in plants:
+        if plant.kind == "path":
+            start = plant.about.split(" → ")[0]
+            asked = {"start": start, "depth": 2, "window": "2h"}
+            yield plant.name, answer(find("journey/paths"), view=view, given=given, arguments=asked)
+
+
+def _paths(heard: Heard, plain: dict[str, Any], seed: int) -> Iterator[Tally]:
+    asked, unasked = Tally(name="ways that change, asked from A"), Tally(name="the same, on the whole map")
+    planted = [p for p in heard.plants if p.kind == "path" and at(p.since) >= heard.since]
+    ends: set[str] = set()
+    for plant in planted:
+        a, b, rest = plant.about.split(" → ")
+        new, old = rest.split(" instead of ")
+        ends |= {b, new, old}
+        asked.planted += 1
+        unasked.planted += 1
+        for row, hits in (
+            (asked, _clear_paths(heard, plant, {f"{a} → {b} → {new}": 1, f"{a} → {b} → {old}": -1})),
+            (unasked, _clear_moves(heard, {(b, new): 1, (b, old): -1})),
+        ):
+            after = [now for now in hits if now > at(plant.since)]
+            if after:
+                row.found += 1
+                row.hours.append((min(after) - at(plant.since)).total_seconds() / 3600)
+            else:
+                plain["missed"].append(f"{seed} {row.name}: {plant.about} {plant.since}")
+    for name, now, finding in heard.answers:
+        rows = [r for r in finding.rows if r.adjusted is not None and r.adjusted <= CLEAR]
+        if name == "discovered":
+            unasked.rang += len(rows)
+            right = [r for r in rows if {r.source, r.target} & ends]
+            unasked.right += len(right)
+            plain["strange"] += [f"{seed} {now:%F} {r.told}" for r in rows if r not in right]
+        else:
+            asked.rang += len(rows)
+            right = [r for r in rows if set(r.path.split(" → ")) & ends]
+            asked.right += len(right)
+            plain["strange"] += [f"{seed} {now:%F} {r.told}" for r in rows if r not in right]
+    yield asked
+    yield unasked
+
+
+def _clear_paths(heard: Heard, plant: Plant, wanted: dict[str, int]) -> list[datetime]:
+    return [
+        now for name, now, finding in heard.answers if name == plant.name
+        for row in finding.rows
+        if row.path in wanted and row.adjusted is not None and row.adjusted <= CLEAR and row.change * wanted[row.path] > 0
+    ]  # fmt: skip
+
+
+def _clear_moves(heard: Heard, wanted: dict[tuple[str, str], int]) -> list[datetime]:
+    return [
+        now for name, now, finding in heard.answers if name == "discovered"
+        for row in finding.rows
+        if (row.source, row.target) in wanted and row.adjusted is not None and row.adjusted <= CLEAR
+        and row.change * wanted[row.source, row.target] > 0
+    ]  # fmt: skip
+
+
+# ------------------------------------------------------------------ the table
+
+
+def share(hits: int, n: int) -> str:
+    """A share in words, with its interval."""
+    if not n:
+        return "–"
+    found = wilson(hits, n)
+    return f"{hits} of {n}: {hits / n:.0%} ({found.low:.0%} to {found.high:.0%})"
+
+
+def hours(values: Sequence[float]) -> str:
+    """Median and quartiles of hours."""
+    if not values:
+        return "–"
+    low, middle, high = np.quantile(values, [0.1, 0.5, 0.9])
+    return f"{middle:.0f} h ({low:.0f} to {high:.0f})"
+
+
+def lines(rows: Sequence[Tally], plain: dict[str, Any], command: str) -> Iterator[str]:
+    """The page that is written."""
+    yield f"Measured {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Python {sys.version.split()[0]}: `{command}`."
+    yield ""
+    yield "| planted | found | alarms that were right | median hours (10 % to 90 %) |"
+    yield "|---|---|---|---|"
+    for row in rows:
+        yield f"| {row.name} | {share(row.found, row.planted)} | {share(row.right, row.rang)} | {hours(row.hours)} |"
+    months = plain["quiet_days"] / 30.4375
+    yield ""
+    yield f"Without any plant, {months:.1f} months of companies of their own:"
+    yield ""
+    yield "| detector | alarms a month |"
+    yield "|---|---|"
+    for name in ("disruptions", "watch", "odd_behaviour", "promises_ahead"):
+        yield f"| {name} | {len(plain['quiet'].get(name, [])) / months:.1f} |" if months else f"| {name} | – |"
+
+
+def write(rows: Sequence[Tally], plain: dict[str, Any], path: Path, *, command: str) -> None:
+    """Write the page, and everything behind it as JSON."""
+    path.write_text("\n".join(lines(rows, plain, command)) + "\n", "utf-8")
+    told_ = {"rows": [asdict(r) for r in rows], **plain}
+    path.with_suffix(".json").write_text(json.dumps(told_, indent=1, default=str) + "\n", "utf-8")
