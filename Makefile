@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install dev demo test clients lint bench peers calibrate docs trust test-cluster clean
+.PHONY: help install dev demo test clients lint bench peers calibrate docs trust plants test-cluster clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ peers: .venv-peers/.installed  ## the libraries that benchmarks compare with, in
 
 calibrate: dev  ## re-measure how often intervals hold and alarms are false, into docs/calibration.md
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/calibration/truths.py > docs/calibration.md.new && mv docs/calibration.md.new docs/calibration.md
+
+plants: install  ## is what is planted into made-up companies found, how soon, and what rings besides (an hour)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks plants
 
 docs: dev  ## write the reference from the code
 	@$(BIN)/python -m docs.build

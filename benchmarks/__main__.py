@@ -15,6 +15,7 @@ from benchmarks import (
     importing,
     intake,
     lifetimes,
+    plants,
     proofs,
     segments,
     steps,
@@ -50,6 +51,7 @@ def main() -> None:
             "trying",
             "otlp",
             "subsets",
+            "plants",
         ],
     )
     parser.add_argument("--signals", type=int, default=None)
@@ -58,6 +60,10 @@ def main() -> None:
     work.mkdir(exist_ok=True)
     if given.what == "large":
         write(asking.table(work, signals=given.signals or 100_000_000), HERE / "RESULTS-large.md")
+        return
+    if given.what == "plants":
+        found, calm = plants.measure(work)
+        plants.write(found, calm, HERE / "RESULTS-plants.md", command="make plants")
         return
     rows = []
     if given.what == "ids":

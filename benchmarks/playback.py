@@ -94,7 +94,7 @@ def played(
     until: int = 0,
     hours: tuple[int, ...] = HOURS,
     seldom: tuple[str, ...] = SELDOM,
-    weekly: Callable[[Company, View, tuple[Plant, ...]], Iterator[tuple[str, Any]]] | None = None,
+    weekly: Callable[[View, tuple[Plant, ...]], Iterator[tuple[str, Any]]] | None = None,
 ) -> Heard:
     """Play a company back.
 
@@ -127,7 +127,7 @@ def played(
                     view = seen(company, now)
                     _look(workspace, view, now, heard, seldom if hour % 12 else ())
                 if weekly and day % 7 == 6:
-                    heard.answers += [(name, now, finding) for name, finding in weekly(company, view, truth)]
+                    heard.answers += [(name, now, finding) for name, finding in weekly(view, truth)]
             with workspace.state.reading() as connection:
                 heard.opened = [*alerts.open_of(connection), *alerts.ended(connection, limit=100_000)]
     shutil.rmtree(root, ignore_errors=True)
@@ -145,7 +145,11 @@ def seen(company: Company, now: datetime) -> View:
 
 
 def _bring(
-    workspace: Workspace, tables: dict[str, pa.Table], when: dict[str, np.ndarray], since: datetime | None, now: datetime
+    workspace: Workspace,
+    tables: dict[str, pa.Table],
+    when: dict[str, np.ndarray],
+    since: datetime | None,
+    now: datetime,
 ) -> None:
     """Bring in what arrived in between, as one batch, and settle it."""
     low = -(2**62) if since is None else int(since.timestamp() * 1e6)

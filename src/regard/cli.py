@@ -236,7 +236,7 @@ def demo(
 @JSON
 @click.option("--signals", type=click.IntRange(1000), default=200_000, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another history.")
-@click.option("--plants/--no-plants", default=False, help="With trouble planted, to be found again; told in truth.json.")
+@click.option("--plants/--no-plants", default=False, help="With trouble planted to be found; truth.json tells it.")
 def simulate(workspace: str | None, signals: int, seed: int, *, plants: bool, as_json: bool) -> None:
     """Fill a workspace with a made-up company whose truth is known (truth.json beside its log)."""
     with opened(workspace) as company:

@@ -12,4 +12,15 @@ from regard.simulation.plants import Plant, Plants
 from regard.simulation.running import run_simulation
 from regard.simulation.truth import UNTIL, Truth, truth
 
-__all__ = ["UNTIL", "Chunk", "Plant", "Plants", "Truth", "declarations", "run_simulation", "sample", "simulate", "truth"]
+__all__ = [
+    "UNTIL",
+    "Chunk",
+    "Plant",
+    "Plants",
+    "Truth",
+    "declarations",
+    "run_simulation",
+    "sample",
+    "simulate",
+    "truth",
+]

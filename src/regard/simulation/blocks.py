@@ -97,9 +97,7 @@ def blocks(*, signals: int, seed: int, until: date, plants: Plants | None = None
         )  # fmt: skip
 
 
-def _block(
-    *, seed: int, number: int, low: int, high: int, budget: int, days: Almanac, plants: Plants | None
-) -> Block:
+def _block(*, seed: int, number: int, low: int, high: int, budget: int, days: Almanac, plants: Plants | None) -> Block:
     """The block's signals: exactly `budget` rows; what everything else leaves over becomes events and telemetry."""
     rng = np.random.default_rng([seed, number])
     world = _draw(rng, low=low, high=high, days=days)

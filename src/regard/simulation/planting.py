@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from regard.simulation import company, odd
@@ -31,7 +32,7 @@ RECENT = 90
 AGAIN = 2.0
 """How many times as often those who are disrupted try: they come back to see."""
 FAILS = 0.015
-"""Share of attempts that fail on an average day; it strays from day to day for everybody at once, and for each alone."""
+"""Share of attempts that fail on an average day; it strays over days for everybody at once, and for each alone."""
 STRAYS, LASTS = 0.7, 0.85
 SPREAD = 12.0
 BROKEN = 0.2
@@ -283,6 +284,7 @@ def together(plants: list[Plant]) -> tuple[Plant, ...]:
         key = (one.kind, one.name, one.since)
         if key in found and one.kind in {"disruption", "path"}:
             both = tuple(sorted({*found[key].customers, *one.customers}))
-            one = Plant(**{n: getattr(one, n) for n in one.__struct_fields__ if n != "customers"}, customers=both)
-        found[key] = one
+            found[key] = msgspec.structs.replace(one, customers=both)
+        else:
+            found[key] = one
     return tuple(sorted(found.values(), key=lambda p: (p.kind, p.since, p.name)))

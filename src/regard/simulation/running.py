@@ -84,11 +84,13 @@ class Kept:
         return {FACTS[place]: round(float(spread[place]), 4) for place in order}
 
 
-def run_simulation(workspace: Workspace, *, signals: int, seed: int, until: date = UNTIL, plants: Plants | None = None) -> Iterator[Simulated]:
+def run_simulation(
+    workspace: Workspace, *, signals: int, seed: int, until: date = UNTIL, plants: Plants | None = None
+) -> Iterator[Simulated]:
     """Fill a workspace with the made-up company; yields how far it is after each chunk.
 
     Declares the company, sends its signals as one batch of the source ``simulation``, and writes ``truth.json`` and
-    ``truth-accounts.parquet`` into the workspace's directory. What is planted (`simulation.plants`) comes in rows of its own.
+    ``truth-accounts.parquet`` into the workspace's directory. What is planted comes in rows of its own.
 
     Raises:
         BadInput: Fewer than 1,000 signals are asked for.
