@@ -123,11 +123,7 @@ def _block(*, seed: int, number: int, low: int, high: int, budget: int, days: Al
     )  # fmt: skip
     made["review"].append(voice.reviews(rng, lived, world.staff))
     whole, points = voice.relationship(rng, lived, world.staff, given)
-    made["answer"] += [
-        whole,
-        voice.after_contact(rng, lived, world.staff),
-        voice.after_start(rng, lived, world.staff),
-    ]
+    made["answer"] += [whole, voice.after_contact(rng, lived, world.staff), voice.after_start(rng, lived, world.staff)]
     left = max(budget - _rows(made), 0)
     made["telemetry"].append(usage.telemetry(rng, world.bakeries, rate, world.versions, days, rows=left))
     rows = _rows(made)
