@@ -167,13 +167,15 @@ def test_truth_of_a_workspace_tells_its_plants_and_the_rows_they_took(tmp_path):
 def test_on_the_last_day_of_a_planted_company_one_round_tells_what_goes_on(tmp_path, monkeypatch):
     """The short form of `make plants`: through the front door, one round at the end, held against the truth."""
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.plants import at
+    from benchmarks.plants import at, is_it
     from benchmarks.playback import played
 
     heard = played(tmp_path / "ws", signals=150_000, seed=7, plants=Plants(), since=1, hours=(24,), seldom=())
     live = [p for p in heard.plants if not p.until or (p.kind in {"odd", "promise"} and at(p.since) >= heard.since)]
     raised = [(who, one) for who, _, one in heard.said]
 
+    (trouble,) = [p for p in live if p.kind == "disruption"]
+    assert any(is_it(trouble, one, heard.until) for who, one in raised if who == "disruptions")
     odd = {p.customers[0] for p in live if p.kind == "odd"}
     assert odd
     assert odd == {one.who.customers[0] for who, one in raised if who == "odd_behaviour"}
