@@ -157,7 +157,7 @@ def plain(stepped):
         for c, who in enumerate(steps.customers.tolist()):
             rows = range(steps.starts[c], steps.starts[c + 1])
             found[who] = [
-                (int(steps.times[i]), int(steps.codes[i]), bool(steps.failed[i]))
+                (int(steps.times[i]), int(steps.codes[i]), bool(steps.failed[i]), steps.names[steps.codes[i]])
                 for i in rows
                 if steps.codes[i] not in over
             ]
@@ -167,7 +167,7 @@ def plain(stepped):
 def closed(rows, since, until):
     """What lies in a stretch, repeats as one."""
     made = []
-    for t, code, failed in rows:
+    for t, code, failed, _ in sorted(rows, key=lambda row: (row[0], row[3])):  # of equal time, by name
         if since <= t < until:
             if made and made[-1][0] == code:
                 made[-1] = (code, t, made[-1][2] or failed)

@@ -28,7 +28,7 @@ from regard.signals.ask import Ask
 Who = Literal[
     "all", "base", "opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange",
     "promoters", "passives", "detractors", "broken-promise", "promise-at-risk", "contacted", "waiting", "met-error",
-    "ordered", "stage", "did", "walked", "reached", "took", "came-back", "stayed-away",
+    "ordered", "stage", "did", "walked", "reached", "took", "way", "came-back", "stayed-away",
     "asked-anyway", "did-not-ask",
 ]  # fmt: skip
 LINES = ("opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange")
@@ -100,20 +100,22 @@ def customer_list(
     path: Annotated[
         str,
         Meta(
-            description="For who = did, walked, reached, took: the step, or several: A → B; (stops) may end it. For "
-            "came-back, stayed-away: what begins → what counts; for asked-anyway, did-not-ask: the article."
+            description="For who = did, walked, reached, took, way: the step, or several: A → B; (stops) may end it. "
+            "For came-back, stayed-away: what begins → what counts; for asked-anyway, did-not-ask: the article."
         ),
     ] = "",
     window: Annotated[
         str,
         Meta(
             description="For who = walked, reached: how long after the first step the others count; for took: how "
-            "long before the end of the period: 2h, 7d."
+            "long before the end of the period; for way: as journey/variants was asked: 2h, 7d."
         ),
     ] = "",
     cohort: Annotated[
         str, Meta(description="For who = came-back, stayed-away: a cell of journey/retention: week 2026-08-31 + 3.")
     ] = "",
+    start: Annotated[str, Meta(description="For who = way: the step journeys begin with; empty for any.")] = "",
+    target: Annotated[str, Meta(description="For who = way: the step they end with; empty for any.")] = "",
     metric: Annotated[
         str, Meta(description="For promoters, passives and detractors: the metric; empty takes the declared one.")
     ] = "",
@@ -126,7 +128,9 @@ def customer_list(
     rule, typed = ask.declarations.base.lost is not None, bool(q.strip()) and who == "all"
     moved = movements(ask) if rule and not typed else None
     if who in STEPPED:
-        ids = _stepped(ask, who, {"path": path, "window": window, "cohort": cohort}, moved)
+        ids = _stepped(
+            ask, who, {"path": path, "window": window, "cohort": cohort, "start": start, "target": target}, moved
+        )
         seen = np.zeros(len(ids))
     else:
         given = {"stage": stage, "moment": moment, "metric": metric or ask.declarations.metric or "nps"}
@@ -158,7 +162,7 @@ def _stepped(ask: Ask, who: str, given: dict[str, str], moved: Movements | None)
         return behind_cell(ask, who, given["path"], given["cohort"])
     if who in READ:
         return behind_views(ask, who, given["path"], given["window"])
-    ids = behind(ask, who, given["path"], given["window"])
+    ids = behind(ask, who, given["path"], given["window"], ends=(given["start"], given["target"]))
     if who == "took" and moved is not None:
         here = moved.column("customer")[moved.line_of()["closing"]]
         ids = np.intersect1d(ids, here, assume_unique=True)

@@ -17,8 +17,8 @@ from msgspec import Meta
 from regard.errors import Refusal
 from regard.figures.ratios import RatioMark, ratio_dots
 from regard.findings import Caution, Finding
-from regard.journey.behind import arrowed
 from regard.journey.leaving import DAY, Leaving, leaving, took_lately
+from regard.journey.stepnames import arrowed
 from regard.periods import parse_span
 from regard.questions import question
 from regard.signals.ask import Ask

@@ -7,51 +7,41 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.errors import BadInput, UnknownName
+from regard.errors import BadInput
 from regard.journey.leaving import DAY, took_lately
-from regard.journey.treeing import ARROW, STOPS
+from regard.journey.stepnames import known, steps_named
+from regard.journey.treeing import STOPS
 from regard.journey.ways import DEEPER, Route, walked
+from regard.journey.wholeways import course_of, whole
 from regard.periods import parse_span
 from regard.steps.funnels import Stage, funnel
+from regard.steps.journeys import key_of
 
 if TYPE_CHECKING:
     from regard.signals.ask import Ask
-    from regard.signals.stepscope import Stepped
 
 LATELY = 60 * DAY
 """How far back `took` looks where no window is given."""
-TOLD: dict[str, str] = {"did": "Did", "walked": "Went", "reached": "Reached", "took": "Here, and lately did"}
+TOLD: dict[str, str] = {
+    "did": "Did",
+    "walked": "Went",
+    "reached": "Reached",
+    "took": "Here, and lately did",
+    "way": "Went the whole way",
+}
 
 
-def steps_named(path: str) -> tuple[str, ...]:
-    """The steps of a path as people write it: A → B → C, or with -> or > between."""
-    plain = path.replace("->", "→")
-    return tuple(part.strip() for part in plain.split("→") if part.strip())
-
-
-def known(stepped: Stepped, names: tuple[str, ...], *, where: str) -> tuple[str, ...]:
-    """Names that are steps of the log.
-
-    Raises:
-        UnknownName: One is not; the nearest are suggested.
-    """
-    there = stepped.steps[0].names if stepped.steps else ()
-    for name in names:
-        if name not in there:
-            raise UnknownName("step", name, there, where=where)
-    return names
-
-
-def behind(ask: Ask, who: str, path: str, window: str) -> NDArray[np.int64]:
+def behind(ask: Ask, who: str, path: str, window: str, *, ends: tuple[str, str] = ("", "")) -> NDArray[np.int64]:
     """Ids of customers in the period, ascending.
 
     Args:
         ask: The slice.
         who: did: a step; walked: a way from its first step on, as journey/paths counts it; reached: stages in order
             with anything between, as journey/funnel does; took: steps one directly after another in the window before
-            the end of the period, as journey/before-loss does.
+            the end of the period, as journey/before-loss does; way: a whole journey, as journey/variants does.
         path: The steps, with arrows between; `(stops)` at the end for those who went no further.
         window: How long after the first step the others count; empty for any time.
+        ends: For a whole journey: what it begins and ends with, as journey/variants was asked.
 
     Raises:
         BadInput: No step is named.
@@ -68,6 +58,10 @@ def behind(ask: Ask, who: str, path: str, window: str) -> NDArray[np.int64]:
     if who == "took":
         ids, took = took_lately(stepped, [tuple(index[n] for n in names)], within or LATELY)
         return ids[took[:, 0]]
+    if who == "way":
+        course = course_of(stepped, *ends, window)
+        made = whole(stepped, course, 1, stepped.now)
+        return np.unique(made.customers[made.keys == np.uint64(key_of([index[n] for n in names]))])
     if who == "reached" and len(names) > 1:
         stages = tuple(Stage(names=(name,)) for name in names)
         found = funnel(stepped.steps, stages, within=within, selection=stepped.now)
@@ -78,25 +72,3 @@ def behind(ask: Ask, who: str, path: str, window: str) -> NDArray[np.int64]:
     if stops:
         went &= (ways.length == len(codes)) & (ways.why < DEEPER) & ~ways.open
     return np.sort(ways.customers[went])
-
-
-def arrowed(names: tuple[str, ...]) -> str:
-    """Steps as a path."""
-    return ARROW.join(names)
-
-
-def several(stepped: Stepped, text: str, *, where: str) -> tuple[str, ...]:
-    """Steps named with commas between, * at the end of one for all that begin so; none where the text is empty.
-
-    Raises:
-        UnknownName: One is no step of the log; the nearest are suggested.
-    """
-    there = stepped.steps[0].names if stepped.steps else ()
-    found: list[str] = []
-    for name in (part.strip() for part in text.split(",")):
-        if name.endswith("*"):
-            like = [n for n in there if n.startswith(name[:-1])]
-            found += like or known(stepped, (name,), where=where)
-        elif name:
-            found += known(stepped, (name,), where=where)
-    return tuple(dict.fromkeys(found))

@@ -17,8 +17,8 @@ from regard.errors import Refusal
 from regard.figures import flow_change, flow_map
 from regard.findings import Caution, Finding
 from regard.journey import flows
-from regard.journey.behind import known, steps_named
 from regard.journey.flowing import CLEAR, LineRow, StepRow, drawn, legend, line_rows, step_rows
+from regard.journey.stepnames import known, steps_named
 from regard.periods import parse_span
 from regard.questions import question
 from regard.signals.ask import Ask

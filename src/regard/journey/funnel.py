@@ -16,7 +16,7 @@ from msgspec import Meta, Struct, structs
 from regard.errors import BadInput, Refusal
 from regard.figures import StageMark, journey_band
 from regard.findings import Caution, Finding, Interval
-from regard.journey.behind import known, steps_named
+from regard.journey.stepnames import known, steps_named
 from regard.periods import parse_span
 from regard.questions import question
 from regard.signals.ask import Ask

@@ -225,18 +225,15 @@ def windows(stepped: Stepped, customers: Whole, since: Whole, until: Whole) -> W
         failed.append(each.failed[own][some])
         whose.append(np.full(len(codes[-1]), i))
     columns = np.concatenate(whose), np.concatenate(codes), np.concatenate(times), np.concatenate(failed)
-    return _closed(*columns, _over(stepped))
+    return _closed(*columns, stepped)
 
 
-def _over(stepped: Stepped) -> Truths:
-    return np.array([n == OVER for n in (stepped.steps[0].names if stepped.steps else ())], np.bool_)
-
-
-def _closed(whose: Whole, codes: Whole, times: Whole, failed: Truths, over: Truths) -> Windows:
-    """Without the steps that are the leaving, immediate repeats as one."""
-    if over.any():
-        keep = ~over[codes]
-        whose, codes, times, failed = whose[keep], codes[keep], times[keep], failed[keep]
+def _closed(whose: Whole, codes: Whole, times: Whole, failed: Truths, stepped: Stepped) -> Windows:
+    """Without the steps that are the leaving, those of equal time in the order of names, immediate repeats as one."""
+    names = np.array(stepped.steps[0].names if stepped.steps else ())
+    rank, keep = np.argsort(np.argsort(names)), np.flatnonzero((names != OVER)[codes])
+    keep = keep[np.lexsort((rank[codes[keep]], times[keep], whose[keep]))]
+    whose, codes, times, failed = whose[keep], codes[keep], times[keep], failed[keep]
     if not len(codes):
         return Windows(codes=codes, whose=whose, times=times, failed=failed)
     fresh = np.append(np.True_, (codes[1:] != codes[:-1]) | (whose[1:] != whose[:-1]))
@@ -258,7 +255,6 @@ def took_lately(stepped: Stepped, grams: Sequence[tuple[int, ...]], window: int)
     """
     since, until = stepped.now.until - window, stepped.now.until
     ids, parts = [np.zeros(0, np.int64)], []
-    over = _over(stepped)
     for k, each in enumerate(stepped.steps):
         keep = (each.times >= since) & (each.times < until)
         keep &= stepped.now.rows[k] if stepped.now.rows is not None else True
@@ -268,7 +264,7 @@ def took_lately(stepped: Stepped, grams: Sequence[tuple[int, ...]], window: int)
             able = stepped.now.customers[k][owner]
             at, owner = at[able], owner[able]
         people, whose = np.unique(owner, return_inverse=True)
-        seen = _closed(whose.reshape(-1), each.codes[at].astype(np.int64), each.times[at], each.failed[at], over)
+        seen = _closed(whose.reshape(-1), each.codes[at].astype(np.int64), each.times[at], each.failed[at], stepped)
         ids.append(each.customers[people])
         parts.append(who_took(seen.codes, seen.whose, grams, people=len(people)))
     every = np.concatenate(ids)

@@ -8,27 +8,24 @@ is told of walks that began long enough before the end of the log for it to be k
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 from msgspec import Meta
 
 from regard.errors import Refusal
 from regard.figures import path_tree
 from regard.findings import Caution, Finding
 from regard.journey import treeing
-from regard.journey.behind import known, steps_named
+from regard.journey.afterwards import afterwards, then_told
+from regard.journey.stepnames import known, only_steps, steps_named
 from regard.journey.treeing import CLEAR, PathRow, most_clear, path_rows, tree_drawn
 from regard.journey.ways import DEEPER, Route, Ways, joined, tree_of, walked
 from regard.periods import parse_span
 from regard.questions import question
 from regard.signals.ask import Ask
-from regard.statistics.proportions import mean, net_mean, share, wilson
-from regard.steps.columns import codes_of
-from regard.wording import Words, count, money, number, percent, signed
+from regard.wording import Words, count, number, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +33,6 @@ if TYPE_CHECKING:
     from regard.figures import Figure
     from regard.signals.stepscope import Stepped
 
-LEAST = 10
-"""Fewest customers of a path whose score, money or staying is told."""
 OFFERED = 60
 WIDE = 200_000_000
 
@@ -100,7 +95,7 @@ def paths(
     metric: Annotated[str, Meta(description="nps, csat, ces, stars or your own; default the declared one.")] = "",
 ) -> Paths:
     """Which ways do customers go from a step, has it changed, and what did they then score, renew and spend?"""
-    stepped = _among(ask.steps(), among)
+    stepped = only_steps(ask.steps(), among)
     offered = _offered(stepped)
     if not offered:
         raise Refusal("No customer took a step in this period.", hint="Widen the period, or bring in events or orders.")
@@ -124,18 +119,6 @@ def paths(
     return _finding(
         ask, told, seen, route, named, (window, then, metric, change.method if change else "", offered, stepped)
     )
-
-
-def _among(stepped: Stepped, among: str) -> Stepped:
-    """The same with only some steps looked at."""
-    named = known(stepped, tuple(n.strip() for n in among.split(",") if n.strip()), where="among")
-    if not named:
-        return stepped
-    rows = []
-    for k, each in enumerate(stepped.steps):
-        mask = codes_of(each.names, named)[each.codes]
-        rows.append(mask if stepped.now.rows is None else mask & stepped.now.rows[k])
-    return replace(stepped, now=replace(stepped.now, rows=rows), before=replace(stepped.before, rows=rows))
 
 
 def _offered(stepped: Stepped) -> tuple[StepOffered, ...]:
@@ -209,27 +192,14 @@ def _with_outcomes(
 ) -> tuple[WalkedRow, ...]:
     """Rows with what the customers of each then scored, spent, and whether they stayed."""
     mine = np.flatnonzero(seen.now)
-    began = seen.found.began[mine]
-    table = pa.table(
-        {
-            "walk": pa.array(mine),
-            "customer": pa.array(seen.found.customers[mine]),
-            "began": pa.array(began, pa.timestamp("us")),
-        }
-    )
-    ask.keep("ways", table)
-    last = datetime.combine(ask.view.last_day() + timedelta(days=1), datetime.min.time())
-    over = began <= int((last - datetime(1970, 1, 1)).total_seconds() - days * 86_400) * 1_000_000
-    read = ask.table("paths.sql", metric=metric, days=days)
-    after = _After(
-        score=read["score"].cast("float64").fill_null(np.nan).to_numpy(),
-        spent=read["spent"].cast("float64").to_numpy(),
-        kept=read["kept"].cast("int8").fill_null(-1).to_numpy(), over=over, metric=metric,
-        contracts=bool(ask.count("subscription")), orders=bool(ask.count("order")),
-    )  # fmt: skip
+    after = afterwards(ask, seen.found.customers[mine], seen.found.began[mine], metric=metric, days=days)
     tree = tree_of(seen.found.codes[mine])
     where = _nodes(tree, ask.steps().steps[0].names, back=back)
-    return tuple(after.told(row, _walks(tree, where, row, seen.found, mine)) for row in rows)
+    fields = PathRow.__struct_fields__
+    return tuple(
+        WalkedRow(**{f: getattr(row, f) for f in fields}, **after.told(_walks(tree, where, row, seen.found, mine)))
+        for row in rows
+    )
 
 
 def _nodes(tree: Any, names: tuple[str, ...], *, back: bool) -> dict[str, int]:
@@ -251,46 +221,6 @@ def _walks(tree: Any, where: dict[str, int], row: PathRow, found: Ways, mine: ND
         last = tree.at[np.arange(len(mine)), found.length[mine] - 1] == node
         passes = last & (found.why[mine] < DEEPER) & ~found.open[mine]
     return passes
-
-
-@dataclass(frozen=True, kw_only=True)
-class _After:
-    """What each walk's customer did afterwards."""
-
-    score: NDArray[np.float64]
-    spent: NDArray[np.float64]
-    kept: NDArray[np.int8]
-    over: NDArray[np.bool_]
-    metric: str
-    contracts: bool
-    orders: bool
-
-    def told(self, row: PathRow, which: NDArray[np.bool_]) -> WalkedRow:
-        """A row with what its walks' customers then did."""
-        full = WalkedRow(**{f: getattr(row, f) for f in PathRow.__struct_fields__})
-        scores = self.score[which & np.isfinite(self.score)]
-        if len(scores) >= LEAST:
-            found = _scored(scores, self.metric)
-            full = msgspec.structs.replace(
-                full, score=found.value, score_low=found.low, score_high=found.high, scored=len(scores)
-            )
-        known_ = which & self.over
-        full = msgspec.structs.replace(full, followed=int(known_.sum()))
-        held = self.kept[known_ & (self.kept >= 0)]
-        if self.contracts and len(held) >= LEAST:
-            kept = wilson(float((held > 0).sum()), len(held))
-            full = msgspec.structs.replace(full, stayed=kept.value, stayed_low=kept.low, stayed_high=kept.high)
-        if self.orders and known_.sum() >= LEAST:
-            sums = mean(self.spent[known_])
-            if not sums.refused:
-                full = msgspec.structs.replace(full, spent=sums.value, spent_low=sums.low, spent_high=sums.high)
-        return full
-
-
-def _scored(values: NDArray[np.float64], metric: str) -> Any:
-    if metric == "nps":
-        return net_mean(values / 100).times(100)
-    return share(values > 50).times(100) if metric == "csat" else mean(values)
 
 
 def _finding(  # noqa: PLR0917  what was found, then how it was asked
@@ -368,7 +298,7 @@ def figure(finding: Paths) -> Figure | None:
     """The tree of ways, with what their customers then did."""
     if not finding.rows:
         return None
-    told = {r.path: _then(r, finding) for r in finding.rows}
+    told = {r.path: then_told(r, finding.metric, finding.currency) for r in finding.rows}
     root = _with_told(tree_drawn(finding.rows, start=finding.start), told)
     words = treeing.legend(finding.rows)
     if any(told.values()):
@@ -380,17 +310,3 @@ def _with_told(step: Any, told: dict[str, str]) -> Any:
     words = told.get(step.key, "")
     tip = f"{step.tip}; {words}" if words else step.tip
     return replace(step, told=words, tip=tip, ways=tuple(_with_told(w, told) for w in step.ways))
-
-
-def _then(row: WalkedRow, finding: Paths) -> str:
-    parts = []
-    if row.score is not None:
-        write = signed if finding.metric == "nps" else number
-        parts.append(
-            f"{finding.metric.upper() if len(finding.metric) <= 4 else finding.metric} {write(round(row.score))}"
-        )
-    if row.stayed is not None:
-        parts.append(f"{percent(row.stayed)} stayed")
-    if row.spent:
-        parts.append(money(row.spent, finding.currency))
-    return " · ".join(parts)

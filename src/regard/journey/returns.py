@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from regard.errors import BadInput, Refusal
-from regard.journey.behind import several
+from regard.journey.stepnames import several
 from regard.periods import midnight, parse_day, zone_of
 from regard.statistics.comparisons import holm
 from regard.statistics.estimates import LEVEL, Estimate

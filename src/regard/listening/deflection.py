@@ -16,8 +16,8 @@ from msgspec import Meta, Struct
 from regard.errors import Refusal
 from regard.figures import GroupBar, group_bars
 from regard.findings import Caution, Finding
-from regard.journey.behind import several
 from regard.journey.returns import theirs
+from regard.journey.stepnames import several
 from regard.listening.reading import (
     LEAST,
     Held,

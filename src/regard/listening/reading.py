@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regard.errors import BadInput, UnknownName
-from regard.journey.behind import several
+from regard.journey.stepnames import several
 from regard.periods import parse_span
 from regard.statistics.estimates import Estimate
 from regard.statistics.proportions import difference, share

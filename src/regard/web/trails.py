@@ -173,6 +173,17 @@ def _deflection(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     return found | ({"article": asking if row.get("asked") else quiet} if row.get("views") else {})
 
 
+def _variants(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """A whole way leads to those who went it; its name to the ways on from its first step."""
+    if not row.get("path") or "times" not in row:
+        return {}
+    asked = {name: seen.arguments.get(name, "") for name in ("window", "start", "target")}
+    who = seen.link(LIST, {"who": "way", "path": row["path"]} | {n: v for n, v in asked.items() if v})
+    on = seen.link("/journey/paths", {"start": row["path"].split(" → ", maxsplit=1)[0]})
+    fewer = seen.scope.get("by") or seen.arguments.get("among")  # those of one group, or of ways with less looked at
+    return {"path": on} | ({} if fewer else {"customers": who})
+
+
 def _served(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     """An indicator leads to itself alone: its slices, and everybody it did not serve well."""
     if not row.get("indicator") or "not_served" not in row:
@@ -190,6 +201,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "journey/paths": _paths,
     "journey/promises": _promises,
     "journey/retention": _retention,
+    "journey/variants": _variants,
     "listening/contacts": _contacts,
     "listening/deflection": _deflection,
     "reliability/served": _served,
@@ -202,6 +214,7 @@ _MARKS = {
     "journey/funnel": ("stage", "customers"),
     "journey/paths": ("path", "path"),
     "journey/retention": ("cohort · later", "came"),
+    "journey/variants": ("path", "customers"),
     "listening/contacts": ("area · issue", "customers"),
     "listening/deflection": ("article", "article"),
 }
@@ -296,6 +309,19 @@ LEADING = {
         "before",
         "change",
         "adjusted",
+    ),
+    "journey/variants": (
+        "path",
+        "customers",
+        "times",
+        "share",
+        "covered",
+        "median_seconds",
+        "errors",
+        "change",
+        "score",
+        "stayed",
+        "spent",
     ),
     "leadership/policies": ("policy", "uses", "customers", "judged"),
     "leadership/proof": ("change", "grade", "effect", "low", "high", "least", "on", "told"),
