@@ -10,7 +10,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,9 @@ QUIET, QUIET_SINCE, QUIET_UNTIL = 2, 76, 40
 GRACE = timedelta(days=2)
 CLEAR = 0.05
 PLANTS = Plants(disruptions=4, odd=12, repairs=900, paths=2, days=DAYS, live=True)
+CALM = Plants(disruptions=0, odd=0, repairs=900, paths=0, live=False)
+"""Nothing is wrong but what always is: repairs that come late, days on which more fails than on others."""
+WORKERS = 2
 ZONE = ZoneInfo("Europe/Brussels")
 ABOUT = {
     "oven_link_ok": ("The oven answers", "Four in the morning", "oven link"),
@@ -72,33 +76,43 @@ class Tally:
 
 
 def measure(
-    work: Path, *, companies: int = COMPANIES, days: int = DAYS, signals: int = SIGNALS, quiet: int = QUIET
+    work: Path, *, companies: int = COMPANIES, quiet: int = QUIET, days: int = DAYS, signals: int = SIGNALS
 ) -> tuple[list[Tally], dict[str, Any]]:
-    """Play companies back; the table's rows, and what rang in months without any plant."""
+    """Play companies back, two at a time; the table's rows, and what rang in months without any plant."""
     rows: dict[str, Tally] = {}
     calm: dict[str, Any] = {"alarms": {}, "days": 0}
-    for number in range(companies):
-        seed = 100 + number
-        heard = played(
-            work / "plants", signals=signals, seed=seed, plants=PLANTS, since=days, weekly=asked_weekly
-        )  # fmt: skip
-        for tally in told(heard, own_troubles(heard, signals, seed)):
-            rows.setdefault(tally.name, Tally(name=tally.name)).add(tally)
-        _progress(seed, rows.values())
-    for number in range(quiet):
-        seed = 200 + number
-        heard = played(
-            work / "plants", signals=signals, seed=seed, plants=None, since=QUIET_SINCE, until=QUIET_UNTIL
-        )  # fmt: skip
-        calm["days"] += QUIET_SINCE - QUIET_UNTIL
-        for row in _new(heard):
-            calm["alarms"].setdefault(row["detector"], []).append(f"{seed} {row['opened'][:16]} {row['cause']}")
-        print(seed, {name: len(rang) for name, rang in calm["alarms"].items()}, flush=True)
+    with ProcessPoolExecutor(max_workers=WORKERS) as pool:
+        parts = [pool.submit(company, work, 100 + n, days, signals) for n in range(companies)]
+        silent = [pool.submit(quiet_company, work, 200 + n, signals) for n in range(quiet)]
+        for part in parts:
+            for tally in part.result():
+                rows.setdefault(tally.name, Tally(name=tally.name)).add(tally)
+                print(f"{tally.name}: {tally.found}/{tally.planted}, {tally.right}/{tally.rang} right", flush=True)
+        for each in silent:
+            calm["days"] += QUIET_SINCE - QUIET_UNTIL
+            for detector, alarms in each.result().items():
+                calm["alarms"].setdefault(detector, []).extend(alarms)
     return list(rows.values()), calm
 
 
-def _progress(seed: int, rows: Iterable[Tally]) -> None:
-    print(seed, "; ".join(f"{r.name} {r.found}/{r.planted}, {r.right}/{r.rang} right" for r in rows), flush=True)
+def company(work: Path, seed: int, days: int, signals: int) -> list[Tally]:
+    """One planted company, played back and held against its truth."""
+    root = work / f"plants-{seed}"
+    heard = played(root, signals=signals, seed=seed, plants=PLANTS, since=days, weekly=asked_weekly)
+    rows = list(told(heard, own_troubles(heard, signals, seed)))
+    for row in rows:
+        row.missed, row.strange = ([f"{seed}: {line}" for line in each] for each in (row.missed, row.strange))
+    return rows
+
+
+def quiet_company(work: Path, seed: int, signals: int) -> dict[str, list[str]]:
+    """What rang in one company without plants, by detector."""
+    root = work / f"plants-{seed}"
+    heard = played(root, signals=signals, seed=seed, plants=CALM, since=QUIET_SINCE, until=QUIET_UNTIL)
+    found: dict[str, list[str]] = {}
+    for row in _new(heard):
+        found.setdefault(row["detector"], []).append(f"{seed} {row['opened'][:16]} {row['cause']}")
+    return found
 
 
 def told(heard: Heard, own: Sequence[Plant]) -> Iterator[Tally]:
@@ -290,11 +304,13 @@ def _paths(heard: Heard) -> Iterator[Tally]:
     asked, unasked = Tally(name="ways that change, asked from A"), Tally(name="the same, on the whole map")
     ends: set[str] = set()
     for plant in heard.plants:
-        if plant.kind != "path" or at(plant.since) < heard.since:
+        if plant.kind != "path":
             continue
         a, b, rest = plant.about.split(" → ")
         new, old = rest.split(" instead of ")
         ends |= {b, new, old}
+        if at(plant.since) < heard.since:
+            continue
         ways = _clear_paths(heard, plant, {f"{a} → {b} → {new}": 1, f"{a} → {b} → {old}": -1})
         moves = _clear_moves(heard, {(b, new): 1, (b, old): -1})
         for row, hits in ((asked, ways), (unasked, moves)):

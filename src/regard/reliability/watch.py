@@ -177,10 +177,10 @@ def watched_lines(ask: Ask, *, false_alarms: float) -> tuple[Line, ...]:
     history = {"history": ask.scope.until - timedelta(days=366 * YEARS)}
     declared = ask.declarations.indicators
     # A measurement that an indicator speaks of is watched as that indicator, not twice.
-    rows = [
-        r for r in ask.rows("watch.sql", **history)
-        if r["kind"] != "measured" or not any(speaks_of(one, r["name"]) for one in declared)
-    ]  # fmt: skip
+    rows = ask.rows("watch.sql", **history)
+    names = {r["name"] for r in rows if r["kind"] == "measured"}
+    told = {name for name in names if any(speaks_of(one, name) for one in declared)}
+    rows = [r for r in rows if r["kind"] != "measured" or r["name"] not in told]
     if declared:
         rows += ask.rows("watch_indicators.sql", **history)
     if ask.count("promise"):

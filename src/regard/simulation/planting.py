@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 BLOCK = 800
+NOTHING = Plants(disruptions=0, odd=0, repairs=0, paths=0)
 RATE = 1.0
 """Rows of sign-in and checkout a bakery sends a day, in the last 90 days; before them an eighth of it."""
 RECENT = 90
@@ -88,7 +89,7 @@ def moment(at: int) -> str:
 def plant(soil: Soil) -> Planted:
     """Everything that is added to a block."""
     made = Planted()
-    if soil.plants.disruptions:
+    if soil.plants != NOTHING:
         _services(soil, made)
     _oddities(soil, made)
     _repairs(soil, made)
