@@ -165,11 +165,12 @@ def _raised(ask: Ask, told: Told, day: str, rows: list[AboutToBreak], now: datet
     rule, soon = told.rule, rows[0]
     people = list(dict.fromkeys(r.id for r in rows))
     numbers = [told.numbers[i] for i in people if i in told.numbers]
+    called = wording.Words(ask.declarations.called, ask.declarations.called_many)
     names = listed(list(dict.fromkeys(r.customer for r in rows))[:3]) if len(people) <= 3 else ""
     tried = f", of those told so before {percent(rule.precision)} broke" if rule.precision is not None else ""
     return Raised(
         cause=key("promise", f"{rule.promise}:{day}"), kind="promise",
-        who=Who(words=names or count(len(people), "customer"), count=len(people), customers=tuple(people)),
+        who=Who(words=names or called.count(len(people)), count=len(people), customers=tuple(people)),
         what=f"will likely not get what was promised in time ({rule.promise}, due {day})",
         since=(now if soon.made_at is None else min(r.made_at or now for r in rows)).replace(tzinfo=UTC),
         at_stake=stake(ask, numbers), size=float(len(rows)),

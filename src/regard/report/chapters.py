@@ -45,12 +45,6 @@ PLANS = (
     Plan(name="heard", heading="Who is not heard", path="listening/silence", door="Who is silent", table="bands"),
     Plan(name="promises", heading="What we promised", path="journey/promises", door="Every promise"),
     Plan(
-        name="disrupted",
-        heading="Who is disrupted now",
-        path="reliability/disruptions",
-        door="Who, and since when",
-    ),
-    Plan(
         name="progress",
         heading="Against our own past",
         path="leadership/progress",
