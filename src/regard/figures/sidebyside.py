@@ -83,7 +83,7 @@ def _wide(sheet: Sheet, blocks: Sequence[SideBlock], columns: Sequence[str]) -> 
     labels = min(max(text_width(n, 13.5) for n in names) + 26, 220.0)
     pitch = (sheet.width - labels) / max(len(columns), 1)
     for j, column in enumerate(columns):
-        for k, line in enumerate(wrapped(column, pitch - 8, 12, lines=2)):
+        for k, line in enumerate(wrapped(column, pitch - 16, 12, lines=2)):
             sheet.text(labels + pitch * j + 6, 12 + 14 * k, line, "soft label")
     y = 34.0
     for block in blocks:

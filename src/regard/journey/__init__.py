@@ -1,4 +1,4 @@
 """Competency 2: the experience as customers live it. Stages, moments, paths, promises."""
 
-QUESTIONS = ("map", "paths", "discovered", "variants", "funnel", "retention", "before_loss", "promises")
+QUESTIONS = ("map", "paths", "discovered", "variants", "funnel", "retention", "before_loss", "products", "promises")
 """Its questions, in the order of the navigation; each is read when the registry is asked for."""

@@ -63,7 +63,7 @@ class StageRows:
         label: (n,) code of the label, above 0.
         at: (n,) when it was.
         times: (n,) steps there.
-        failed: (n,) whether an error was met there.
+        failed: (n,) steps there that met an error.
         asked: (n,) 1 where the customer asked for help in the days after; NaN where those are not over.
         gone: (n,) 1 where a first arrival ever got no further in time and was not seen in the second half of it; NaN
             where it is no first arrival, the time is not over, or there is no later stage.
@@ -79,7 +79,7 @@ class StageRows:
     label: Whole
     at: Whole
     times: Whole
-    failed: Truths
+    failed: Whole
     asked: Floats
     gone: Floats
     days: Floats
@@ -109,15 +109,16 @@ def stage_rows(stepped: Stepped, stages: Sequence[Stage], by: str, *, within: in
     parts = [
         _of_slice(each, k, stepped.now, (of, help_), by, within=within * DAY) for k, each in enumerate(stepped.steps)
     ]
+    # Customers are whole numbers of 64 bits: an empty part of another type would make them floats.
     columns: dict[str, Any] = {
-        name: np.concatenate([np.zeros(0), *(p[name] for p in parts)]).astype(_KINDS.get(name, np.int64))
+        name: np.concatenate([np.zeros(0, _KINDS.get(name, np.int64)), *(p[name] for p in parts)])
         for name in StageRows.__dataclass_fields__
     }
     return StageRows(**columns)
 
 
 _KINDS: dict[str, type] = {
-    "failed": np.bool_, "asked": np.float64, "gone": np.float64, "days": np.float64, "known": np.float64,
+    "asked": np.float64, "gone": np.float64, "days": np.float64, "known": np.float64,
     "busy": np.float64,
 }  # fmt: skip
 
@@ -144,7 +145,7 @@ def _of_slice(
     return {
         "customer": each.customers[who], "part": np.full(len(rows), part), "row": rows, "stage": where,
         "label": label[rows], "at": time, "times": np.bincount(place.reshape(-1), minlength=len(different)),
-        "failed": np.bincount(place.reshape(-1), each.failed[at], minlength=len(different)) > 0,
+        "failed": np.bincount(place.reshape(-1), each.failed[at], minlength=len(different)),
         "asked": _asked(each, owner, np.flatnonzero(able & help_[each.codes]), rows, end=end), "gone": gone,
         "days": days, "known": (time - each.times[each.starts[who]]) / DAY, "busy": _busy(each, owner, rows),
     }  # fmt: skip

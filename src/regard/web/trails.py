@@ -173,6 +173,14 @@ def _deflection(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     return found | ({"article": asking if row.get("asked") else quiet} if row.get("views") else {})
 
 
+def _products(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """A stage leads to what is told of it; a step to the ways on from it."""
+    if row.get("source") or row.get("step"):
+        names = {n: str(row.get(n) or "") for n in ("source", "step")}
+        return {n: seen.link("/journey/paths", {"start": v}) for n, v in names.items() if v and not v.startswith("(")}
+    return {"stage": seen.with_arguments("/journey/products", stage=row["stage"])} if row.get("stage") else {}
+
+
 def _variants(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     """A whole way leads to those who went it; its name to the ways on from its first step."""
     if not row.get("path") or "times" not in row:
@@ -201,6 +209,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "journey/paths": _paths,
     "journey/promises": _promises,
     "journey/retention": _retention,
+    "journey/products": _products,
     "journey/variants": _variants,
     "listening/contacts": _contacts,
     "listening/deflection": _deflection,
@@ -309,6 +318,17 @@ LEADING = {
         "before",
         "change",
         "adjusted",
+    ),
+    "journey/products": (
+        "stage",
+        "product",
+        "measure",
+        "value",
+        "rest",
+        "difference",
+        "adjusted",
+        "verdict",
+        "alike_told",
     ),
     "journey/variants": (
         "path",
