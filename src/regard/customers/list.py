@@ -15,6 +15,8 @@ from regard import wording
 from regard.customers.movements import Movements, movements
 from regard.errors import BadInput, MissingDeclaration, UnknownName
 from regard.findings import Caution, Finding
+from regard.journey.aftermath import TOLD as RUBBED
+from regard.journey.aftermath import behind_friction
 from regard.journey.behind import TOLD as WALKED
 from regard.journey.behind import behind
 from regard.journey.promises import zone_steps
@@ -29,10 +31,10 @@ Who = Literal[
     "all", "base", "opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange",
     "promoters", "passives", "detractors", "broken-promise", "promise-at-risk", "contacted", "waiting", "met-error",
     "ordered", "stage", "did", "walked", "reached", "took", "way", "came-back", "stayed-away",
-    "asked-anyway", "did-not-ask",
+    "asked-anyway", "did-not-ask", "met-friction",
 ]  # fmt: skip
 LINES = ("opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange")
-STEPPED = WALKED | RETURNED | READ
+STEPPED = WALKED | RETURNED | READ | RUBBED
 """Groups that are told by the steps their customers took."""
 NEAR = 1000
 """Customers found by a search that are valued, at least."""
@@ -101,7 +103,8 @@ def customer_list(
         str,
         Meta(
             description="For who = did, walked, reached, took, way: the step, or several: A → B; (stops) may end it. "
-            "For came-back, stayed-away: what begins → what counts; for asked-anyway, did-not-ask: the article."
+            "For came-back, stayed-away: what begins → what counts; for asked-anyway, did-not-ask: the article; for "
+            "met-friction: error: STEP."
         ),
     ] = "",
     window: Annotated[
@@ -160,6 +163,8 @@ def _stepped(ask: Ask, who: str, given: dict[str, str], moved: Movements | None)
     """Ids of those told by the steps they took."""
     if who in RETURNED:
         return behind_cell(ask, who, given["path"], given["cohort"])
+    if who in RUBBED:
+        return behind_friction(ask, given["path"], given["window"])
     if who in READ:
         return behind_views(ask, who, given["path"], given["window"])
     ids = behind(ask, who, given["path"], given["window"], ends=(given["start"], given["target"]))

@@ -192,6 +192,15 @@ def _variants(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     return {"path": on} | ({} if fewer else {"customers": who})
 
 
+def _friction(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """A friction leads to those who met it; its step to the ways on from there."""
+    if not row.get("cell"):
+        return {}
+    given = {"path": row["cell"], "window": seen.arguments.get("pause", "30min")}
+    who = seen.link(LIST, {"who": "met-friction", **given})
+    return {"friction": who, "customers": who, "step": seen.link("/journey/paths", {"start": row["step"]})}
+
+
 def _served(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     """An indicator leads to itself alone: its slices, and everybody it did not serve well."""
     if not row.get("indicator") or "not_served" not in row:
@@ -205,6 +214,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "journey/before-loss": _before_loss,
     "journey/map": _stage,
     "journey/discovered": _discovered,
+    "journey/friction": _friction,
     "journey/funnel": _funnel,
     "journey/paths": _paths,
     "journey/promises": _promises,
@@ -220,6 +230,7 @@ _MARKS = {
     "journey/before-loss": ("path", "now"),
     "journey/map": ("stage", "customers"),
     "journey/discovered": ("source → target", "source"),
+    "journey/friction": ("friction", "customers"),
     "journey/funnel": ("stage", "customers"),
     "journey/paths": ("path", "path"),
     "journey/retention": ("cohort · later", "came"),
@@ -252,6 +263,7 @@ FIRST_TABLES = {
 """Tables shown before the others, where the order of a finding's fields is not the order people read in."""
 SHEET_ONLY = {
     "customers/customer": {"key", "instant", "until", "unit", "currency"},
+    "journey/friction": {"cell", "kind"},
     "journey/retention": {"cell"},
     "listening/deflection": {"cell"},
 }
@@ -305,6 +317,23 @@ LEADING = {
         "score",
         "stayed",
         "spent",
+    ),
+    "journey/friction": (
+        "friction",
+        "verdict",
+        "follows",
+        "customers",
+        "share",
+        "times",
+        "lost_seconds",
+        "told",
+        "met",
+        "without",
+        "change",
+        "n",
+        "n_without",
+        "adjusted",
+        "least",
     ),
     "journey/retention": (
         "slice",
