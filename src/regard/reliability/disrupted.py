@@ -36,6 +36,8 @@ LEAST = {DAY: 14, WEEK: 4}
 """Earlier periods below which nothing is told."""
 FEWEST = 20
 """Customers now and before below which nothing is told."""
+LEAST_HIT = 3
+"""Fewer disrupted customers than this are no subset: where hardly anything ever failed, any one would be."""
 DRAWS, ROOM, MOST_DRAWS = 199, 2_000_000, 999
 """Draws of the null at least; combinations times draws that are affordable; draws at most."""
 SEED = 20_261_127
@@ -213,7 +215,9 @@ def alike(one: Whole, other: Whole) -> bool:
 def _subsets(seen: Read, look: Look) -> Iterator[Subset]:
     if look.found is not None:
         for each in look.found.found:
-            yield _subset(seen, look, look.found, each)
+            one = _subset(seen, look, look.found, each)
+            if len(one.hit) >= LEAST_HIT:
+                yield one
 
 
 def _subset(seen: Read, look: Look, found: Disruptions, each: Disruption) -> Subset:

@@ -34,7 +34,7 @@ AGAIN = 2.0
 """How many times as often those who are disrupted try: they come back to see."""
 FAILS = 0.015
 """Share of attempts that fail on an average day; it strays over days for everybody at once, and for each alone."""
-STRAYS, LASTS = 0.7, 0.85
+STRAYS, LASTS = 0.4, 0.85
 SPREAD = 12.0
 BROKEN = 0.2
 """Share of the repairs promised that come late."""
