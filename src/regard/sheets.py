@@ -12,7 +12,7 @@ import msgspec
 
 from regard.errors import UnknownName
 from regard.findings import Finding, Interval, tables
-from regard.units import Counted, described, settled
+from regard.units import Counted, by_row, described, settled
 from regard.wording import count, duration, percent
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠")
@@ -20,7 +20,12 @@ MOST_ROWS = 40
 CELL = 44
 """Characters of a cell in a terminal."""
 ARROW = " → "
-SAID: dict[str, Callable[[float], str]] = {"share": percent, "seconds": duration, "whole": "{:,.0f}".format}
+SAID: dict[str, Callable[[float], str]] = {
+    "share": percent,
+    "seconds": duration,
+    "days": lambda days: duration(86_400 * days),
+    "whole": "{:,.0f}".format,
+}
 """How a terminal writes what is neither a count nor a plain number."""
 
 
@@ -124,7 +129,11 @@ def text_of(rows: tuple[msgspec.Struct, ...], kind: type[msgspec.Struct], *, wid
     units = _units(kind)
     names, values = [every[i] for i in telling], [[v[i] for i in telling] for v in whole]
     units = [_shown_as(unit, [v[i] for v in whole]) for i, unit in enumerate(units)]
-    cells = [[_short(v, units[i]) for v, i in zip(row, telling, strict=True)] for row in values]
+    measured = [getattr(row, "measured_in", "") for row in rows[:MOST_ROWS]]
+    cells = [
+        [_short(v, by_row(units[i], how)) for v, i in zip(row, telling, strict=True)]
+        for row, how in zip(values, measured, strict=True)
+    ]
     names = [n.removesuffix("_seconds") if units[i] == "seconds" else n for n, i in zip(names, telling, strict=True)]
     numeric = [all(_is_number(v) for v in column) for column in zip(*values, strict=True)]
     widths = [max(len(n), *(len(c[i]) for c in cells)) for i, n in enumerate(names)] if cells else []
@@ -145,9 +154,9 @@ def text_of(rows: tuple[msgspec.Struct, ...], kind: type[msgspec.Struct], *, wid
 
 
 def _tells(name: str, values: list[Any]) -> bool:
-    """Whether a column says anything: not one that is empty throughout, nor the slice where nothing was cut."""
+    """Whether a column says anything: not one that is empty throughout, nor a unit, nor the slice where none was cut."""
     filled = [v for v in values if v not in (None, "")]
-    return bool(filled) and not (name == "slice" and set(filled) == {"all"})
+    return bool(filled) and name != "measured_in" and not (name == "slice" and set(filled) == {"all"})
 
 
 def _units(kind: type[msgspec.Struct]) -> list[str]:

@@ -18,6 +18,18 @@ _SECONDS = re.compile(r"\bseconds\b", re.IGNORECASE)
 _BESIDE = ("_before", "_now", "_low", "_high", "_interval", "_unweighted", "_then")
 
 
+MEASURED = {
+    "measured": {"share": "share", "days": "days"},
+    "difference": {"share": "share", "days": "share", "score": "points"},
+}
+"""Units that hang on the row: what its ``measured_in`` (share, days or score) makes of a value, and of a difference."""
+
+
+def by_row(unit: str, measured_in: object) -> str:
+    """A unit as it is in one row, whose measure may be a share, days or a score."""
+    return MEASURED[unit].get(str(measured_in), "number") if unit in MEASURED else unit
+
+
 class Counted(NamedTuple):
     """A field that holds a number.
 

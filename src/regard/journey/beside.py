@@ -44,6 +44,9 @@ MEASURES = {"errors": -1, "help": -1, "gone": -1, "days": -1, "score": 1}
 """Measures, and whether more of it is better."""
 SHARES = {"help", "gone"}
 """Measures that are yes or no for each customer."""
+IN = {"errors": "share", "help": "share", "gone": "share", "days": "days", "score": "score"}
+"""What each measure is counted in."""
+MEASURE, DIFFERENCE = {"unit": "measured"}, {"unit": "difference"}
 TOLD = {
     "errors": "of steps met an error", "help": f"asked for help within {ASKED} days", "gone": "got no further",
     "days": "days to a later stage", "score": "then scored",
@@ -62,15 +65,18 @@ class StageBeside(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ]
     customers: Annotated[int, Meta(description="Customers of whom it is known.")] = 0
-    value: Annotated[float | None, Meta(description="The measure; days as a geometric mean.")] = None
-    low: Annotated[float | None, Meta(description="Lower end of its interval.")] = None
-    high: Annotated[float | None, Meta(description="Upper end.")] = None
-    rest: Annotated[float | None, Meta(description="The same of all other products together.")] = None
+    measured_in: Annotated[str, Meta(description="What the measure is: a share, days, or a score.")] = ""
+    value: Annotated[float | None, Meta(description="The measure; days as a geometric mean.", extra=MEASURE)] = None
+    low: Annotated[float | None, Meta(description="Lower end of its interval.", extra=MEASURE)] = None
+    high: Annotated[float | None, Meta(description="Upper end.", extra=MEASURE)] = None
+    rest: Annotated[float | None, Meta(description="The same of all other products together.", extra=MEASURE)] = None
     difference: Annotated[
-        float | None, Meta(description="This less the others; of days, how much longer as a share.")
+        float | None, Meta(description="This less the others; of days, how much longer as a share.", extra=DIFFERENCE)
     ] = None
-    difference_low: Annotated[float | None, Meta(description="Lower end of the interval of the difference.")] = None
-    difference_high: Annotated[float | None, Meta(description="Upper end.")] = None
+    difference_low: Annotated[
+        float | None, Meta(description="Lower end of the interval of the difference.", extra=DIFFERENCE)
+    ] = None
+    difference_high: Annotated[float | None, Meta(description="Upper end.", extra=DIFFERENCE)] = None
     adjusted: Annotated[
         float | None, Meta(description="p-value, corrected for all comparisons; empty where too few to compare.")
     ] = None
@@ -78,10 +84,11 @@ class StageBeside(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="best, better or worse than the others beyond chance; empty: it cannot be told.")
     ] = ""
     alike: Annotated[
-        float | None, Meta(description="The difference among like customers; told of what is beyond chance.")
+        float | None,
+        Meta(description="The difference among like customers; told of what is beyond chance.", extra=DIFFERENCE),
     ] = None
-    alike_low: Annotated[float | None, Meta(description="Lower end of its interval.")] = None
-    alike_high: Annotated[float | None, Meta(description="Upper end.")] = None
+    alike_low: Annotated[float | None, Meta(description="Lower end of its interval.", extra=DIFFERENCE)] = None
+    alike_high: Annotated[float | None, Meta(description="Upper end.", extra=DIFFERENCE)] = None
     alike_told: Annotated[str, Meta(description="Whether it holds among like customers, or why that is not known.")] = (
         ""
     )
@@ -178,7 +185,8 @@ def _row(made: Products, x: NDArray[np.float64], place: tuple[int, int, str]) ->
         return None, math.nan
     here, rest = (_level(measure, x[m], made.metric) for m in (own, others))
     row = StageBeside(
-        stage=made.stages[stage], product=made.names[code], measure=measure, customers=int(own.sum()),
+        stage=made.stages[stage], product=made.names[code], measure=measure, measured_in=IN[measure],
+        customers=int(own.sum()),
         value=_shown(measure, here.value), low=_shown(measure, here.low),
         high=_shown(measure, here.high), rest=_shown(measure, rest.value),
     )  # fmt: skip

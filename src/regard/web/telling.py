@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from regard import wording
+from regard.units import by_row
 from regard.web.columns import chance, columns_of, is_filled, places, steady, unit_of, with_units
 from regard.web.headings import heading
 from regard.web.trails import FIRST_TABLES, behind, trails
@@ -96,9 +97,12 @@ class Speaker:
 
     currency: str = ""
     zone: str = "UTC"
+    measured: str = ""
 
     def beside(self, row: Mapping[str, Any]) -> Speaker:
         """Speaks of amounts in the row's own currency or unit, where it names one."""
+        if "measured_in" in row:
+            return Speaker(currency=self.currency, zone=self.zone, measured=str(row["measured_in"]))
         if "unit" not in row and "currency" not in row:
             return self
         named = row.get("currency") or row.get("unit")
@@ -150,7 +154,7 @@ class Speaker:
         return text if field.name in AS_WRITTEN else wording.plainly(text)
 
     def _number(self, value: float, field: Field, digits: int | None = None) -> str:
-        unit = unit_of(field)
+        unit = by_row(unit_of(field), self.measured)
         if isinstance(value, float) and not math.isfinite(value):
             return wording.DASH
         if unit == "share":
@@ -158,8 +162,8 @@ class Speaker:
         if unit == "money":
             known = not self.currency or re.fullmatch(r"[A-Z]{3}", self.currency)
             return wording.money(value, self.currency) if known else f"{wording.number(value)} {self.currency}"
-        if unit == "seconds":
-            return wording.duration(value)
+        if unit in {"seconds", "days"}:
+            return wording.duration(value * (86_400 if unit == "days" else 1))
         if unit == "points":
             return wording.signed(value, 1)
         if unit == "chance":

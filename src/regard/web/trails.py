@@ -264,6 +264,7 @@ FIRST_TABLES = {
 SHEET_ONLY = {
     "customers/customer": {"key", "instant", "until", "unit", "currency"},
     "journey/friction": {"cell", "kind"},
+    "journey/products": {"measured_in"},
     "journey/retention": {"cell"},
     "listening/deflection": {"cell"},
 }
