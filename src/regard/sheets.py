@@ -154,7 +154,7 @@ def text_of(rows: tuple[msgspec.Struct, ...], kind: type[msgspec.Struct], *, wid
 
 
 def _tells(name: str, values: list[Any]) -> bool:
-    """Whether a column says anything: not one that is empty throughout, nor a unit, nor the slice where none was cut."""
+    """Whether a column says anything: not one that is empty throughout, nor a unit, nor the slice of a whole."""
     filled = [v for v in values if v not in (None, "")]
     return bool(filled) and name != "measured_in" and not (name == "slice" and set(filled) == {"all"})
 
