@@ -133,3 +133,74 @@ def test_what_begins_with_a_step_leaves_out_what_lies_before(view_of):
 
     assert {r.source for r in found.rows} <= {"", "B", "C"}
     assert found.start == "B"
+
+
+def test_the_map_is_coloured_by_what_customers_then_score(view_of):
+    """In October every second customer calls instead of going on to C, and then scores low."""
+    given = log(120)
+    given["event"] = [
+        {**e, "name": "call"} if e["name"] == "C" and e["occurred_at"] > "2026-10" and int(e["person"][1:]) % 2 else e
+        for e in given["event"]
+    ]
+    given["answer"] = [
+        {
+            "person": f"p{i:02d}", "occurred_at": str(datetime(2026, 10, 27 + k, 9)), "metric": "nps",
+            "score": (3 if i % 2 else 10) if k == 0 else 7,
+        }
+        for i in range(120) for k in (0, 1)
+    ]  # fmt: skip
+    view = view_of(given, declarations=PLANS)
+    found = ask(view, given=OCTOBER, window="1h", coverage=1.0, colour="score")
+    steps = {s.step: s for s in found.steps}
+    lines = {(r.source, r.target): r for r in found.rows}
+
+    assert found.metric == "nps"
+    assert (steps["call"].score, steps["call"].apart) == (-100.0, "lower")
+    assert (steps["C"].score, steps["C"].apart) == (100.0, "higher")
+    assert (steps["A"].score, steps["A"].apart) == (0.0, "")  # everybody comes there: there are no others
+    assert (lines["B", "call"].score, lines["B", "call"].apart) == (-100.0, "lower")
+    assert "then scored NPS −100" in " ".join(found.facts)
+    drawn = figure(found)
+    assert "fig-flow-good" in drawn.svg
+    assert "NPS" in drawn.svg
+    assert not ask(view, given=OCTOBER, window="1h").metric
+    few = ask(view, given=OCTOBER, window="1h", coverage=1.0, colour="score", then=1)
+    assert {s.step for s in few.steps if s.score is not None} <= {"A", "B", "C", "call"}
+
+
+def test_scores_on_the_map_are_those_of_plain_python(view_of):
+    view = view_of(sample(), declarations=company_declarations())
+    given = {"period": "1y"}
+    found = ask(view, given=given, colour="score", coverage=0.9, then=60)
+    scope = resolve(Given(**given), declarations=view.declarations, last=view.last_day())
+    since, until = micros(scope.since), micros(scope.until)
+    read = view.connection.execute(
+        "SELECT customer, epoch_us(occurred_at), score FROM lake_answer WHERE metric = 'nps' AND coalesce(part, '') = '' "
+        "AND score IS NOT NULL AND customer IS NOT NULL ORDER BY 1, 2, position"
+    ).fetchall()
+    given_by = defaultdict(list)
+    for who, at, score in read:
+        given_by[who].append((at, 100 if score >= 9 else -100 if score <= 6 else 0))
+    told = defaultdict(list)
+    for steps in view.made_steps().steps:
+        for c, who in enumerate(steps.customers.tolist()):
+            seen = {}
+            for i in range(steps.starts[c], steps.starts[c + 1]):
+                if since <= steps.times[i] < until:
+                    seen.setdefault(steps.names[steps.codes[i]], int(steps.times[i]))
+            for name, at in seen.items():
+                then = [
+                    s for t, s in given_by[who] if at // 1_000_000 < t // 1_000_000 <= at // 1_000_000 + 60 * 86_400
+                ]
+                told[name] += then[:1]
+    checked = [s for s in found.steps if s.score is not None]
+
+    assert found.one_in == 1
+    assert len(checked) > 5
+    for step in checked:
+        assert step.score == pytest.approx(float(np.mean(told[step.step])))
+    assert all(
+        len(told[s.step]) < 20
+        for s in found.steps
+        if s.score is None and any(s.step in {r.source, r.target} for r in found.rows if r.shown)
+    )

@@ -15,6 +15,7 @@ from regard.wording import money, number, percent, signed
 
 if TYPE_CHECKING:
     from regard.signals.ask import Ask
+    from regard.statistics.estimates import Estimate
 
 LEAST = 10
 """Fewest customers of a way whose score, money or staying is told."""
@@ -54,7 +55,7 @@ class Afterwards:
         found: dict[str, Any] = {"followed": int(known.sum())}
         scores = self.score[which & np.isfinite(self.score)]
         if len(scores) >= LEAST:
-            one = _scored(scores, self.metric)
+            one = scored_as(scores, self.metric)
             found |= {"score": one.value, "score_low": one.low, "score_high": one.high, "scored": len(scores)}
         held = self.kept[known & (self.kept >= 0)]
         if self.contracts and len(held) >= LEAST:
@@ -93,7 +94,8 @@ def afterwards(
     )  # fmt: skip
 
 
-def _scored(values: NDArray[np.float64], metric: str) -> Any:
+def scored_as(values: NDArray[np.float64], metric: str) -> Estimate:
+    """Scores as their metric tells them: NPS and CSAT in points, others as a mean."""
     if metric == "nps":
         return net_mean(values / 100).times(100)
     return share(values > 50).times(100) if metric == "csat" else mean(values)

@@ -8,8 +8,9 @@ customers each; how many is said.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 from msgspec import Meta
 
@@ -17,13 +18,14 @@ from regard.errors import Refusal
 from regard.figures import flow_change, flow_map
 from regard.findings import Caution, Finding
 from regard.journey import flows
-from regard.journey.flowing import CLEAR, LineRow, StepRow, drawn, legend, line_rows, step_rows
+from regard.journey.flowing import CLEAR, LineRow, StepRow, drawn, legend, line_rows, points, step_rows
+from regard.journey.scored import Scored, scored
 from regard.journey.stepnames import known, steps_named
 from regard.periods import parse_span
 from regard.questions import question
 from regard.signals.ask import Ask
 from regard.steps.columns import Selection
-from regard.wording import Words, count, number, percent
+from regard.wording import Words, between, count, number, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,6 +53,7 @@ class Discovered(Finding, frozen=True, kw_only=True):
     coverage: Annotated[float, Meta(description="Share of all moves that the figure shows.")] = 0.0
     groups: Annotated[tuple[str, ...], Meta(description="The groups compared, where the question is cut by one.")] = ()
     compared: Annotated[bool, Meta(description="Whether the figure shows what changed.")] = False
+    metric: Annotated[str, Meta(description="Metric of the scores it is coloured by; empty where by errors.")] = ""
     rows: Annotated[
         tuple[LineRow, ...], Meta(description="Moves from one step to the next, the most frequent first.")
     ] = ()
@@ -71,6 +74,11 @@ def discovered(
     changes: Annotated[
         bool, Meta(description="Draw what changed against the period before, or between groups.")
     ] = False,
+    colour: Annotated[
+        Literal["errors", "score"], Meta(description="What steps and lines are coloured by: errors met, or the score.")
+    ] = "errors",
+    then: Annotated[int, Meta(description="Days after coming to a step in which a score counts.", ge=1, le=730)] = 90,
+    metric: Annotated[str, Meta(description="nps, csat, ces, stars or your own; default the declared one.")] = "",
 ) -> Discovered:
     """What do customers really do, step by step, and what of it changed?"""
     stepped = ask.steps()
@@ -86,17 +94,77 @@ def discovered(
     rows = line_rows(names, lines, None, change, coverage=coverage)
     rows = tuple(r if not r.shown or i < DRAWN else _hidden(r) for i, r in enumerate(rows))
     steps = step_rows(names, mine)
+    metric = (metric or ask.declarations.metric or "nps") if colour == "score" else ""
+    if metric:
+        rows, steps = _with_scores(ask, names, mine, (rows, steps), metric=metric, days=then)
     return Discovered(
         answer=_answer(ask, rows, mine, seen), start=named[0] if named else "", window=window,
         customers=len(np.unique(mine.who)) * about.one_in, journeys=seen.found.journeys,
         still_open=seen.found.open, one_in=about.one_in, coverage=coverage, groups=seen.groups, compared=changes,
-        rows=rows, steps=steps, facts=_facts(rows), cautions=_cautions(seen.found, stepped, about.one_in),
+        metric=metric, rows=rows, steps=steps, facts=(*_facts(rows), *_scored(steps, metric))[:3],
+        cautions=_cautions(seen.found, stepped, about.one_in),
         next_step="Follow the ways on from a step: choose it on the map.",
         evidence=ask.evidence(
             n=len(seen.found.who), customers=len(np.unique(seen.found.who)), kind="estimated",
             method=f"Moves from each step to the next; {change.method}.",
         ),
     )  # fmt: skip
+
+
+def _with_scores(
+    ask: Ask, names: tuple[str, ...], mine: flows.Moves, told: tuple[tuple[LineRow, ...], tuple[StepRow, ...]], *,
+    metric: str, days: int,
+) -> tuple[tuple[LineRow, ...], tuple[StepRow, ...]]:  # fmt: skip
+    """Rows with the score of those who went each shown line and came to each step on them."""
+    rows, steps = told
+    index = {name: code for code, name in enumerate(names)} | {"": -3}
+    shown = [i for i, r in enumerate(rows) if r.shown and r.source and r.target]
+    there = [i for i, s in enumerate(steps) if any(s.step in {rows[k].source, rows[k].target} for k in shown)]
+    wide = len(names) + 1
+    group = np.full(len(names), -1)
+    group[[index[steps[i].step] for i in there]] = np.arange(len(there))
+    line = np.full(wide * wide, -1)
+    line[[index[rows[i].source] * wide + index[rows[i].target] for i in shown]] = np.arange(len(shown)) + len(there)
+    real = mine.target >= 0
+    inner = real & (mine.source >= 0)
+    # A move is dated by its first step: one comes to the second some seconds later.
+    arrived = mine.at + np.nan_to_num(mine.seconds * 1e6).astype(np.int64)
+    found = scored(
+        ask, np.concatenate([mine.who[real], mine.who[inner]]), np.concatenate([arrived[real], arrived[inner]]),
+        np.concatenate([group[mine.target[real]], line[mine.source[inner] * wide + mine.target[inner]]]),
+        groups=len(there) + len(shown), metric=metric, days=days,
+    )  # fmt: skip
+    lines, boxes = list(rows), list(steps)
+    for k, i in enumerate(there):
+        boxes[i] = msgspec.structs.replace(boxes[i], **_told_score(found[k]))
+    for k, i in enumerate(shown):
+        lines[i] = msgspec.structs.replace(lines[i], **_told_score(found[len(there) + k]))
+    return tuple(lines), tuple(boxes)
+
+
+def _told_score(found: Scored) -> dict[str, Any]:
+    if found.score is None:
+        return {}
+    return {
+        "score": found.score.value,
+        "score_low": found.score.low,
+        "score_high": found.score.high,
+        "apart": found.apart,
+    }
+
+
+def _scored(steps: tuple[StepRow, ...], metric: str) -> tuple[str, ...]:
+    """The step whose customers then score furthest below the others."""
+    clear = [s for s in steps if s.apart]
+    if not metric:
+        return ()
+    if not clear:
+        return ("The scores that followed differ by no step beyond chance.",)
+    low = min(clear, key=lambda s: (s.apart != "lower", s.score or 0.0))
+    ends = between(low.score_low, low.score_high, lambda v: points(v, metric))
+    return (
+        f"Those who came to {low.step} then scored {points(low.score, metric)} ({ends}), {low.apart} than the others.",
+    )
 
 
 def _hidden(row: LineRow) -> LineRow:
@@ -208,8 +276,8 @@ def figure(finding: Discovered) -> Figure | None:
     """What follows what; asked for changes, what changed over both periods beside each other."""
     if not finding.rows:
         return None
-    maps = drawn(finding.rows, finding.steps)
-    words = legend(finding.rows, finding.steps, change=finding.compared)
+    maps = drawn(finding.rows, finding.steps, metric=finding.metric)
+    words = legend(finding.rows, finding.steps, change=finding.compared, metric=finding.metric)
     if not finding.compared or maps.before is None or maps.change is None:
         return flow_map(maps.whole, title=finding.answer, legend=words)
     return flow_change(maps.before, maps.now, maps.change, title=finding.answer, legend=words, like=maps.whole)

@@ -56,6 +56,14 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     high: Annotated[float | None, Meta(description="Upper end.")] = None
     slow_seconds: Annotated[float | None, Meta(description="Seconds within which nine of ten are done.")] = None
     shown: Annotated[bool, Meta(description="Whether it is among the most frequent that the figure shows.")] = False
+    score: Annotated[
+        float | None, Meta(description="Score those who went it then gave first; told where the map is coloured by it.")
+    ] = None
+    score_low: Annotated[float | None, Meta(description="Lower end of its interval.")] = None
+    score_high: Annotated[float | None, Meta(description="Upper end.")] = None
+    apart: Annotated[
+        str, Meta(description="higher or lower than those who did not go it, beyond chance; empty: cannot be told.")
+    ] = ""
 
     @property
     def told(self) -> str:
@@ -87,6 +95,15 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     ends: Annotated[int, Meta(description="Journeys that are over and end with it.")] = 0
     again: Annotated[int, Meta(description="How often it directly followed itself.")] = 0
     errors: Annotated[float, Meta(description="Share of the times it was done that met an error.")] = 0.0
+    score: Annotated[
+        float | None, Meta(description="Score those who came there then gave first; where the map is coloured by it.")
+    ] = None
+    score_low: Annotated[float | None, Meta(description="Lower end of its interval.")] = None
+    score_high: Annotated[float | None, Meta(description="Upper end.")] = None
+    apart: Annotated[
+        str,
+        Meta(description="higher or lower than those who did not come there, beyond chance; empty: cannot be told."),
+    ] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,11 +183,11 @@ def step_rows(names: tuple[str, ...], found: Moves) -> tuple[StepRow, ...]:
     return tuple(sorted(rows, key=lambda r: (-r.times, r.step)))
 
 
-def drawn(rows: Sequence[LineRow], steps: Sequence[StepRow]) -> Drawn:
-    """Rows as maps of the lines that are shown."""
+def drawn(rows: Sequence[LineRow], steps: Sequence[StepRow], *, metric: str = "") -> Drawn:
+    """Rows as maps of the lines that are shown, coloured by errors, or by the score of a metric."""
     shown = [r for r in rows if r.shown]
     named = {n for r in shown for n in (r.source, r.target) if n}
-    boxes = [_box(s) for s in steps if s.step in named]
+    boxes = [_box(s, metric) for s in steps if s.step in named]
     begun, ended = sum(s.begins for s in steps), sum(s.ends for s in steps)
     if any(not r.source for r in shown):
         boxes.append(
@@ -178,7 +195,7 @@ def drawn(rows: Sequence[LineRow], steps: Sequence[StepRow]) -> Drawn:
         )
     if any(not r.target for r in shown):
         boxes.append(FlowStep(name=ENDS, volume=ended, text=number(ended), end="end"))
-    now = Flow(steps=tuple(boxes), lines=tuple(_line(r) for r in shown))
+    now = Flow(steps=tuple(boxes), lines=tuple(_line(r, metric) for r in shown))
     if not any(r.now is not None for r in rows):
         return Drawn(whole=now, now=now)
     both = [(r, _moved(r)) for r in shown]
@@ -193,12 +210,13 @@ def _ends(row: LineRow) -> tuple[str, str]:
     return row.source or BEGINS, row.target or ENDS
 
 
-def _box(step: StepRow) -> FlowStep:
-    notes = [f"{percent(step.errors)} errors"] if step.errors >= ERRORS[1][0] else []
-    notes += [f"again {number(step.again)}×"] if step.again else []
+def _box(step: StepRow, metric: str = "") -> FlowStep:
+    notes = [f"{percent(step.errors)} errors"] if step.errors >= ERRORS[1][0] and not metric else []
+    notes += [points(step.score, metric)] if metric and step.score is not None else []
+    notes += [f"again {number(step.again)}×"] if step.again and not metric else []
     return FlowStep(
         name=step.step, volume=step.customers, text=number(step.customers), note=" · ".join(notes),
-        tone=tone(step.errors),
+        tone=_apart(step) if metric else tone(step.errors),
         tip=f"{step.step}: {count(step.customers, 'customer')}, {count(step.times, 'time')}"
         + "".join(f", {n}" for n in notes),
     )  # fmt: skip
@@ -209,15 +227,29 @@ def tone(errors: float) -> Tone:
     return next(look for least, look, _ in ERRORS if errors >= least)
 
 
-def _line(row: LineRow) -> FlowLine:
+def _apart(row: LineRow | StepRow) -> Tone:
+    """The colour of a score: only where it differs beyond chance."""
+    looks: dict[str, Tone] = {"higher": "good", "lower": "bad"}
+    return looks.get(row.apart, "none")
+
+
+def points(score: float | None, metric: str) -> str:
+    """A score with its metric: NPS +31."""
+    name = metric.upper() if len(metric) <= 4 else metric
+    return f"{name} {signed(round(score)) if metric == 'nps' else number(round(score, 1))}" if score is not None else ""
+
+
+def _line(row: LineRow, metric: str = "") -> FlowLine:
     source, target = _ends(row)
     took = f" · {duration(row.median_seconds)}" if row.median_seconds is not None and row.median_seconds >= 1 else ""
     bad = f", {percent(row.errors)} met an error" if row.errors >= 0.005 else ""
+    then = f", {points(row.score, metric)} then" if metric and row.score is not None else ""
     slow = f", nine of ten within {duration(row.slow_seconds)}" if row.slow_seconds is not None else ""
     return FlowLine(
-        source=source, target=target, volume=row.times, text=f"{percent(row.share)}{took}", tone=tone(row.errors),
+        source=source, target=target, volume=row.times, text=f"{percent(row.share)}{took}",
+        tone=_apart(row) if metric else tone(row.errors),
         tip=f"{source} → {target}: {count(row.customers, 'customer')}, {percent(row.share)} of those there"
-        f"{took}{slow}{bad}",
+        f"{took}{slow}{bad}{then}",
     )  # fmt: skip
 
 
@@ -239,7 +271,7 @@ def _moved(row: LineRow) -> FlowLine:
     )  # fmt: skip
 
 
-def legend(rows: Sequence[LineRow], steps: Sequence[StepRow], *, change: bool) -> str:
+def legend(rows: Sequence[LineRow], steps: Sequence[StepRow], *, change: bool, metric: str = "") -> str:
     """How a map is to be read; of what changed, or of what is."""
     shown = sum(r.shown for r in rows)
     if change:
@@ -249,7 +281,13 @@ def legend(rows: Sequence[LineRow], steps: Sequence[StepRow], *, change: bool) -
         )
     colours = ""
     there = {r.source for r in rows if r.shown} | {r.target for r in rows if r.shown}
-    if any(s.errors >= ERRORS[1][0] and s.step in there for s in steps):
+    if metric:
+        name = metric.upper() if len(metric) <= 4 else metric
+        colours = (
+            f" In a step: the {name} its customers then gave. Colour: green higher, red lower than of those who did "
+            "not come there, beyond chance with all steps and lines together."
+        )
+    elif any(s.errors >= ERRORS[1][0] and s.step in there for s in steps):
         colours = " Colour: share that met an error, " + ", ".join(f"{words} {look}" for look, words in _scale()) + "."
     return (
         f"Width: moves. On a line: share of customers there that went that way next, and the median time. Beneath: "
