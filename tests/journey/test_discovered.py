@@ -202,7 +202,9 @@ def test_scores_on_the_map_are_those_of_plain_python(view_of):
         for c, who in enumerate(steps.customers.tolist()):
             seen = {}
             for i in range(steps.starts[c], steps.starts[c + 1]):
-                if since <= steps.times[i] < until:
+                # A move belongs to the period its first step is in.
+                before = i > steps.starts[c] and steps.times[i] - steps.times[i - 1] <= 60 * DAY
+                if since <= steps.times[i - 1 if before else i] and steps.times[i] < until:
                     seen.setdefault(steps.names[steps.codes[i]], int(steps.times[i]))
             for name, at in seen.items():
                 then = [
