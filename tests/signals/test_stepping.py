@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,11 +19,17 @@ import pytest
 
 from regard.errors import UnknownName
 from regard.settings import Settings
+from regard.signals import stepbuckets
 from regard.signals.ask import Ask
 from regard.signals.declarations import Declarations, Dimension
 from regard.signals.scope import Given, resolve
 from regard.signals.stepscope import micros
 from regard.signals.workspace import Reader, Workspace
+from regard.steps.follows import follow
+from regard.steps.funnels import Stage, funnel
+from regard.steps.loops import loops
+from regard.steps.variants import variants
+from regard.steps.walks import Route, walk
 
 DAY = 86_400
 DIMENSIONS = (
@@ -70,11 +78,12 @@ def told(made_):
     """Customer -> their steps as (time, name, failed, plan, region, version), in the cache's order."""
     found = {}
     for s in made_.steps:
-        for c, customer in enumerate(s.customers.tolist()):
+        rows = iter(s.rows.tolist())
+        for customer, n in zip(s.customers.tolist(), s.counts.tolist(), strict=True):
             found[customer] = [
                 (int(s.times[i]), s.names[s.codes[i]], bool(s.failed[i]),
                  *(s.labels[d.name].values[s.labels[d.name].codes[i]] for d in DIMENSIONS))
-                for i in range(s.starts[c], s.starts[c + 1])
+                for i in itertools.islice(rows, n)
             ]  # fmt: skip
     return found
 
@@ -157,6 +166,84 @@ def test_the_steps_are_the_lakes_rows_whatever_happened(workspace, seed):
     assert arranged
 
 
+def again(workspace):
+    """The steps as all again gives them, and the busiest day of everybody."""
+    shutil.rmtree(workspace.root / "steps")
+    workspace.stepping._open = None
+    found = made(workspace)
+    return told(found), busiest(found)
+
+
+def busiest(made_):
+    return {
+        c: n
+        for s, most in zip(made_.steps, made_.busiest, strict=True)
+        for c, n in zip(s.customers.tolist(), most.tolist(), strict=True)
+    }
+
+
+def journeys(made_):
+    """What kernels make of the steps: they look at both parts of a customer's as at one."""
+    stages = [Stage(names=("A",)), Stage(names=("B",))]
+    counted = follow(made_.steps, pause=90_000_000, threes=5, times=True)
+    walked = walk(made_.steps, Route(start=("A",), every=True, depth=3))
+    return (
+        funnel(made_.steps, stages, within=3_600_000_000).reached.tolist(), counted.threes, counted.counts.tolist(),
+        counted.after.tolist(), walked.arrivals.tolist(), variants(made_.steps, pause=90_000_000).counts.tolist(),
+        loops(made_.steps).returns.tolist(),
+    )  # fmt: skip
+
+
+def test_new_late_and_equal_events_make_the_very_steps_that_all_again_gives(workspace, monkeypatch):
+    monkeypatch.setattr(stepbuckets, "MOST", 0.5)
+    rng = random.Random(7)
+
+    def events(n, first, last):
+        names = [rng.choice("ABC") for _ in range(n)]
+        people = [f"p{min(int(rng.expovariate(0.1)), 40 + first // 4000)}" for _ in range(n)]
+        return [{"person": p, "name": x, "occurred_at": rng.randrange(first, last) // 20 * 20}
+                for p, x in zip(people, names, strict=True)]  # fmt: skip
+
+    add(workspace, "event", *events(3000, 0, 40_000))
+    made(workspace)
+    tails = set()
+    for number in range(5):
+        first = (40_000 + 1000 * number) if number != 3 else 0  # the fourth time, nothing but late ones
+        add(workspace, "event", *events(60, first, 41_000 + 1000 * number))
+        found = made(workspace)
+        tails |= {p.name for p in (workspace.root / "steps").glob("tail-*")}
+    assert len(tails) > 8
+    assert any(s.later is not None for s in found.steps)
+    mine = told(found), busiest(found), journeys(found)
+
+    everything, most = again(workspace)
+    assert mine == (everything, most, journeys(made(workspace)))
+
+
+def test_the_largest_tail_becomes_part_of_its_base_one_bucket_a_refresh(workspace):
+    add(workspace, "event", *({"person": f"p{i % 40}", "name": "A", "occurred_at": i} for i in range(2000)))
+    bases = [{p.name for p in (workspace.root / "steps").glob("bucket-*")} for _ in [made(workspace)]]
+    for number in range(4):
+        add(workspace, "event", *({"person": f"p{i}", "name": "B", "occurred_at": 9000 + number} for i in range(40)))
+        same(workspace)
+        bases.append({p.name for p in (workspace.root / "steps").glob("bucket-*")})
+
+    assert [len(b - a) for a, b in itertools.pairwise(bases)] == [0, 0, 0, 1]
+
+
+def test_labels_that_changed_for_few_leave_the_steps_of_others_where_they_are(workspace):
+    add(workspace, "profile", *({"person": f"p{i}", "labels": '{"plan": "free"}', "occurred_at": 1} for i in range(40)))
+    add(workspace, "event", *({"person": f"p{i % 40}", "name": "A", "occurred_at": i} for i in range(4000)))
+    same(workspace)
+    before = {p.name for p in (workspace.root / "steps").glob("bucket-*")}
+
+    add(workspace, "profile", {"person": "p3", "labels": '{"plan": "pro", "region": "EU"}', "occurred_at": 2000})
+
+    found, _ = same(workspace)
+    assert {p.name for p in (workspace.root / "steps").glob("bucket-*")} == before
+    assert sum(step[3] == "pro" for steps in found.values() for step in steps) == 50
+
+
 def test_equal_times_keep_the_order_of_the_log_and_late_events_their_place(workspace):
     add(workspace, "event", *({"person": "ann", "name": n, "occurred_at": 50} for n in "CAB"))
     made(workspace)
@@ -179,9 +266,8 @@ def test_new_events_leave_the_buckets_of_others_alone(workspace):
     add(workspace, "event", {"person": "p1", "name": "B", "occurred_at": 9})
     made(workspace)
 
-    after = {p.name for p in (workspace.root / "steps").glob("bucket-*")}
-    assert len(after) == len(before)
-    assert len(after - before) == 1
+    assert {p.name for p in (workspace.root / "steps").glob("bucket-*")} == before
+    assert len(list((workspace.root / "steps").glob("tail-*"))) == 1
     same(workspace)
 
 
@@ -219,6 +305,20 @@ def test_a_damaged_file_is_noticed_and_made_again(workspace):
     assert list(workspace.verify()) == []
 
 
+def test_a_damaged_tail_is_noticed_and_made_again(workspace):
+    add(workspace, "event", *({"person": f"p{i % 9}", "name": "A", "occurred_at": i} for i in range(500)))
+    made(workspace)
+    add(workspace, "event", {"person": "p1", "name": "B", "occurred_at": 900})
+    wanted = told(made(workspace))
+    path = next((workspace.root / "steps").glob("tail-*"))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    os.utime(path, ns=(1, 1))
+    assert path.name in {Path(e.where).name for e in workspace.verify()}
+    workspace.stepping._open = None
+
+    assert told(made(workspace)) == wanted
+
+
 def test_a_damaged_list_is_noticed_and_made_again(workspace):
     add(workspace, "event", {"person": "ann", "name": "A", "occurred_at": 5})
     wanted = told(made(workspace))
@@ -239,11 +339,26 @@ def test_a_reader_keeps_its_steps_while_others_settle(workspace):
     assert sum(s.n for s in made(workspace).steps) == 2
 
 
+def test_a_reader_of_long_ago_still_has_its_tails_when_they_are_gone_from_the_disk(workspace):
+    add(workspace, "event", *({"person": f"p{i % 9}", "name": "A", "occurred_at": i} for i in range(500)))
+    made(workspace)
+    add(workspace, "event", {"person": "p1", "name": "B", "occurred_at": 3})
+    with Reader(workspace) as reader:
+        first = reader.steps()
+        wanted = told(first)
+    for number in range(3):
+        add(workspace, "event", *({"person": f"p{i}", "name": "C", "occurred_at": 600 + number} for i in range(9)))
+        made(workspace)
+    workspace.stepping.collect()
+
+    assert told(first) == wanted
+
+
 DYING = """
 import os, signal, sys
-from regard.signals import arranging
+from regard.signals import steplists
 from regard.signals.workspace import Reader, Workspace
-from regard.store import columnfiles, disk
+from regard.store import columnfiles
 left = [int(sys.argv[2])]
 def dying(function):
     def stand_in(*args, **kwargs):
@@ -253,7 +368,7 @@ def dying(function):
         found = function(*args, **kwargs)
         return found
     return stand_in
-columnfiles.write, disk.publish = dying(columnfiles.write), dying(disk.publish)
+columnfiles.write, steplists.write = dying(columnfiles.write), dying(steplists.write)
 with Workspace.open(sys.argv[1]) as workspace, Reader(workspace) as reader:
     reader.steps()
 """
@@ -268,6 +383,26 @@ def test_killed_at_any_file_nothing_wrong_is_left(workspace):
         assert made_ == -signal.SIGKILL
         assert not list((workspace.root / "steps").glob("*.list"))
     same(workspace)
+    assert not list((workspace.root / "steps").glob("*.tmp"))
+
+
+def test_killed_at_any_file_of_a_refresh_what_was_there_stays_and_the_next_goes_on(workspace, monkeypatch):
+    add(workspace, "event", *({"person": f"p{i % 50}", "name": "A", "occurred_at": i} for i in range(900)))
+    made(workspace)
+    lists = set((workspace.root / "steps").glob("*.list"))
+    with monkeypatch.context() as patched:  # settled, and killed before the steps follow
+        patched.setattr(workspace.stepping, "refresh", lambda: iter(()))
+        patched.setattr(workspace.stepping, "collect", lambda: None)
+        add(workspace, "event", *({"person": f"p{i}", "name": "B", "occurred_at": 950} for i in range(50)))
+    for at in (1, 5):
+        died = subprocess.run(
+            [sys.executable, "-c", DYING, str(workspace.root), str(at)], check=False, env=os.environ
+        ).returncode  # fmt: skip
+        assert died == -signal.SIGKILL
+        assert set((workspace.root / "steps").glob("*.list")) == lists
+        assert workspace.stepping.damaged() == []
+    same(workspace)
+    assert list((workspace.root / "steps").glob("tail-*"))
     assert not list((workspace.root / "steps").glob("*.tmp"))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 
-from regard.steps.columns import EVER, NEVER, Selection, of_arrays
+from regard.steps.columns import EVER, NEVER, Later, Selection, of_arrays
 
 
 @dataclass
@@ -54,7 +54,41 @@ def random_log(seed: int) -> Random:
                 for i in range(s.starts[c], s.starts[c + 1])
                 if rows is None or rows[number][i]
             ]
+    if seed // 2 % 2:  # the same steps as the cache keeps them when some came later: each customer's in two parts
+        split = [in_two_parts(s, rng) for s in log.steps]
+        log.steps = [steps for steps, _ in split]
+        if rows is not None:
+            masks = [np.append(mask, False)[row] for mask, (_, row) in zip(rows, split, strict=True)]
+            log.selection = replace(log.selection, rows=masks)
     return log
+
+
+def in_two_parts(s, rng):
+    """Steps of which each customer's last few lie behind all others; and of each row which step it is, -1 for none."""
+    base, tail, starts, stops, begins, ends = [], [], [], [], [], []
+    for low, high in pairwise(s.starts.tolist()):
+        cut = int(rng.integers(low, high + 1)) if rng.random() < 0.8 else high
+        while low < cut < high and s.times[cut] == s.times[cut - 1]:
+            cut -= 1  # no two of equal time lie in different parts
+        starts.append(len(base))
+        base += range(low, cut)
+        stops.append(len(base))
+        base += [-1] * int(rng.integers(3) if cut < high else 0)  # rows that moved behind stay as nobody's
+        begins.append(len(tail))
+        tail += range(cut, high)
+        ends.append(len(tail))
+    starts.append(len(base))
+    gap = len(base) + int(rng.integers(4))
+    row = np.array([*base, *[-1] * (gap - len(base)), *tail], np.int64)
+    later = Later(np.array(stops, np.int64), gap + np.array(begins, np.int64), gap + np.array(ends, np.int64))
+    junk = rng.integers(0, s.n or 1, len(row))
+    at = np.where(row < 0, junk, row)
+    if not s.n:
+        return s, row
+    labels = {name: type(each)(each.codes[at], each.values) for name, each in s.labels.items()}
+    made = replace(s, starts=np.array(starts, np.int64), times=s.times[at], codes=s.codes[at], failed=s.failed[at],
+                   labels=labels, later=later)  # fmt: skip
+    return made, row
 
 
 def _slice(customer, time, name, failed, label):

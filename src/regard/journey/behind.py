@@ -11,11 +11,12 @@ from regard.errors import BadInput
 from regard.journey.leaving import DAY, took_lately
 from regard.journey.stepnames import known, steps_named
 from regard.journey.treeing import STOPS
-from regard.journey.ways import DEEPER, Route, walked
+from regard.journey.ways import Route, walked
 from regard.journey.wholeways import course_of, whole
 from regard.periods import parse_span
 from regard.steps.funnels import Stage, funnel
 from regard.steps.journeys import key_of
+from regard.steps.scanning import DEEPER
 
 if TYPE_CHECKING:
     from regard.signals.ask import Ask

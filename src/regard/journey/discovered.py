@@ -25,6 +25,7 @@ from regard.periods import parse_span
 from regard.questions import question
 from regard.signals.ask import Ask
 from regard.steps.columns import Selection
+from regard.steps.within import counted, done
 from regard.wording import Words, between, count, number, percent
 
 if TYPE_CHECKING:
@@ -172,8 +173,7 @@ def _hidden(row: LineRow) -> LineRow:
 
 
 def _one_in(stepped: Stepped) -> int:
-    n = sum(int(((s.times >= _both(stepped).since) & (s.times < _both(stepped).until)).sum()) for s in stepped.steps)
-    return max(1, -(-n // MOST))
+    return max(1, -(-counted(stepped.steps, selection=_both(stepped)) // MOST))
 
 
 def _both(stepped: Stepped) -> Selection:
@@ -199,8 +199,7 @@ def _moved(ask: Ask, stepped: Stepped, about: flows.Journeys) -> _Seen:
         keep = now | ((found.at >= since) & (found.at < until))
         return _Seen(found=found.only(keep), now=now[keep])
     values = stepped.steps[0].labels[ask.scope.by].values
-    size = sum(np.bincount(s.labels[ask.scope.by].codes, minlength=len(values)) for s in stepped.steps)
-    size = np.asarray(size)
+    size, _ = done(stepped.steps, of=ask.scope.by)
     size[0] = 0
     first = int(np.argmax(size))
     groups = [_of(stepped, ask.scope.by, first, own=own) for own in (True, False)]

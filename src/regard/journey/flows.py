@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from regard.statistics.choices import Compared, compare, shares
 from regard.statistics.estimates import Estimate, refusal
 from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, codes_of, end_of
+from regard.steps.within import rows_within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +115,9 @@ def moves(steps: Sequence[Steps], about: Journeys, *, selection: Selection = EVE
     names = steps[0].names if steps else ()
     entry = codes_of(names, about.start) if about.start else None
     end = end_of(steps, selection)
-    parts = [_of_slice(each, selection, number, about, entry, end) for number, each in enumerate(steps)]
+    chosen = _only_some(steps, about.one_in, selection)
+    rows = rows_within(steps, selection=chosen)
+    parts = [_of_slice(each, *mine, about, entry, end) for each, mine in zip(steps, rows, strict=True)]
     columns = ("who", "source", "target", "at", "seconds", "failed", "recent")
     empty = {"seconds": np.zeros(0), "failed": np.zeros(0, np.bool_), "recent": np.zeros(0, np.bool_)}
     found = {
@@ -125,19 +128,22 @@ def moves(steps: Sequence[Steps], about: Journeys, *, selection: Selection = EVE
     return Moves(**found, ties=ties, journeys=journeys, open=still)
 
 
-def _of_slice(  # noqa: PLR0917  one slice's share of what `moves` was given
-    each: Steps, selection: Selection, number: int, about: Journeys, entry: Truths | None, end: int
-) -> Moves:
-    owner = np.repeat(np.arange(len(each.customers)), np.diff(each.starts))
-    keep = (each.times >= selection.since) & (each.times < selection.until)
-    if selection.rows is not None:
-        keep &= selection.rows[number]
-    if selection.customers is not None:
-        keep &= selection.customers[number][owner]
-    if about.one_in > 1:
+def _only_some(steps: Sequence[Steps], one_in: int, selection: Selection) -> Selection:
+    """The same of one in so many customers."""
+    if one_in <= 1:
+        return selection
+    masks = []
+    for number, each in enumerate(steps):
         mixed = (each.customers.astype(np.uint64) * np.uint64(MIXER)) >> np.uint64(40)
-        keep &= (mixed % np.uint64(about.one_in) == 0)[owner]
-    time, code, bad, owner = each.times[keep], each.codes[keep].astype(np.int64), each.failed[keep], owner[keep]
+        mask = mixed % np.uint64(one_in) == 0
+        masks.append(mask if selection.customers is None else mask & selection.customers[number])
+    return replace(selection, customers=masks)
+
+
+def _of_slice(  # noqa: PLR0917  one slice's share of what `moves` was given
+    each: Steps, rows: Whole, owner: Whole, about: Journeys, entry: Truths | None, end: int
+) -> Moves:
+    time, code, bad = each.times[rows], each.codes[rows].astype(np.int64), each.failed[rows]
     fresh = np.ones(len(owner), np.bool_)
     fresh[1:] = owner[1:] != owner[:-1]
     within, bounded = NEVER if about.within is None else about.within, about.within is not None

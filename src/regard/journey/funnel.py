@@ -24,6 +24,7 @@ from regard.statistics.choices import compare
 from regard.statistics.proportions import wilson
 from regard.steps.columns import end_of
 from regard.steps.funnels import Funnel, Stage, funnel
+from regard.steps.within import done
 from regard.wording import Words, count, duration, number, percent, signed
 
 if TYPE_CHECKING:
@@ -131,9 +132,7 @@ def _declared(ask: Ask, stepped: Stepped) -> tuple[str, ...]:
     if not stepped.steps:
         return ()
     names = stepped.steps[0].names
-    seen = np.zeros(len(names), np.int64)
-    for each in stepped.steps:
-        seen += np.bincount(each.codes, minlength=len(names))
+    seen, _ = done(stepped.steps)
     found = []
     for stage in ask.declarations.stages:
         events = {e for m in stage.moments for e in m.events if e in names}

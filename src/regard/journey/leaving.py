@@ -13,6 +13,7 @@ from regard.signals.tenures import TERMS, Stays, stays
 from regard.statistics import risksets
 from regard.statistics.atrisk import Sets
 from regard.statistics.motifs import Half, who_took
+from regard.steps.within import rows_within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +116,7 @@ def leaving(ask: Ask, stepped: Stepped, *, window: int, lead: int, back: int) ->
         chosen = np.sort(rng.choice(chosen, MOST_LOSSES, replace=False))
     grace = quiet.grace if quiet is not None else 0.0
     room += int(grace * DAY)
-    begun = min((int(s.times[s.starts[:-1][np.diff(s.starts) > 0]].min()) for s in stepped.steps if s.n), default=0)
+    begun = min((int(s.times[rows].min()) for s in stepped.steps if len(rows := s.firsts)), default=0)
     found, shown = [], []
     for side in (0, 1):
         if quiet is None:
@@ -216,13 +217,13 @@ def windows(stepped: Stepped, customers: Whole, since: Whole, until: Whole) -> W
     whose, codes, times, failed = [none], [none], [none], [np.zeros(0, np.bool_)]
     for i in np.flatnonzero(part >= 0).tolist():
         each = stepped.steps[part[i]]
-        first, last = int(each.starts[place[i]]), int(each.starts[place[i] + 1])
-        low, high = first + np.searchsorted(each.times[first:last], [since[i], until[i]])
-        own = slice(low, high)
-        some = stepped.now.rows[part[i]][own] if stepped.now.rows is not None else slice(None)
-        codes.append(each.codes[own][some].astype(np.int64))
-        times.append(each.times[own][some])
-        failed.append(each.failed[own][some])
+        rows = each.rows_of(int(place[i]))
+        low, high = np.searchsorted(each.times[rows], [since[i], until[i]])
+        own = rows[low:high]
+        own = own if stepped.now.rows is None else own[stepped.now.rows[part[i]][own]]
+        codes.append(each.codes[own].astype(np.int64))
+        times.append(each.times[own])
+        failed.append(each.failed[own])
         whose.append(np.full(len(codes[-1]), i))
     columns = np.concatenate(whose), np.concatenate(codes), np.concatenate(times), np.concatenate(failed)
     return _closed(*columns, stepped)
@@ -255,14 +256,8 @@ def took_lately(stepped: Stepped, grams: Sequence[tuple[int, ...]], window: int)
     """
     since, until = stepped.now.until - window, stepped.now.until
     ids, parts = [np.zeros(0, np.int64)], []
-    for k, each in enumerate(stepped.steps):
-        keep = (each.times >= since) & (each.times < until)
-        keep &= stepped.now.rows[k] if stepped.now.rows is not None else True
-        at = np.flatnonzero(keep)
-        owner = np.searchsorted(each.starts, at, side="right") - 1
-        if stepped.now.customers is not None:
-            able = stepped.now.customers[k][owner]
-            at, owner = at[able], owner[able]
+    lately = rows_within(stepped.steps, selection=replace(stepped.now, since=since, until=until))
+    for each, (at, owner) in zip(stepped.steps, lately, strict=True):
         people, whose = np.unique(owner, return_inverse=True)
         seen = _closed(whose.reshape(-1), each.codes[at].astype(np.int64), each.times[at], each.failed[at], stepped)
         ids.append(each.customers[people])

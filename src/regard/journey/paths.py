@@ -21,10 +21,12 @@ from regard.journey import treeing
 from regard.journey.afterwards import afterwards, then_told
 from regard.journey.stepnames import known, only_steps, steps_named
 from regard.journey.treeing import CLEAR, PathRow, most_clear, path_rows, tree_drawn
-from regard.journey.ways import DEEPER, Route, Ways, joined, tree_of, walked
+from regard.journey.ways import Route, Ways, joined, tree_of, walked
 from regard.periods import parse_span
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.steps.scanning import DEEPER
+from regard.steps.within import done
 from regard.wording import Words, count, number, percent
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from regard.signals.stepscope import Stepped
 
 OFFERED = 60
-WIDE = 200_000_000
 
 
 class WalkedRow(PathRow, frozen=True, kw_only=True):
@@ -126,19 +127,7 @@ def _offered(stepped: Stepped) -> tuple[StepOffered, ...]:
     if not stepped.steps:
         return ()
     names = stepped.steps[0].names
-    found = np.zeros(len(names), np.int64)
-    for k, each in enumerate(stepped.steps):
-        owner = np.repeat(np.arange(len(each.customers)), np.diff(each.starts))
-        keep = (each.times >= stepped.now.since) & (each.times < stepped.now.until)
-        keep &= stepped.now.rows[k] if stepped.now.rows is not None else True
-        keep &= stepped.now.customers[k][owner] if stepped.now.customers is not None else True
-        if len(each.customers) * len(names) <= WIDE:
-            did = np.zeros((len(each.customers), len(names)), np.bool_)
-            did[owner[keep], each.codes[keep]] = True
-            found += did.sum(axis=0)
-            continue
-        pairs = np.unique(owner[keep] * len(names) + each.codes[keep])
-        found += np.bincount(pairs % len(names), minlength=len(names))
+    _, found = done(stepped.steps, selection=stepped.now)
     order = np.lexsort((np.arange(len(names)), -found))
     return tuple(StepOffered(step=names[i], customers=int(found[i])) for i in order[:OFFERED] if found[i])
 

@@ -343,7 +343,7 @@ def _cautions(stepped: Stepped, now: Cohorts, seen: _Curve, each: str) -> tuple[
             "are in no share, and their cells are left open."
         )
         told.append(Caution(code="still_open", text=text))
-    begun = min((int(s.times[s.starts[:-1][np.diff(s.starts) > 0]].min()) for s in stepped.steps if s.n), default=0)
+    begun = min((int(s.times[rows].min()) for s in stepped.steps if len(rows := s.firsts)), default=0)
     if now.edges[0] - begun < EARLY[each] * 86_400_000_000:
         text = "The log begins shortly before: who seems to begin in the first of these may have been there earlier."
         told.append(Caution(code="log_begins", text=text))

@@ -19,8 +19,9 @@ from regard.periods import midnight, parse_day, zone_of
 from regard.statistics.comparisons import holm
 from regard.statistics.estimates import LEVEL, Estimate
 from regard.statistics.proportions import difference, wilson
-from regard.steps.columns import Selection, codes_of
+from regard.steps.columns import EVER, NEVER, Selection
 from regard.steps.returning import By, Returning, calendar, returning
+from regard.steps.within import first_done
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,20 +160,9 @@ def _local(at: int, zone: ZoneInfo) -> date:
 
 def beginnings(stepped: Stepped, names: tuple[str, ...], selection: Selection) -> list[tuple[Whole, Whole]]:
     """Per slice, the place of each customer who ever took one of some steps, and the row of the first."""
-    found = []
-    for k, each in enumerate(stepped.steps):
-        mask = codes_of(each.names, names)[each.codes]
-        if selection.rows is not None:
-            mask &= selection.rows[k]
-        at = np.flatnonzero(mask)
-        first = np.searchsorted(at, each.starts[:-1])
-        row = np.append(at, -1)[first]
-        able = (row >= 0) & (row < each.starts[1:])
-        if selection.customers is not None:
-            able &= selection.customers[k]
-        who = np.flatnonzero(able)
-        found.append((who, row[who]))
-    return found
+    ever = replace(selection, since=EVER, until=NEVER)
+    rows = first_done(stepped.steps, names, selection=ever)
+    return [(who, row[who]) for row, who in zip(rows, [np.flatnonzero(row >= 0) for row in rows], strict=True)]
 
 
 def groups(stepped: Stepped, by: str, names: tuple[str, ...], selection: Selection) -> list[tuple[str, Selection]]:

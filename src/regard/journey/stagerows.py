@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regard.steps.columns import closed_up
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -106,9 +108,8 @@ def stage_rows(stepped: Stepped, stages: Sequence[Stage], by: str, *, within: in
     names = stepped.steps[0].names if stepped.steps else ()
     of = stages_of(names, stages)
     help_ = np.array([n == "contact" or n.startswith("contact: ") for n in names], np.bool_)
-    parts = [
-        _of_slice(each, k, stepped.now, (of, help_), by, within=within * DAY) for k, each in enumerate(stepped.steps)
-    ]
+    steps, now = closed_up(stepped.steps, stepped.now)
+    parts = [_of_slice(each, k, now, (of, help_), by, within=within * DAY) for k, each in enumerate(steps)]
     # Customers are whole numbers of 64 bits: an empty part of another type would make them floats.
     columns: dict[str, Any] = {
         name: np.concatenate([np.zeros(0, _KINDS.get(name, np.int64)), *(p[name] for p in parts)])

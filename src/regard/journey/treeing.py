@@ -13,9 +13,10 @@ from msgspec import Meta
 
 from regard.figures.pathtree import PathStep
 from regard.journey.flowing import CLEAR, ERRORS, tone
-from regard.journey.ways import DEEPER, Tree, Ways, tree_of
+from regard.journey.ways import Tree, Ways, tree_of
 from regard.statistics.choices import Compared, compare
 from regard.statistics.proportions import wilson
+from regard.steps.scanning import DEEPER
 from regard.wording import count, duration, number, percent, signed
 
 if TYPE_CHECKING:

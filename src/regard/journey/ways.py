@@ -7,12 +7,15 @@ customers then scored needs each customer's own way, not only how many went it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, codes_of, end_of
+from regard.steps import walks
+from regard.steps.columns import EVERYTHING, Selection, Steps, end_of
+from regard.steps.scanning import LAST
+from regard.steps.singly import singly
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Truths = NDArray[np.bool_]
-CLOSED, LAST, DEEPER, ARRIVED = 0, 1, 2, 3
-"""Why a walk stops: nothing more in time, the customer's last step, more than is looked at, at the target."""
 SECOND = 1_000_000
 
 
@@ -98,135 +99,22 @@ def walked(steps: Sequence[Steps], route: Route, *, selection: Selection = EVERY
         route: Names, depth, time.
         selection: Which steps.
     """
-    names = steps[0].names if steps else ()
-    entry = codes_of(names, route.start if route.forward else route.target)
-    target = codes_of(names, route.target if route.forward else ())
-    end = end_of(steps, selection)
-    found = [
-        _of_slice(_Kept(each, selection, number), number, entry, target, route, selection, end)
-        for number, each in enumerate(steps)
-    ]
-    if not found:
-        found = [_of_slice(_Kept(_nothing(), EVERYTHING, 0), 0, entry, target, route, EVERYTHING, 0)]
-    columns = {k: np.concatenate([f[k] for f in found]) for k in found[0] if k != "ties"}
-    return Ways(**columns, ties=sum(f["ties"] for f in found))
-
-
-def _nothing() -> Steps:
-    whole = np.zeros(0, np.int64)
-    return Steps(whole, np.zeros(1, np.int64), whole, np.zeros(0, np.uint16), (), np.zeros(0, np.bool_))
-
-
-class _Kept:
-    """A slice's steps that a selection looks at, closed up."""
-
-    def __init__(self, steps: Steps, selection: Selection, number: int) -> None:
-        self.customers, self.starts = steps.customers, steps.starts
-        self.times, self.codes, self.failed = steps.times, steps.codes, steps.failed
-        self.rows: Whole | None = None
-        self.able = None if selection.customers is None else selection.customers[number]
-        if selection.rows is not None:
-            mask = selection.rows[number]
-            self.rows = np.flatnonzero(mask)
-            self.times, self.codes, self.failed = steps.times[mask], steps.codes[mask], steps.failed[mask]
-            self.starts = np.concatenate([[0], np.cumsum(mask, dtype=np.int64)])[steps.starts]
-
-    def first(self, entry: Truths, since: int, until: int) -> tuple[Whole, Whole]:
-        """Rows a walk may start at, in order, and the place of their customers."""
-        if not entry.any():
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        able = self.codes == np.flatnonzero(entry)[0] if entry.sum() == 1 else entry[self.codes]
-        at = np.flatnonzero(able)
-        at = at[(self.times[at] >= since) & (self.times[at] < until)]
-        owner = np.searchsorted(self.starts, at, side="right") - 1
-        if self.able is not None:
-            keep = self.able[owner]
-            at, owner = at[keep], owner[keep]
-        return at, owner
-
-
-def _of_slice(  # noqa: PLR0917  one slice's share of what `walked` was given
-    kept: _Kept, number: int, entry: Truths, target: Truths, route: Route, selection: Selection, end: int
-) -> dict[str, Any]:
-    at, owner = kept.first(entry, selection.since, selection.until)
-    both = route.forward and bool(route.target)
-    if not both:
-        owner, which = np.unique(owner, return_index=True)
-        at = at[which]
-    found = _followed(kept, at, owner, target, route)
-    if both:
-        reached = np.flatnonzero(found["why"] == ARRIVED)
-        owner, which = np.unique(owner[reached], return_index=True)
-        at = at[reached[which]]
-        found = {k: v[reached[which]] for k, v in found.items() if k != "tied"} | {
-            "tied": found["tied"][reached[which]]
-        }
+    found = singly(
+        steps, walks.Route(start=route.start, target=route.target, depth=route.depth, within=route.within),
+        selection=selection,
+    )  # fmt: skip
+    began, end = np.zeros(len(found.rows), np.int64), end_of(steps, selection)
+    for number, each in enumerate(steps):
+        own = found.part == number
+        began[own] = each.times[found.rows[own]]
     bounded = route.within is not None and route.forward
-    recent = np.asarray(kept.times[at] > end - (route.within or 0)) & bounded
-    tied = found.pop("tied")
-    return found | {
-        "customers": kept.customers[owner], "began": np.asarray(kept.times[at]), "ties": int(tied.sum()),
-        "open": (found["why"] == LAST) & (recent if bounded else route.forward), "recent": recent,
-        "part": np.full(len(at), number),         "rows": at if kept.rows is None else kept.rows[at],
-    }  # fmt: skip
-
-
-def _followed(kept: _Kept, at: Whole, owner: Whole, target: Truths, route: Route) -> dict[str, Any]:
-    """Walk on from rows, all at once, step by step."""
-    turn = 1 if route.forward else -1
-    within = NEVER if route.within is None else route.within
-    edge = kept.starts[owner + 1] if route.forward else kept.starts[owner] - 1
-    w, wide = len(at), route.depth + 1
-    codes, repeats = np.full((w, wide), -1, np.int64), np.zeros((w, wide), np.int64)
-    since, failed = np.full((w, wide), np.nan), np.zeros((w, wide), np.bool_)
-    why, length, tied = np.full(w, CLOSED), np.ones(w, np.int64), np.zeros(w, np.int64)
-    begun = kept.times[at]
-    going, here = np.arange(w), at.copy()
-    codes[:, 0], since[:, 0], failed[:, 0] = kept.codes[at], 0.0, kept.failed[at]
-    for k in range(1, wide + 1):
-        here, going = _past_repeats(kept, here, going, (edge, begun, within, turn), codes[:, k - 1], repeats[:, k - 1],
-                                    failed[:, k - 1], why)  # fmt: skip
-        if k == wide:
-            why[going] = DEEPER
-            break
-        codes[going, k], failed[going, k] = kept.codes[here], kept.failed[here]
-        since[going, k] = np.abs(kept.times[here] - begun[going]) / SECOND
-        tied[going] += kept.times[here] == kept.times[here - turn]
-        length[going] += 1
-        if len(target):
-            there = target[kept.codes[here]]
-            why[going[there]] = ARRIVED
-            here, going = here[~there], going[~there]
-    return {"codes": codes, "repeats": repeats, "since": since, "failed": failed, "why": why, "length": length,
-            "tied": tied}  # fmt: skip
-
-
-def _past_repeats(  # noqa: PLR0917  columns of one step
-    kept: _Kept, here: Whole, going: Whole, bounds: tuple[Whole, Whole, int, int], code: Whole, repeats: Whole,
-    failed: Truths, why: Whole,
-) -> tuple[Whole, Whole]:  # fmt: skip
-    """The next other step in time of each walk that has one; the others stop, and why is kept."""
-    edge, begun, within, turn = bounds
-    found_at, found_going = [], []
-    here = here + turn
-    while len(going):
-        inside = here != edge[going]
-        why[going[~inside]] = LAST
-        here, going = here[inside], going[inside]
-        early = np.abs(kept.times[here] - begun[going]) <= within
-        why[going[~early]] = CLOSED
-        here, going = here[early], going[early]
-        same = kept.codes[here] == code[going]
-        repeats[going[same]] += 1
-        failed[going[same]] |= kept.failed[here[same]]
-        found_at.append(here[~same])
-        found_going.append(going[~same])
-        here, going = here[same] + turn, going[same]
-    if not found_at:
-        return here, going
-    at, going = np.concatenate(found_at), np.concatenate(found_going)
-    order = np.argsort(going, kind="stable")
-    return at[order], going[order]
+    recent = (began > end - (route.within or 0)) & bounded
+    return Ways(
+        customers=found.customers, began=began, codes=found.codes,
+        since=np.where(found.since < 0, np.nan, found.since / SECOND), failed=found.failed, repeats=found.repeats,
+        length=found.length, why=found.why, recent=recent, rows=found.rows,
+        open=(found.why == LAST) & (recent if bounded else route.forward), part=found.part, ties=found.ties,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

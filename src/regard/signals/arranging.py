@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import numpy as np
 
 from regard.signals import steplists
+from regard.signals.stepbuckets import SOON, Bucketing, Lost, rows_of
 from regard.signals.steplists import Bucket, Listed
-from regard.signals.steprows import OTHERS, STEP_KINDS, Hidden, Rows, Source, Vocabulary, Words, together
+from regard.signals.steprows import OTHERS, STEP_KINDS, Hidden, Rows, Source, Vocabulary, Words
 from regard.signals.views import connect
-from regard.steps.weaving import as_then, before, busiest, joined, whose, without, woven
+from regard.steps.weaving import united, whose
 from regard.store import columnfiles
 from regard.store.buckets import bounds
 from regard.store.pace import abreast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    import duckdb
 
     from regard.signals.declarations import Declarations, Dimension
     from regard.signals.workspace import Workspace
@@ -42,10 +44,6 @@ class Arranged:
     what: str = "arranging steps"
 
 
-class Lost(Exception):
-    """A step that should be taken out is not where it should be: all is made again."""
-
-
 def arrange(
     workspace: Workspace, directory: Path, *, generation: Generation, declared: Declarations, old: Listed | None
 ) -> Iterator[Arranged]:
@@ -60,7 +58,11 @@ def arrange(
     """
     continued = old if old is not None and _continues(old, generation) else None
     given = workspace.settings
-    with connect(memory=given.memory, threads=given.threads, spill=workspace.spill()) as connection:
+    with ExitStack() as opened:
+
+        def connection() -> duckdb.DuckDBPyConnection:
+            return opened.enter_context(connect(memory=given.memory, threads=given.threads, spill=workspace.spill()))
+
         for start in (continued, None) if continued else (None,):
             words = _words(declared.dimensions, start)
             source = Source(workspace.lake, connection, declared.dimensions, words, declared.time_zone)
@@ -120,7 +122,6 @@ class Making:
     made: list[Bucket] = field(default_factory=list)
     runs: list[Rows] = field(default_factory=list)
     gone: list[tuple[Whole, Whole, Codes]] = field(default_factory=list)
-    spells: dict[str, Spells] = field(default_factory=dict)
 
     def run(self) -> Iterator[Arranged]:
         """Write every bucket's file."""
@@ -131,9 +132,9 @@ class Making:
         self.hidden = {kind: Hidden.of(lake, generation.of(kind, HIDDEN)) for kind in STEP_KINDS}
         self._take_out()
         self._read_runs()
-        if self.relabel or any(len(r.customer) for r in self.runs):
-            self.spells = self.source.spells(generation)
+        self.bucketing = Bucketing(self.directory, self.source.dimensions, self._spells(), self.relabel)
         self.olds = {b.number: b for b in self.old.buckets} if self.old else {}
+        self.folding = _ripe(self.olds.values()) if self.runs or self.gone else None
         total = self.workspace.buckets
         for number, bucket in abreast(self._bucket, range(total)):
             self.made += [bucket] if bucket else []
@@ -151,6 +152,17 @@ class Making:
 
     # ------------------------------------------------------------------ what changed
 
+    def _spells(self) -> dict[str, Spells]:
+        """Labels of everybody, or, where nobody's changed, of those with new steps."""
+        if self.relabel:
+            return self.source.spells(self.generation)
+        if not self.runs or not self.standing:
+            return {}
+        ids = np.zeros(0, np.int64)
+        for rows in self.runs:
+            ids = united(ids, whose(rows.customer)[0])
+        return self.source.spells(self.generation, ids)
+
     def _read_runs(self) -> None:
         """What the files beside the bases hold, and, going on from a list, only what came since."""
         generation = self.generation
@@ -158,8 +170,10 @@ class Making:
         since = (self.old.position, self.old.generation) if self.old else None
         for file in files["event"]:
             self.runs.append(self.source.events(file, self.hidden["event"], since=since))
-        hidden = {kind: generation.of(kind, HIDDEN) for kind in OTHERS}
-        self.runs.append(self.source.others({kind: files[kind] for kind in OTHERS}, hidden, since=since))
+        if any(files[kind] for kind in OTHERS):
+            hidden = {kind: generation.of(kind, HIDDEN) for kind in OTHERS}
+            self.runs.append(self.source.others({kind: files[kind] for kind in OTHERS}, hidden, since=since))
+        self.runs = [rows for rows in self.runs if len(rows.customer)]
 
     def _fresh(self, kind: str) -> list[LakeFile]:
         """Files to be read before the buckets: those not seen before; of events made again, the runs alone."""
@@ -191,90 +205,29 @@ class Making:
     # ------------------------------------------------------------------ one bucket
 
     def _bucket(self, number: int) -> tuple[int, Bucket | None]:
-        """A bucket's file: the old one where nothing changed in it."""
+        """A bucket's files: the old ones where nothing changed in it."""
         low, high = bounds(number, self.workspace.buckets)
         new = [part for rows in self.runs if len((part := rows.part(low, high)).customer)]
         if self.old is None:
             bases = [f for f in self.generation.of("event", BASE) if f.bucket == number]
             new += [self.source.events(f, self.hidden["event"]) for f in bases]
         gone = [g for g in (_between(g, low, high) for g in self.gone) if len(g[0])]
-        old = self.olds.get(number)
-        if old is not None and not new and not gone and not self.relabel:
+        old, rows = self.olds.get(number), rows_of(new)
+        if old is None:
+            if gone:
+                raise Lost
+            return number, None if rows is None else self.bucketing.made(number, rows)
+        fold = number == self.folding
+        if rows is None and not gone and not self.relabel and not fold:
             return number, old
-        if old is None and not new:
-            return number, None
-        there = columnfiles.read(self.directory / old.file.file, at_once=True) if old else None
-        for each in gone:
-            there = self._without(there, each)
-        columns = self._together(there, together(new) if new else None)
-        last = max(old.last if old else 0, max((int(r.time[r.last].max()) for r in new if r.last.any()), default=0))
-        file = columnfiles.write(self.directory / f"bucket-{number:03d}-{uuid4().hex[:12]}.steps", columns)
-        return number, Bucket(number=number, file=file, steps=len(columns["times"]), last=last)
-
-    def _without(
-        self, there: dict[str, NDArray[Any]] | None, gone: tuple[Whole, Whole, Codes]
-    ) -> dict[str, NDArray[Any]]:
-        """A bucket's columns less what was taken out.
-
-        Raises:
-            Lost: It is not there.
-        """
-        if there is None:
-            raise Lost
-        stay = without(there["customers"], there["starts"], there["times"], there["codes"], gone)
-        if stay is None:
-            raise Lost
-        left = np.add.reduceat(stay, there["starts"][:-1], dtype=np.int64) if len(stay) else np.zeros(0, np.int64)
-        rowwise = {n: c[stay] for n, c in there.items() if n not in {"customers", "starts", "busiest"}}
-        some = left > 0
-        starts = np.append(0, np.cumsum(left[some]))
-        most = busiest(starts, rowwise["times"], np.arange(int(some.sum())))
-        return {"customers": there["customers"][some], "starts": starts, "busiest": most, **rowwise}
-
-    def _together(self, there: dict[str, NDArray[Any]] | None, new: Rows | None) -> dict[str, NDArray[Any]]:
-        """A bucket's columns with new rows woven in, and labels looked up where they may have changed."""
-        if new is None:
-            assert there is not None  # noqa: S101  one of the two is
-            columns = dict(there)
-        else:
-            ids, edges = whose(new.customer)
-            fresh: dict[str, NDArray[Any]] = {"times": new.time, "codes": new.code, "failed": new.failed}
-            fresh |= {f"own.{name}": codes for name, codes in new.own.items()}
-            fresh |= self._labelled(ids, edges, fresh)
-            if there is None or not len(there["times"]):
-                columns = {"customers": ids, "starts": edges, **fresh}
-            else:
-                place = before(there["customers"], there["starts"], there["times"], new.customer, new.time)
-                customers, starts = joined(there["customers"], there["starts"], ids, edges)
-                columns = {"customers": customers, "starts": starts}
-                columns |= {name: woven(there[name], place, column) for name, column in fresh.items()}
-            columns["busiest"] = _busiest(columns, there, ids)
-        if self.relabel and there is not None:
-            columns |= self._labelled(columns["customers"], columns["starts"], columns)
-        return columns
-
-    def _labelled(self, customers: Whole, starts: Whole, columns: dict[str, NDArray[Any]]) -> dict[str, Codes]:
-        found = {}
-        for d in self.source.dimensions:
-            spells, own = self.spells.get(d.name), columns.get(f"own.{d.name}")
-            if spells is None:
-                found[f"label.{d.name}"] = np.zeros(len(columns["times"]), np.uint16) if own is None else own
-            else:
-                now = d.when == "now"
-                found[f"label.{d.name}"] = as_then(customers, starts, columns["times"], spells, now=now, own=own)
-        return found
+        return number, self.bucketing.refreshed(old, rows, gone, fold=fold)
 
 
-def _busiest(columns: dict[str, NDArray[Any]], there: dict[str, NDArray[Any]] | None, touched: Whole) -> NDArray[Any]:
-    """The busiest day of each customer, looked at again of those with new steps alone."""
-    customers, starts, times = columns["customers"], columns["starts"], columns["times"]
-    if there is None or len(touched) == len(customers):
-        return busiest(starts, times, np.arange(len(customers)))
-    found = np.zeros(len(customers), np.int32)
-    found[np.searchsorted(customers, there["customers"])] = there["busiest"]
-    at = np.searchsorted(customers, touched)
-    found[at] = busiest(starts, times, at)
-    return found
+def _ripe(buckets: Iterable[Bucket]) -> int | None:
+    """The bucket whose tail is the largest beside its base, where that is worth writing it anew."""
+    shares = [(b.tail_steps / max(b.steps, 1), b.number) for b in buckets if b.tail]
+    share, number = max(shares, default=(0.0, 0))
+    return number if share > SOON else None
 
 
 def _between(gone: tuple[Whole, Whole, Codes], low: int, high: int) -> tuple[Whole, Whole, Codes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,18 +16,28 @@ from regard.store.columnfiles import ColumnFile
 if TYPE_CHECKING:
     from regard.signals.declarations import Declarations
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the files change shape: older ones are then made again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """One file of the list: customers of one bucket, how many steps, and the last moment of what is no promise."""
+    """The files of one bucket of customers.
+
+    Attributes:
+        number: Which bucket.
+        file: Its base.
+        steps: How many steps its customers have.
+        last: The last moment of what is no promise.
+        tail: What came since the base was written, and how many steps lie there.
+    """
 
     number: int
     file: ColumnFile
     steps: int
     last: int
+    tail: ColumnFile | None = None
+    tail_steps: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +71,8 @@ class Listed:
 
     def files(self) -> list[ColumnFile]:
         """Every file it names."""
-        return [*(bucket.file for bucket in self.buckets), self.hidden]
+        tails = (bucket.tail for bucket in self.buckets if bucket.tail)
+        return [*(bucket.file for bucket in self.buckets), *tails, self.hidden]
 
 
 def labels_of(declared: Declarations) -> str:
@@ -107,10 +118,9 @@ def read(path: Path) -> Listed | None:
 
 def write(path: Path, listed: Listed) -> None:
     """Write a list; with it its files are there."""
-    text = json.dumps(asdict(listed)).encode()
+    text = msgspec.json.encode(listed)
     seal = xxhash.xxh3_128_hexdigest(text).encode("ascii")
-    disk.publish(path, lambda target: _fill(target, seal + b"\n" + text))
-
-
-def _fill(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
+    temporary = path.with_name(path.name + disk.TEMPORARY)
+    with disk.named(path):
+        temporary.write_bytes(seal + b"\n" + text)  # not flushed, as the files are not: the seal tells
+        temporary.rename(path)

@@ -1,6 +1,7 @@
 """The column cache: the steps of every customer as mapped columns, made of the lake, brought up to date with it.
 
-One file a bucket of customers and one list a generation of the lake. A reader that holds its generation finds the list
+One file a bucket of customers, one beside it of what came since, and one list a generation of the lake. A reader that
+holds its generation finds the list
 of it and maps the files: it takes no lock and waits for nobody. Whoever finds no list makes it, of the newest one
 there is: files of rows that came since are woven in, rows hidden since are taken out, labels looked up again where
 they changed. Where base files of the lake are others than before, all is made again. Nothing here is the truth: what is
@@ -18,8 +19,8 @@ from sqlalchemy import select
 from regard.signals import steplists
 from regard.signals.arranging import arrange
 from regard.signals.cluster import Cluster
-from regard.steps.columns import Coded, Steps
-from regard.store import columnfiles, disk, tables
+from regard.signals.stepbuckets import mapped
+from regard.store import disk, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from regard.signals.declarations import Declarations
     from regard.signals.steplists import Listed
     from regard.signals.workspace import Workspace
-    from regard.steps.columns import Elsewhere
+    from regard.steps.columns import Elsewhere, Steps
     from regard.store.columnfiles import ColumnFile
     from regard.store.lake import Generation
 
@@ -162,24 +163,23 @@ class Stepping:
 
 def _mapped(directory: Path, listed: Listed, elsewhere: Elsewhere | None) -> Made:
     """The slices of a list, mapped."""
-    slices, most = [], []
+    slices, most, place = [], [], str(directory.resolve())
     for bucket in listed.buckets:
-        given = (str((directory / bucket.file.file).resolve()), listed.names, listed.values)
-        slices.append(replace(opened(*given), address=(opened, given), elsewhere=elsewhere))
-        most.append(columnfiles.read(directory / bucket.file.file)["busiest"])
+        paths = [f"{place}/{f.file}" if f else "" for f in (bucket.file, bucket.tail)]
+        given = (*paths, listed.names, listed.values)
+        steps, busiest = mapped(Path(paths[0]), Path(paths[1]) if bucket.tail else None, listed.names, listed.values)
+        slices.append(replace(steps, address=(opened, given), elsewhere=elsewhere))
+        most.append(busiest)
     return Made(tuple(slices), tuple(most), max((b.last for b in listed.buckets), default=0))
 
 
-def opened(path: str, names: tuple[str, ...], values: Mapping[str, tuple[str, ...]]) -> Steps:
-    """The steps of one bucket's file, mapped; any process that sees the file can do it.
+def opened(path: str, tail: str, names: tuple[str, ...], values: Mapping[str, tuple[str, ...]]) -> Steps:
+    """The steps of one bucket's files, mapped; any process that sees the files can do it.
 
     Args:
-        path: The file.
+        path: The file of what was arranged.
+        tail: That of what came since; "" for none.
         names: What the codes of steps mean.
         values: Per dimension, what its codes mean.
     """
-    found = columnfiles.read(Path(path))
-    labels = {name: Coded(found[f"label.{name}"], texts) for name, texts in values.items()}
-    return Steps(
-        found["customers"], found["starts"], found["times"], found["codes"], names, found["failed"], labels
-    )  # fmt: skip
+    return mapped(Path(path), Path(tail) if tail else None, names, values)[0]

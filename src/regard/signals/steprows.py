@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from regard.signals.derived import statement
-from regard.signals.scope import label, quoted
+from regard.signals.scope import label
 from regard.signals.shapes import SETTLED
 from regard.signals.views import read, standing_rows
 from regard.steps.columns import EVER, MOST_NAMES, OTHER, Codes, Truths, Whole
 from regard.steps.weaving import Spells, ordered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import duckdb
 
@@ -127,7 +127,7 @@ class Source:
 
     Args:
         lake: Where the files are.
-        connection: A DuckDB of the caller's own.
+        connecting: Opens a DuckDB, where one is needed.
         dimensions: Those declared.
         words: Vocabularies, which grow.
         zone: The company's time zone.
@@ -136,15 +136,24 @@ class Source:
     def __init__(
         self,
         lake: Lake,
-        connection: duckdb.DuckDBPyConnection,
+        connecting: Callable[[], duckdb.DuckDBPyConnection],
         dimensions: Sequence[Dimension],
         words: Words,
         zone: str,
     ) -> None:
-        self.lake, self.connection, self.words, self.zone = lake, connection, words, zone
+        self.lake, self.words, self.zone = lake, words, zone
+        self._connecting, self._opening = connecting, threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
         self.dimensions = tuple(dimensions)
         self.signal = tuple(d for d in dimensions if d.of == "signal")
-        self.untimed = 0
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A DuckDB, opened by who needs it first."""
+        with self._opening:
+            if self._connection is None:
+                self._connection = self._connecting()
+            return self._connection
 
     def events(self, file: LakeFile, hidden: Hidden, *, since: tuple[int, int] | None = None) -> Rows:
         """The events of a file that stand, in order.
@@ -236,24 +245,36 @@ class Source:
                 table = cursor.sql(statement("stepping.sql"), params={"zone": self.zone}).to_arrow_table()
         return table["customer"].to_numpy(), table["time"].to_numpy(), self.words.names.codes(table["name"])
 
-    def spells(self, generation: Generation) -> dict[str, Spells]:
-        """Per dimension, what labels customers had and from when on."""
+    def spells(self, generation: Generation, customers: Whole | None = None) -> dict[str, Spells]:
+        """Per dimension, what labels customers had and from when on.
+
+        Args:
+            generation: Of the lake.
+            customers: Only theirs, ascending; everybody's where None.
+        """
         if not self.dimensions:
             return {}
-        chosen = ", ".join(f"{label('labels', d)} AS d{n}" for n, d in enumerate(self.dimensions))
-        paths = ", ".join(quoted(str(self.lake.path(f))) for f in generation.of("derived", "standing"))
-        if not paths:
+        tables = [self._standing(f, customers) for f in generation.of("derived", "standing")]
+        if not tables:
             return {}
-        with self.connection.cursor() as cursor:
-            table = cursor.sql(
-                f"SELECT customer, CASE WHEN isfinite(since) THEN epoch_us(since) ELSE {EVER} END AS t, {chosen} "
-                f"FROM read_parquet([{paths}]) ORDER BY customer, t"
-            ).to_arrow_table()
-        customer, since = table["customer"].to_numpy(), table["t"].to_numpy()
+        table = pa.concat_tables(tables)
+        customer, since = table["customer"].to_numpy(), table["since"].cast(pa.int64()).to_numpy()
+        order = ordered([customer, since, since])
+        order = np.arange(len(customer)) if order is None else order
+        since = np.where(since < -_FINITE, EVER, since)
         return {
-            d.name: Spells(customer, since, self.words.values[d.name].codes(table[f"d{n}"]))
-            for n, d in enumerate(self.dimensions)
+            d.name: Spells(customer[order], since[order], self._own(table["labels"], d)[order]) for d in self.dimensions
         }
+
+    def _standing(self, file: LakeFile, customers: Whole | None) -> pa.Table:
+        """Labels of some customers as they were, from a file of them."""
+        with pq.ParquetFile(self.lake.path(file), read_dictionary=["labels"]) as parquet:
+            table = parquet.read(columns=["customer", "since", "labels"], use_threads=False)
+        if customers is None:
+            return table
+        whose = table["customer"].to_numpy()
+        at = np.minimum(np.searchsorted(customers, whose), len(customers) - 1)
+        return table.filter(pa.array(customers[at] == whose))
 
 
 @dataclass(frozen=True)
@@ -285,6 +306,8 @@ class Hidden:
         return self.those(~others.has(self.position, self.moved))
 
 
+_FINITE = 1 << 62
+"""Microseconds beyond which a moment stands for ever."""
 _ODD = 1 << 24
 """Settlements are far fewer, positions far below 2^39: the two make one number."""
 

@@ -63,9 +63,7 @@ def stepped(made: Made, scope: Scope, declared: Declarations, *, customers: Whol
             raise UnknownName("dimension of steps", name, [d.name for d in declared.dimensions], where="where, by")
     limit = declared.most_steps_a_day or MOST_STEPS[declared.customer]
     people = [most <= limit for most in made.busiest]
-    left_out = [
-        (int((~mask).sum()), int(np.diff(s.starts)[~mask].sum())) for mask, s in zip(people, made.steps, strict=True)
-    ]
+    left_out = [(int((~mask).sum()), int(s.counts[~mask].sum())) for mask, s in zip(people, made.steps, strict=True)]
     if customers is not None:
         wanted = np.sort(customers)
         people = [mask & _among(s.customers, wanted) for mask, s in zip(people, made.steps, strict=True)]
@@ -97,12 +95,12 @@ def _among(customers: Whole, wanted: Whole) -> Truths:
 
 def _rows(made: Made, scope: Scope) -> Sequence[Truths] | None:
     """Which steps the filters let through, labels as they were then; and none that is yet to come."""
-    late = any(s.n and int(s.times[s.starts[1:] - 1].max()) > made.end for s in made.steps)
+    late = any(int(s.times[s.lasts].max(initial=made.end)) > made.end for s in made.steps)
     if not scope.where and not late:
         return None
 
     def mask(steps: Steps) -> Truths:
-        found = steps.times <= made.end if late else np.ones(steps.n, np.bool_)
+        found = steps.times <= made.end if late else np.ones(len(steps.times), np.bool_)
         for name, values in scope.where.items():
             label = steps.labels[name]
             allowed = np.array([value in values for value in label.values], np.bool_)

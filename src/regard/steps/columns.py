@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -43,17 +43,40 @@ class Coded:
 
 
 @dataclass(frozen=True)
+class Later:
+    """Where the steps of customers go on who did more since their rows were arranged.
+
+    A customer's steps are the rows from their start to `stops`, then those from `tails` to `ends`; either may be none.
+    Rows of no customer are not looked at. The second part always lies behind the first: rows ascend with time.
+
+    Attributes:
+        stops: (c,) row after the last of the first part.
+        tails: (c,) first row of the second part.
+        ends: (c,) row after its last; like `tails` where there is none.
+    """
+
+    stops: Whole
+    tails: Whole
+    ends: Whole
+
+
+NOWHERE = np.zeros(0, np.int64)
+"""Second parts of steps that have none."""
+
+
+@dataclass(frozen=True)
 class Steps:
     """The steps of some customers: whole customers, in order. Arrays may be mapped from files and are never written.
 
     Attributes:
         customers: (c,) their ids, ascending.
-        starts: (c + 1,) where each one's steps begin.
-        times: (n,) microseconds UTC, ascending within a customer; equal ones in the order of the log.
-        codes: (n,) index into names.
+        starts: (c + 1,) where each one's steps begin; each one's end where the next begin, unless there is `later`.
+        times: (r,) microseconds UTC, ascending within a customer; equal ones in the order of the log.
+        codes: (r,) index into names.
         names: What the codes mean, the same for all slices of one log.
-        failed: (n,) the customer met an error at this step.
+        failed: (r,) the customer met an error at this step.
         labels: Per dimension, the label of each step as it was then.
+        later: Where steps lie in two parts; there are then rows that are nobody's.
         address: What opens these very steps again in another process, a function and its arguments; none where they
             are in memory alone.
         elsewhere: Does the work on pieces of these steps in place of this machine's threads, where there is one.
@@ -66,6 +89,7 @@ class Steps:
     names: tuple[str, ...]
     failed: Truths
     labels: Mapping[str, Coded] = field(default_factory=dict)
+    later: Later | None = None
     address: tuple[Callable[..., Steps], tuple[Any, ...]] | None = field(default=None, repr=False, compare=False)
     elsewhere: Elsewhere | None = field(default=None, repr=False, compare=False)
 
@@ -73,13 +97,80 @@ class Steps:
         """Steps mapped from a file travel as where they are, not as what is in it."""
         if self.address is not None:
             return self.address
-        kept = (self.customers, self.starts, self.times, self.codes, self.names, self.failed, self.labels)
+        kept = (self.customers, self.starts, self.times, self.codes, self.names, self.failed, self.labels, self.later)
         return Steps, kept
 
     @property
     def n(self) -> int:
-        """How many steps."""
-        return len(self.times)
+        """How many steps; there may be more rows."""
+        return len(self.times) if self.later is None else int(self.counts.sum())
+
+    @property
+    def counts(self) -> Whole:
+        """(c,) how many steps each customer has."""
+        found: Whole = np.diff(self.starts)
+        if self.later is not None:
+            found = self.later.stops - self.starts[:-1] + self.later.ends - self.later.tails
+        return found
+
+    @property
+    def parts(self) -> tuple[Whole, Whole, Whole, Whole]:
+        """Starts and stops of the customers' steps, and those of second parts, (0,) where nobody has one."""
+        if self.later is None:
+            return self.starts[:-1], self.starts[1:], NOWHERE, NOWHERE
+        return self.starts[:-1], self.later.stops, self.later.tails, self.later.ends
+
+    @property
+    def lasts(self) -> Whole:
+        """Rows of the last step of each customer who has one."""
+        starts, stops, tails, ends = self.parts
+        if not len(tails):
+            return stops[stops > starts] - 1
+        found: Whole = np.where(ends > tails, ends, stops)[(ends > tails) | (stops > starts)] - 1
+        return found
+
+    @property
+    def firsts(self) -> Whole:
+        """Rows of the first step of each customer who has one."""
+        starts, stops, tails, ends = self.parts
+        if not len(tails):
+            return starts[stops > starts]
+        found: Whole = np.where(stops > starts, starts, tails)[(ends > tails) | (stops > starts)]
+        return found
+
+    def rows_of(self, customer: int) -> Whole:
+        """The rows of one customer's steps, by their place."""
+        starts, stops, tails, ends = (part[customer : customer + 1] for part in self.parts)
+        found = np.arange(starts[0], stops[0])
+        return np.append(found, np.arange(tails[0], ends[0])) if len(tails) else found
+
+    @property
+    def rows(self) -> Whole:
+        """(n,) the row of each step, customer after customer."""
+        starts, stops, tails, ends = self.parts
+        if not len(tails):
+            return np.arange(len(self.times))
+        lows, lengths = (
+            np.ravel(np.column_stack([starts, tails])),
+            np.ravel(np.column_stack([stops - starts, ends - tails])),
+        )
+        edges = np.cumsum(lengths)
+        found: Whole = np.repeat(lows - (edges - lengths), lengths) + np.arange(edges[-1] if len(edges) else 0)
+        return found
+
+    def owners(self, rows: Whole) -> Whole:
+        """The customer, as a place, of rows that are somebody's."""
+        first: Whole = np.searchsorted(self.starts, rows, side="right") - 1
+        if self.later is None or not len(self.customers):
+            return first
+        some = np.flatnonzero(self.later.ends > self.later.tails)
+        order = some[np.argsort(self.later.tails[some])]
+        second = (
+            order[np.maximum(np.searchsorted(self.later.tails[order], rows, side="right") - 1, 0)]
+            if len(some)
+            else first
+        )
+        return np.where(rows < self.starts[-1], first, second)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +197,23 @@ class Selection:
 
 
 EVERYTHING = Selection()
+
+
+def closed_up(steps: Sequence[Steps], selection: Selection) -> tuple[tuple[Steps, ...], Selection]:
+    """The same steps, each customer's in one part, and the same selection of them; copies of slices in two parts."""
+    rows = [None if each.later is None else each.rows for each in steps]
+    masks = selection.rows
+    if masks is not None:
+        masks = [mask if at is None else mask[at] for mask, at in zip(masks, rows, strict=True)]
+    return tuple(each if at is None else _closed(each, at) for each, at in zip(steps, rows, strict=True)), replace(
+        selection, rows=masks
+    )
+
+
+def _closed(steps: Steps, at: Whole) -> Steps:
+    labels = {name: Coded(each.codes[at], each.values) for name, each in steps.labels.items()}
+    starts = np.append(0, np.cumsum(steps.counts))
+    return Steps(steps.customers, starts, steps.times[at], steps.codes[at], steps.names, steps.failed[at], labels)
 
 
 def of_arrays(
@@ -203,7 +311,7 @@ def end_of(steps: Sequence[Steps], selection: Selection = EVERYTHING) -> int:
     """When the log was last written: the selection's word, or the last step there is; 0 for none."""
     if selection.end is not None:
         return selection.end
-    last = [int(s.times[s.starts[1:][np.diff(s.starts) > 0] - 1].max()) for s in steps if s.n]
+    last = [int(s.times[rows].max()) for s in steps if len(rows := s.lasts)]
     return max(last, default=0)
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+READ = ("r:i8", "r:i8", "r:i8", "r:i8", "r:i8", "r:u2", "r:b1", "r:b1")
+"""What most kernels begin with: the parts of customers' steps, times, codes, and two masks; see `pieces.Piece.read`."""
 _COMPILING = threading.RLock()
 
 

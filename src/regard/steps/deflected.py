@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regard.steps.columns import EVERYTHING, Selection, Steps, Whole, codes_of, end_of
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import Piece, each_piece, pieces
 
 if TYPE_CHECKING:
@@ -88,35 +88,59 @@ def contacted_after(
     return np.sort(np.concatenate([np.zeros(0, np.int64), *each_piece(work, pieces(steps, selection))]))
 
 
-@compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "w2:i8", "w:b1",
-)  # fmt: skip
-def _views(starts, times, codes, keep, rows, seen, asked, within, end, since, until, first, last, out, found):
+@compiled(*READ, "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "w2:i8", "w:b1")
+def _views(
+    starts,
+    stops,
+    tails,
+    ends,
+    times,
+    codes,
+    keep,
+    rows,
+    seen,
+    asked,
+    within,
+    end,
+    since,
+    until,
+    first,
+    last,
+    out,
+    found,
+):
     """Per view, the next contact; per article, when its last view began and whose."""
     names = out.shape[1]
     view, whose, counted = np.zeros(names, np.int64), np.full(names, -1, np.int64), np.full(names, -1, np.int64)
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        ahead = starts[c]
-        for i in range(starts[c], starts[c + 1]):
-            code, t = codes[i], times[i]
-            if not seen[code] or t < since or t >= until or (len(rows) and not rows[i]):
-                continue
-            if whose[code] == c and t - view[code] <= within:
-                continue
-            view[code], whose[code] = t, c
-            ahead = max(ahead, i + 1)
-            while ahead < starts[c + 1] and (not asked[codes[ahead]] or (len(rows) and not rows[ahead])):
-                ahead += 1
-            if t > end - within:
-                out[2, code] += 1
-                continue
-            came = ahead < starts[c + 1] and times[ahead] - t <= within
-            out[0, code] += 1
-            out[1, code] += came
-            if counted[code] != c:
-                counted[code] = c
-                out[3, code] += 1
-            if came and len(found):
-                found[c] = True
+        parts = 1 + (len(tails) > 0)
+        ahead, edge = starts[c], stops[c]  # the next contact, and where the part it is looked for in ends
+        for part in range(parts):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            for i in range(low, high):
+                code, t = codes[i], times[i]
+                if not seen[code] or t < since or t >= until or (len(rows) and not rows[i]):
+                    continue
+                if whose[code] == c and t - view[code] <= within:
+                    continue
+                view[code], whose[code] = t, c
+                ahead = max(ahead, i + 1)  # rows ascend with time, the second part's lie behind the first's
+                while True:
+                    if parts == 2 and ahead >= stops[c] and edge == stops[c]:
+                        ahead, edge = max(ahead, tails[c]), ends[c]
+                    if ahead >= edge or (asked[codes[ahead]] and not (len(rows) and not rows[ahead])):
+                        break
+                    ahead += 1
+                if t > end - within:
+                    out[2, code] += 1
+                    continue
+                came = ahead < edge and times[ahead] - t <= within
+                out[0, code] += 1
+                out[1, code] += came
+                if counted[code] != c:
+                    counted[code] = c
+                    out[3, code] += 1
+                if came and len(found):
+                    found[c] = True

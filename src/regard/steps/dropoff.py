@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regard.steps.columns import EVERYTHING, Selection, Steps, Whole, codes_of, end_of
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import Piece, each_piece, pieces
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def stopped_at(
     return np.sort(np.concatenate([np.zeros(0, np.int64), *each_piece(work, pieces(steps, selection))]))
 
 
-@compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "w2:i8", "w2:i8",
-)  # fmt: skip
-def _stops(starts, times, codes, keep, rows, goal, silence, end, since, until, first, last, out, marks):
+@compiled(*READ, "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "w2:i8", "w2:i8")
+def _stops(
+    starts, stops, tails, ends, times, codes, keep, rows, goal, silence, end, since, until, first, last, out, marks
+):
     """Marks: the last customer who stopped at each step, and the last journey that did it."""
     journey = 0
     for c in range(first, last):
@@ -92,43 +92,47 @@ def _stops(starts, times, codes, keep, rows, goal, silence, end, since, until, f
         before = np.int64(-1)
         then = np.int64(0)
         reached = False
-        began = starts[c]
-        for i in range(starts[c], starts[c + 1] + 1):
-            over = i == starts[c + 1]
-            t = np.int64(0) if over else times[i]
-            if not over and (t < since or t >= until or (len(rows) and not rows[i])):
-                continue
-            if before >= 0 and (over or t - then > silence):
-                if over and end - then <= silence:
-                    out[2, before] += 1
-                    for j in range(began, i):
-                        if marks[1, codes[j]] == journey and times[j] >= since and times[j] < until:
-                            marks[1, codes[j]] = -1
-                            out[4, codes[j]] -= 1
-                elif reached:
-                    out[3, before] += 1
-                else:
-                    out[0, before] += 1
-                    if marks[0, before] != c:
-                        marks[0, before] = c
-                        out[1, before] += 1
-                before, reached = np.int64(-1), False
-            if not over:
-                code = np.int64(codes[i])
-                if before < 0:
-                    journey += 1
-                    began = i
-                if marks[1, code] != journey:
-                    marks[1, code] = journey
-                    out[4, code] += 1
-                reached |= goal[code]
-                before, then = code, t
+        parts, began = 1 + (len(tails) > 0), starts[c]
+        for part in range(parts):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            for i in range(low, high + (part + 1 == parts)):  # behind the last part: nothing more, which ends it, too
+                over = i == high
+                t = np.int64(0) if over else times[i]
+                if not over and (t < since or t >= until or (len(rows) and not rows[i])):
+                    continue
+                if before >= 0 and (over or t - then > silence):
+                    if over and end - then <= silence:
+                        out[2, before] += 1
+                        for again in range(parts):
+                            a, b = (tails[c], ends[c]) if again else (starts[c], stops[c])
+                            for j in range(max(a, began), min(b, i)):
+                                if marks[1, codes[j]] == journey and times[j] >= since and times[j] < until:
+                                    marks[1, codes[j]] = -1
+                                    out[4, codes[j]] -= 1
+                    elif reached:
+                        out[3, before] += 1
+                    else:
+                        out[0, before] += 1
+                        if marks[0, before] != c:
+                            marks[0, before] = c
+                            out[1, before] += 1
+                    before, reached = np.int64(-1), False
+                if not over:
+                    code = np.int64(codes[i])
+                    if before < 0:
+                        journey += 1
+                        began = i
+                    if marks[1, code] != journey:
+                        marks[1, code] = journey
+                        out[4, code] += 1
+                    reached |= goal[code]
+                    before, then = code, t
 
 
-@compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "i8", "w:b1",
-)  # fmt: skip
-def _stopped(starts, times, codes, keep, rows, goal, silence, end, since, until, first, last, code, found):
+@compiled(*READ, "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "i8", "w:b1")
+def _stopped(
+    starts, stops, tails, ends, times, codes, keep, rows, goal, silence, end, since, until, first, last, code, found
+):
     """Customers with a journey that stopped at one step."""
     for c in range(first, last):
         if len(keep) and not keep[c]:
@@ -136,13 +140,15 @@ def _stopped(starts, times, codes, keep, rows, goal, silence, end, since, until,
         before = np.int64(-1)
         then = np.int64(0)
         reached = False
-        for i in range(starts[c], starts[c + 1]):
-            t = times[i]
-            if t < since or t >= until or (len(rows) and not rows[i]):
-                continue
-            if before >= 0 and t - then > silence:
-                found[c] |= before == code and not reached
-                reached = False
-            before, then = np.int64(codes[i]), t
-            reached |= goal[before]
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            for i in range(low, high):
+                t = times[i]
+                if t < since or t >= until or (len(rows) and not rows[i]):
+                    continue
+                if before >= 0 and t - then > silence:
+                    found[c] |= before == code and not reached
+                    reached = False
+                before, then = np.int64(codes[i]), t
+                reached |= goal[before]
         found[c] |= before == code and not reached and end - then > silence

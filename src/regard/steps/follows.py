@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.steps.columns import EVER, EVERYTHING, NEVER, Selection, Steps, Whole
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import Piece, each_piece, pieces
 from regard.steps.spread import QUANTILES, quantiles
 from regard.steps.tables import slot, span, wider
@@ -214,7 +214,7 @@ def _times(
     place[chosen] = np.arange(len(chosen))
 
     def work(piece: Piece) -> tuple[Whole, NDArray[np.float32]]:
-        room = int(piece.steps.starts[piece.last] - piece.steps.starts[piece.first]) // each + 1
+        room = int(piece.room) // each + 1
         which, seconds = np.empty(room, np.int64), np.empty(room, np.float32)
         n = _taken(*piece.read, pause, selection.since, selection.until, size, piece.first, piece.last, place, each,
                    which, seconds)  # fmt: skip
@@ -228,10 +228,10 @@ def _times(
 
 
 @compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8",
+    *READ, "i8", "i8", "i8", "i8", "i8", "i8",
     "w:i8", "w:i8", "w:i4", "w:i8", "w:i4",
 )  # fmt: skip
-def _pairs(starts, times, codes, keep, rows, pause, since, until, size, first, last,
+def _pairs(starts, stops, tails, ends, times, codes, keep, rows, pause, since, until, size, first, last,
            counts, customers, marks, ties, threes):  # fmt: skip
     """One look at each step. Where a journey ends cannot be foreseen, so nothing branches on it: the step before is
     then the one that stands for none, and a path of three that is none goes to the last place. Places are unsigned:
@@ -241,97 +241,121 @@ def _pairs(starts, times, codes, keep, rows, pause, since, until, size, first, l
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        low, high = starts[c], starts[c + 1]
-        if bounded:
-            low, high = span(times, low, high, since, until)
         before, edge, then, whose = none, np.uint64(0), np.int64(EVER // 2), np.int32(c)
-        for i in range(np.uint64(low), np.uint64(high)):
-            if masked and not rows[i]:
-                continue
-            t, code = times[i], np.uint64(codes[i])
-            goes_on = (before != none) & (t - then <= pause)
-            if wide:
-                threes[edge * none + code if goes_on else nowhere] += 1
-            edge = (before if goes_on else none) * none + code
-            counts[edge] += 1
-            customers[edge] += marks[edge] != whose
-            marks[edge] = whose
-            tied += t == then
-            before, then = code, t
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            if bounded:
+                low, high = span(times, low, high, since, until)
+            for i in range(np.uint64(low), np.uint64(high)):
+                if masked and not rows[i]:
+                    continue
+                t, code = times[i], np.uint64(codes[i])
+                goes_on = (before != none) & (t - then <= pause)
+                if wide:
+                    threes[edge * none + code if goes_on else nowhere] += 1
+                edge = (before if goes_on else none) * none + code
+                counts[edge] += 1
+                customers[edge] += marks[edge] != whose
+                marks[edge] = whose
+                tied += t == then
+                before, then = code, t
     ties[0] += tied
 
 
-@compiled("r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8")
-def _threes(starts, times, codes, keep, rows, pause, since, until, size, first, last):
+@compiled(*READ, "i8", "i8", "i8", "i8", "i8", "i8")
+def _threes(starts, stops, tails, ends, times, codes, keep, rows, pause, since, until, size, first, last):
     """Paths of three steps in a table, where an array of all there might be is too large."""
     keys, counts = np.full(4096, -1, np.int64), np.zeros(4096, np.int64)
     used = 0
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        low, high = span(times, starts[c], starts[c + 1], since, until)
         before, edge = np.int64(-1), np.int64(-1)
         then = np.int64(0)
-        for i in range(low, high):
-            if len(rows) and not rows[i]:
-                continue
-            t, code = times[i], np.int64(codes[i])
-            if before < 0 or t - then > pause:
-                edge = np.int64(-1)
-            else:
-                if edge >= 0:
-                    at = slot(keys, edge * size + code)
-                    if keys[at] == -1:
-                        keys[at] = edge * size + code
-                        used += 1
-                    counts[at] += 1
-                    if 2 * used > len(keys):
-                        keys, counts = wider(keys, counts)
-                edge = before * size + code
-            before, then = code, t
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            low, high = span(times, low, high, since, until)
+            for i in range(low, high):
+                if len(rows) and not rows[i]:
+                    continue
+                t, code = times[i], np.int64(codes[i])
+                if before < 0 or t - then > pause:
+                    edge = np.int64(-1)
+                else:
+                    if edge >= 0:
+                        at = slot(keys, edge * size + code)
+                        if keys[at] == -1:
+                            keys[at] = edge * size + code
+                            used += 1
+                        counts[at] += 1
+                        if 2 * used > len(keys):
+                            keys, counts = wider(keys, counts)
+                    edge = before * size + code
+                before, then = code, t
     return keys, counts
 
 
-@compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "r:i4", "i8", "w:i8", "w:f4",
-)  # fmt: skip
-def _taken(starts, times, codes, keep, rows, pause, since, until, size, first, last, place, each, which, seconds):
+@compiled(*READ, "i8", "i8", "i8", "i8", "i8", "i8", "r:i4", "i8", "w:i8", "w:f4")
+def _taken(
+    starts,
+    stops,
+    tails,
+    ends,
+    times,
+    codes,
+    keep,
+    rows,
+    pause,
+    since,
+    until,
+    size,
+    first,
+    last,
+    place,
+    each,
+    which,
+    seconds,
+):
     """Each so many-th transition of the edges chosen: which edge, and how long it took."""
     n, passed = 0, 0
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        low, high = span(times, starts[c], starts[c + 1], since, until)
         before = np.int64(-1)
         then = np.int64(0)
-        for i in range(low, high):
-            if len(rows) and not rows[i]:
-                continue
-            t, code = times[i], np.int64(codes[i])
-            if before >= 0 and t - then <= pause:
-                edge = place[before * size + code]
-                if edge >= 0:
-                    if passed % each == 0:
-                        which[n], seconds[n] = edge, (t - then) / 1e6
-                        n += 1
-                    passed += 1
-            before, then = code, t
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            low, high = span(times, low, high, since, until)
+            for i in range(low, high):
+                if len(rows) and not rows[i]:
+                    continue
+                t, code = times[i], np.int64(codes[i])
+                if before >= 0 and t - then <= pause:
+                    edge = place[before * size + code]
+                    if edge >= 0:
+                        if passed % each == 0:
+                            which[n], seconds[n] = edge, (t - then) / 1e6
+                            n += 1
+                        passed += 1
+                before, then = code, t
     return n
 
 
-@compiled("r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "i8", "w:b1")
-def _followed(starts, times, codes, keep, rows, pause, since, until, a, b, first, last, found):
+@compiled(*READ, "i8", "i8", "i8", "i8", "i8", "i8", "i8", "w:b1")
+def _followed(starts, stops, tails, ends, times, codes, keep, rows, pause, since, until, a, b, first, last, found):
     """Customers with one edge."""
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        low, high = span(times, starts[c], starts[c + 1], since, until)
         before = np.int64(-1)
         then = np.int64(0)
-        for i in range(low, high):
-            if len(rows) and not rows[i]:
-                continue
-            if before == a and codes[i] == b and times[i] - then <= pause:
-                found[c] = True
-                break
-            before, then = np.int64(codes[i]), times[i]
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            low, high = span(times, low, high, since, until)
+            for i in range(low, high):
+                if len(rows) and not rows[i]:
+                    continue
+                if before == a and codes[i] == b and times[i] - then <= pause:
+                    found[c] = True
+                    break
+                before, then = np.int64(codes[i]), times[i]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from regard.errors import BadInput
 from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, Whole, codes_of, end_of
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import Piece, each_piece, pieces
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Funnel:
         customers: Per slice, their ids.
         furthest: Per slice, (c,) the last stage reached without optional ones skipped counted; -1 for none.
         taken: Per slice, (k, c) microseconds from the first stage to each one reached; -1 where it was not.
+        entries: Per slice, (c,) row of the first stage of the try that went furthest; -1 for none.
+        latest: Per slice, (c,) when each customer last began; -1 for never.
     """
 
     stages: tuple[Stage, ...]
@@ -63,6 +65,7 @@ class Funnel:
     furthest: tuple[NDArray[np.int8], ...] = field(repr=False)
     taken: tuple[Whole, ...] = field(repr=False)
     entries: tuple[Whole, ...] = field(repr=False)
+    latest: tuple[Whole, ...] = field(repr=False)
 
     def behind(self, stage: int) -> Whole:
         """The customers who reached a stage."""
@@ -160,7 +163,7 @@ def _told(
     for each, m in zip(steps, made, strict=True):
         waiting = (m.furthest >= 0) & (m.furthest < k - 1) & (m.latest > end - bound)
         still_open += np.bincount(m.furthest[waiting], minlength=k)
-        code = each.labels[by].codes[np.maximum(m.entry, 0)] if by and each.n else None
+        code = each.labels[by].codes[np.maximum(m.entry, 0)] if by and len(each.times) else None
         for number in range(k):
             who = np.flatnonzero(m.taken[number] >= 0)
             reached[number] += len(who)
@@ -176,14 +179,15 @@ def _told(
         stages=stages, reached=reached, still_open=still_open, median=median, values=values, by_value=by_value,
         customers=tuple(s.customers for s in steps), furthest=tuple(m.furthest for m in made),
         taken=tuple(m.taken for m in made), entries=tuple(m.entry for m in made),
+        latest=tuple(m.latest for m in made),
     )  # fmt: skip
 
 
 @compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:u8", "r:b1", "i8", "i8", "i8", "i8", "i8",
+    *READ, "r:u8", "r:b1", "i8", "i8", "i8", "i8", "i8",
     "w:i1", "w:i8", "w:i8", "w2:i8",
 )  # fmt: skip
-def _walk(starts, times, codes, keep, rows, meant, optional, within, since, until, first, last,
+def _walk(starts, stops, tails, ends, times, codes, keep, rows, meant, optional, within, since, until, first, last,
           furthest, entry, latest, taken):  # fmt: skip
     """Per customer, the steps that are stages are gathered, then looked at, both without a branch on what cannot be
     foreseen. ``begun[s + 1]`` is the latest beginning of a try whose last stage is s, ``begun[0]`` the step in hand."""
@@ -193,30 +197,32 @@ def _walk(starts, times, codes, keep, rows, meant, optional, within, since, unti
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        at = starts[c]
-        while at < starts[c + 1]:
-            n, to = np.uint64(0), min(at + GATHERED, starts[c + 1])
-            for j in range(np.uint64(at), np.uint64(to)):
-                gathered[n] = np.int64(j)
-                n += is_stage[codes[j]]
-            at = to
-            for g in range(n):
-                i = gathered[g]
-                if len(rows) and not rows[i]:
-                    continue
-                s, t = one[codes[i]], times[i]
-                if s < 0:
-                    _advance(
-                        times, optional, within, begun, meant[codes[i]], i, c, since, until, furthest, entry, taken
-                    )
-                    continue
-                begun[0] = i
-                begin = begun[s]
-                goes_on = (begin >= 0) & (t - times[max(begin, 0)] <= within)
-                goes_on &= (s > 0) | ((t >= since) & (t < until))
-                begun[s + 1] = begin if goes_on else begun[s + 1]
-                if goes_on & (taken[s, c] < 0):
-                    _reach(times, s, begin, i, c, furthest, entry, taken)
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            at = low
+            while at < high:
+                n, to = np.uint64(0), min(at + GATHERED, high)
+                for j in range(np.uint64(at), np.uint64(to)):
+                    gathered[n] = np.int64(j)
+                    n += is_stage[codes[j]]
+                at = to
+                for g in range(n):
+                    i = gathered[g]
+                    if len(rows) and not rows[i]:
+                        continue
+                    s, t = one[codes[i]], times[i]
+                    if s < 0:
+                        _advance(
+                            times, optional, within, begun, meant[codes[i]], i, c, since, until, furthest, entry, taken
+                        )
+                        continue
+                    begun[0] = i
+                    begin = begun[s]
+                    goes_on = (begin >= 0) & (t - times[max(begin, 0)] <= within)
+                    goes_on &= (s > 0) | ((t >= since) & (t < until))
+                    begun[s + 1] = begin if goes_on else begun[s + 1]
+                    if goes_on & (taken[s, c] < 0):
+                        _reach(times, s, begin, i, c, furthest, entry, taken)
         if begun[1] >= 0:
             latest[c] = times[begun[1]]
         for s in range(k + 1):

@@ -45,13 +45,13 @@ def gaps(
         selection: Which steps.
     """
     names = steps[0].names if steps else ()
-    begins, ends = codes_of(names, start), codes_of(names, names if to is None else to)
+    begins, finals = codes_of(names, start), codes_of(names, names if to is None else to)
     last = end_of(steps, selection)
 
     def work(piece: Piece) -> tuple[Whole, Whole]:
         took = np.full(len(piece.steps.customers), -1, np.int64)
         began = np.full(len(piece.steps.customers), -1, np.int64)
-        _wait(*piece.read, begins, ends, selection.since, selection.until, piece.first, piece.last, began, took)
+        _wait(*piece.read, begins, finals, selection.since, selection.until, piece.first, piece.last, began, took)
         some = np.flatnonzero(began >= 0)
         waited = last - piece.steps.times[began[some]]
         return piece.steps.customers[some], np.where(took[some] >= 0, took[some], -1 - np.maximum(waited, 0))
@@ -64,18 +64,39 @@ def gaps(
     return Gaps(customers=whose[order], seconds=np.where(came, took[order], -1 - took[order]) / 1e6, came=came)
 
 
-@compiled("r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "w:i8", "w:i8")
-def _wait(starts, times, codes, keep, rows, begins, ends, since, until, first, last, began, took):
+@compiled(
+    "r:i8",
+    "r:i8",
+    "r:i8",
+    "r:i8",
+    "r:i8",
+    "r:u2",
+    "r:b1",
+    "r:b1",
+    "r:b1",
+    "r:b1",
+    "i8",
+    "i8",
+    "i8",
+    "i8",
+    "w:i8",
+    "w:i8",
+)
+def _wait(starts, stops, tails, ends, times, codes, keep, rows, begins, finals, since, until, first, last, began, took):
     """Per customer the row the wait begins with, and microseconds until it ends."""
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        for i in range(starts[c], starts[c + 1]):
-            if len(rows) and not rows[i]:
-                continue
-            if began[c] >= 0:
-                if ends[codes[i]]:
-                    took[c] = times[i] - times[began[c]]
-                    break
-            elif begins[codes[i]] and times[i] >= since and times[i] < until:
-                began[c] = i
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            for i in range(low, high):
+                if len(rows) and not rows[i]:
+                    continue
+                if began[c] >= 0:
+                    if finals[codes[i]]:
+                        took[c] = times[i] - times[began[c]]
+                        break
+                elif begins[codes[i]] and times[i] >= since and times[i] < until:
+                    began[c] = i
+            if took[c] >= 0:
+                break

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, Truths, Whole, codes_of, end_of
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import NONE, Piece, each_piece, pieces
 
 if TYPE_CHECKING:
@@ -95,14 +95,12 @@ def journeys(steps: Sequence[Steps], course: Course, *, selection: Selection = E
     cut = pieces(steps, selection)
 
     def work(piece: Piece) -> tuple[NDArray[Any], ...]:
-        first, last = (int(piece.steps.starts[c]) for c in (piece.first, piece.last))
-        times = piece.steps.times[first:last]
-        room = int(((times >= selection.since) & (times < selection.until)).sum())
+        room = piece.room
         whole = [np.empty(room, np.int64) for _ in range(4)]
         truths = [np.empty(room, np.bool_) for _ in range(3)]
         keys = np.empty(room, np.uint64)
         codes, failed, rows = untied(piece.steps, piece.rows)
-        read = (piece.steps.starts, piece.steps.times, codes, piece.customers, rows, failed)
+        read = (*piece.steps.parts, piece.steps.times, codes, piece.customers, rows, failed)
         n = _cut(*read, entry, target, bound, selection.since, selection.until, end, piece.first, piece.last, keys,
                  *whole, *truths)  # fmt: skip
         owner, begins, lasts, length = (w[:n] for w in whole)
@@ -125,11 +123,12 @@ def untied(steps: Steps, rows: Truths = NONE) -> tuple[NDArray[np.uint16], Truth
 
     Args:
         steps: One slice.
-        rows: (n,) mask of its steps, or none.
+        rows: (r,) mask of its rows, or none.
     """
-    same = np.zeros(steps.n, np.bool_)
+    same = np.zeros(len(steps.times), np.bool_)
     same[1:] = steps.times[1:] == steps.times[:-1]
-    same[steps.starts[:-1][steps.starts[:-1] < steps.n]] = False
+    for edges in steps.parts:  # no two steps of equal time lie in different parts
+        same[edges[edges < len(same)]] = False
     if not same.any():
         return steps.codes, steps.failed, rows
     tied = same.copy()
@@ -172,7 +171,7 @@ def steps_of(
             continue
         codes, _, rows = untied(each, NONE if selection.rows is None else selection.rows[part])
         for one in mine:
-            own = slice(int(found.begins[one]), int(found.lasts[one]) + 1)
+            own = _rows(each, int(found.begins[one]), int(found.lasts[one]))
             kept = codes[own][rows[own]] if len(rows) else codes[own]
             fresh = np.append(np.True_, kept[1:] != kept[:-1])
             made[one] = tuple(kept[fresh].tolist())
@@ -195,16 +194,27 @@ def errors_along(
     for part, each in enumerate(steps):
         mine = np.flatnonzero((found.part == part) & (way >= 0))
         codes, failed, rows = untied(each, NONE if selection.rows is None else selection.rows[part])
-        _met(codes, failed, rows, found.begins[mine], found.lasts[mine], way[mine].astype(np.int64), total)
+        begins, none = found.begins[mine], np.full(len(mine), -1, np.int64)
+        whose = each.owners(begins) if each.later is not None else none
+        stops, tails = (none, none) if each.later is None else (each.later.stops[whose], each.later.tails[whose])
+        _met(codes, failed, rows, begins, found.lasts[mine], stops, tails, way[mine].astype(np.int64), total)
     return total
 
 
+def _rows(steps: Steps, first: int, last: int) -> Whole:
+    """The rows of a customer's steps from one to another."""
+    if steps.later is None:
+        return np.arange(first, last + 1)
+    rows = steps.rows_of(int(steps.owners(np.array([first]))[0]))
+    return rows[(rows >= first) & (rows <= last)]
+
+
 @compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8",
+    *READ, "r:b1", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8",
     "w:u8", "w:i8", "w:i8", "w:i8", "w:i8", "w:b1", "w:b1", "w:b1",
 )  # fmt: skip
 def _cut(
-    starts, times, codes, keep, rows, failed, entry, target, within, since, until, end, first, last,
+    starts, stops, tails, ends, times, codes, keep, rows, failed, entry, target, within, since, until, end, first, last,
     keys, owner, begins, lasts, length, bad, arrived, still,
 ):  # fmt: skip
     """Journeys of some customers; how many there are."""
@@ -214,55 +224,64 @@ def _cut(
             continue
         running, counted, key = False, False, np.uint64(0)
         begun, then, before = np.int64(0), np.int64(0), np.int64(-1)
-        for i in range(starts[c], starts[c + 1]):
-            if len(rows) and not rows[i]:
-                continue
-            t, code = times[i], np.int64(codes[i])
-            if running and t - (begun if len(entry) else then) > within:
-                n += counted
-                running = False
-            fresh = not running
-            if fresh:
-                if len(entry) and not entry[code]:
+        later = False
+        for part in range(1 + (len(tails) > 0)):
+            if later:
+                break
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            for i in range(low, high):
+                if len(rows) and not rows[i]:
                     continue
-                if t >= until:
-                    break
-                running, begun, before, counted = True, t, np.int64(-1), t >= since
-                key = np.uint64(0x9E3779B97F4A7C15)
+                t, code = times[i], np.int64(codes[i])
+                if running and t - (begun if len(entry) else then) > within:
+                    n += counted
+                    running = False
+                fresh = not running
+                if fresh:
+                    if len(entry) and not entry[code]:
+                        continue
+                    if t >= until:
+                        later = True
+                        break
+                    running, begun, before, counted = True, t, np.int64(-1), t >= since
+                    key = np.uint64(0x9E3779B97F4A7C15)
+                    if counted:
+                        owner[n], begins[n], length[n], bad[n], arrived[n] = c, i, 0, False, False
+                if code != before:
+                    key = (key ^ np.uint64(code + 1)) * np.uint64(0xBF58476D1CE4E5B9)
+                    key ^= key >> np.uint64(31)
+                    if counted:
+                        length[n] += 1
+                before, then = code, t
                 if counted:
-                    owner[n], begins[n], length[n], bad[n], arrived[n] = c, i, 0, False, False
-            if code != before:
-                key = (key ^ np.uint64(code + 1)) * np.uint64(0xBF58476D1CE4E5B9)
-                key ^= key >> np.uint64(31)
-                if counted:
-                    length[n] += 1
-            before, then = code, t
-            if counted:
-                keys[n], lasts[n], still[n] = key, i, end - (begun if len(entry) else t) <= within
-                bad[n] |= failed[i]
-            if len(target) and target[code] and not (fresh and len(entry)):
-                if counted:
-                    arrived[n], still[n] = True, False
-                n += counted
-                running = False
+                    keys[n], lasts[n], still[n] = key, i, end - (begun if len(entry) else t) <= within
+                    bad[n] |= failed[i]
+                if len(target) and target[code] and not (fresh and len(entry)):
+                    if counted:
+                        arrived[n], still[n] = True, False
+                    n += counted
+                    running = False
         if running:
             n += counted
     return n
 
 
-@compiled("r:u2", "r:b1", "r:b1", "r:i8", "r:i8", "r:i8", "w2:i8")
-def _met(codes, failed, rows, begins, lasts, way, total):
+@compiled("r:u2", "r:b1", "r:b1", "r:i8", "r:i8", "r:i8", "r:i8", "r:i8", "w2:i8")
+def _met(codes, failed, rows, begins, lasts, stops, tails, way, total):
     """Add up the errors at each step of the journeys' ways."""
     for j in range(len(begins)):
         place, before, met = -1, np.int64(-1), False
-        for i in range(begins[j], lasts[j] + 1):
-            if len(rows) and not rows[i]:
-                continue
-            code = np.int64(codes[i])
-            if code != before:
-                place += 1
-                met = False
-            before = code
-            if failed[i] and not met and place < total.shape[1]:
-                total[way[j], place] += 1
-                met = True
+        for part in range(2):
+            split = begins[j] < stops[j] <= lasts[j]  # it goes over from the first part of its customer's steps
+            low, high = (tails[j], lasts[j] + 1) if part else (begins[j], stops[j] if split else lasts[j] + 1)
+            for i in range(low, high if part == 0 or split else low):
+                if len(rows) and not rows[i]:
+                    continue
+                code = np.int64(codes[i])
+                if code != before:
+                    place += 1
+                    met = False
+                before = code
+                if failed[i] and not met and place < total.shape[1]:
+                    total[way[j], place] += 1
+                    met = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, Whole
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import Piece, each_piece, pieces
 
 if TYPE_CHECKING:
@@ -77,8 +77,25 @@ def looping(steps: Sequence[Steps], name: str, *, pause: int | None = None, sele
     return np.sort(np.concatenate([np.zeros(0, np.int64), *each_piece(work, pieces(steps, selection))]))
 
 
-@compiled("r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "w2:i8", "w2:i8")
-def _round(starts, times, codes, keep, rows, failed, pause, since, until, first, last, out, marks):
+@compiled(
+    "r:i8",
+    "r:i8",
+    "r:i8",
+    "r:i8",
+    "r:i8",
+    "r:u2",
+    "r:b1",
+    "r:b1",
+    "r:b1",
+    "i8",
+    "i8",
+    "i8",
+    "i8",
+    "i8",
+    "w2:i8",
+    "w2:i8",
+)
+def _round(starts, stops, tails, ends, times, codes, keep, rows, failed, pause, since, until, first, last, out, marks):
     """Marks: the last customer who did, repeated, came back to each step; the last journey each was done in."""
     journey = 0
     for c in range(first, last):
@@ -86,50 +103,54 @@ def _round(starts, times, codes, keep, rows, failed, pause, since, until, first,
             continue
         before = np.int64(-1)
         then = np.int64(0)
-        for i in range(starts[c], starts[c + 1]):
-            t = times[i]
-            if t < since or t >= until or (len(rows) and not rows[i]):
-                continue
-            code = np.int64(codes[i])
-            if before < 0 or t - then > pause:
-                journey += 1
-                before = np.int64(-1)
-            out[0, code] += 1
-            out[6, code] += failed[i]
-            if marks[0, code] != c:
-                marks[0, code] = c
-                out[1, code] += 1
-            if code == before:
-                out[2, code] += 1
-                if marks[1, code] != c:
-                    marks[1, code] = c
-                    out[3, code] += 1
-            elif marks[3, code] == journey:
-                out[4, code] += 1
-                if marks[2, code] != c:
-                    marks[2, code] = c
-                    out[5, code] += 1
-            marks[3, code] = journey
-            before, then = code, t
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            for i in range(low, high):
+                t = times[i]
+                if t < since or t >= until or (len(rows) and not rows[i]):
+                    continue
+                code = np.int64(codes[i])
+                if before < 0 or t - then > pause:
+                    journey += 1
+                    before = np.int64(-1)
+                out[0, code] += 1
+                out[6, code] += failed[i]
+                if marks[0, code] != c:
+                    marks[0, code] = c
+                    out[1, code] += 1
+                if code == before:
+                    out[2, code] += 1
+                    if marks[1, code] != c:
+                        marks[1, code] = c
+                        out[3, code] += 1
+                elif marks[3, code] == journey:
+                    out[4, code] += 1
+                    if marks[2, code] != c:
+                        marks[2, code] = c
+                        out[5, code] += 1
+                marks[3, code] = journey
+                before, then = code, t
 
 
-@compiled("r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "w:b1")
-def _rounded(starts, times, codes, keep, rows, code, pause, since, until, first, last, found):
+@compiled(*READ, "i8", "i8", "i8", "i8", "i8", "i8", "w:b1")
+def _rounded(starts, stops, tails, ends, times, codes, keep, rows, code, pause, since, until, first, last, found):
     """A second time in one journey is a repeat or a step back."""
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
         then = np.int64(0)
         done, begun = False, False
-        for i in range(starts[c], starts[c + 1]):
-            t = times[i]
-            if t < since or t >= until or (len(rows) and not rows[i]):
-                continue
-            if begun and t - then > pause:
-                done = False
-            begun, then = True, t
-            if codes[i] == code:
-                if done:
-                    found[c] = True
-                    break
-                done = True
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            for i in range(low, high):
+                t = times[i]
+                if t < since or t >= until or (len(rows) and not rows[i]):
+                    continue
+                if begun and t - then > pause:
+                    done = False
+                begun, then = True, t
+                if codes[i] == code:
+                    if done:
+                        found[c] = True
+                        break
+                    done = True

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regard.steps.columns import EVERYTHING, Selection, Steps, Truths, Whole, codes_of, end_of
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import Piece, each_piece, pieces
+from regard.steps.scanning import beside, reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,8 +82,7 @@ def occasions(
 
     def work(piece: Piece) -> tuple[int, Whole]:
         s = piece.steps
-        mine = key[s.codes[s.starts[piece.first] : s.starts[piece.last]]] >= 0
-        out, n = np.zeros((int(np.count_nonzero(mine)), 6), np.int64), np.zeros(1, np.int64)
+        out, n = np.empty((piece.room, 6), np.int64), np.zeros(1, np.int64)
         _occasions(*piece.read, key, asked, barred, groups, within, end, selection.since, selection.until, piece.first,
                    piece.last, out, n)  # fmt: skip
         kept = out[: n[0]]
@@ -99,34 +99,35 @@ def occasions(
 
 
 @compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:i8", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "i8", "w2:i8",
-    "w:i8",
+    *READ, "r:i8", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "i8", "w2:i8", "w:i8",
 )  # fmt: skip
-def _occasions(starts, times, codes, keep, rows, key, asked, barred, groups, within, end, since, until, first, last,
-               out, n):  # fmt: skip
+def _occasions(starts, stops, tails, ends, times, codes, keep, rows, key, asked, barred, groups, within, end, since,
+               until, first, last, out, n):  # fmt: skip
     """Pointers run ahead to the next awaited and the next unwanted step, and behind to the steps of 28 days."""
     began, whose = np.zeros(groups, np.int64), np.full(groups, -1, np.int64)
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        stop = starts[c + 1]
-        ahead, bar, low, lively = starts[c], starts[c], starts[c], 0
+        begin, stop, gap, tail = reach(starts, stops, tails, ends, c)
+        ahead, bar, low, lively = begin, begin, begin, 0
         seen, before = False, np.int64(0)
-        for i in range(starts[c], stop):
+        following = begin
+        while following < stop:
+            i, following = following, beside(following, 1, gap, tail)
             if len(rows) and not rows[i]:
                 continue
             code, t = codes[i], times[i]
             while low < i and times[low] < t - LIVELY:
                 lively -= not len(rows) or rows[low]
-                low += 1
+                low = beside(low, 1, gap, tail)
             k = key[code]
             if k >= 0 and t >= since and t < until and not (whose[k] == c and t - began[k] <= within):
                 began[k], whose[k] = t, c
-                ahead, bar = max(ahead, i + 1), max(bar, i + 1)
+                ahead, bar = max(ahead, following), max(bar, following)
                 while ahead < stop and (not asked[codes[ahead]] or (len(rows) and not rows[ahead])):
-                    ahead += 1
+                    ahead = beside(ahead, 1, gap, tail)
                 while bar < stop and (not barred[codes[bar]] or (len(rows) and not rows[bar])):
-                    bar += 1
+                    bar = beside(bar, 1, gap, tail)
                 came = ahead < stop and times[ahead] - t <= within
                 spoilt = bar < stop and times[bar] - t <= within and (not came or bar < ahead)
                 if not spoilt and not (seen and t - before <= within):

@@ -45,8 +45,14 @@ class Piece:
 
     @property
     def read(self) -> tuple[NDArray[Any], ...]:
-        """Starts, times, codes, and the two masks: the arrays each kernel begins with."""
-        return self.steps.starts, self.steps.times, self.steps.codes, self.customers, self.rows
+        """The parts of customers' steps, times, codes, and the two masks: the arrays each kernel begins with."""
+        return *self.steps.parts, self.steps.times, self.steps.codes, self.customers, self.rows
+
+    @property
+    def room(self) -> int:
+        """No fewer than the piece has steps."""
+        starts, stops, tails, ends = (part[self.first : self.last] for part in self.steps.parts)
+        return int((stops - starts).sum() + (ends - tails).sum()) if len(tails) else int(stops[-1] - starts[0])
 
 
 def pieces(steps: Sequence[Steps], selection: Selection = EVERYTHING, *, size: int = PIECE) -> list[Piece]:
@@ -55,8 +61,9 @@ def pieces(steps: Sequence[Steps], selection: Selection = EVERYTHING, *, size: i
     for number, each in enumerate(steps):
         customers = NONE if selection.customers is None else selection.customers[number]
         rows = NONE if selection.rows is None else selection.rows[number]
-        wanted = np.arange(size, each.n + size, size)
-        edges = np.unique(np.append(0, np.searchsorted(each.starts, np.minimum(wanted, each.n))))
+        last = int(each.starts[-1])
+        wanted = np.arange(size, last + size, size)
+        edges = np.unique(np.append(0, np.searchsorted(each.starts, np.minimum(wanted, last))))
         edges[-1] = len(each.customers)
         found += [Piece(number, each, customers, rows, a, b) for a, b in pairwise(edges.tolist())]
     return found

@@ -11,7 +11,7 @@ import numpy as np
 
 from regard.periods import WEEKDAYS, add_months, midnight
 from regard.steps.columns import EVERYTHING, Selection, Steps, Truths, Whole, codes_of, end_of
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import Piece, each_piece, pieces
 from regard.steps.tables import span
 
@@ -107,7 +107,7 @@ def returning(
         seen = np.zeros((p, p + 1), np.int64)
         if whatever and not len(piece.rows) and p <= BITS:
             s = piece.steps
-            _return_bits(s.starts, s.times, piece.customers, edges, bins, shift, piece.first, piece.last, seen)
+            _return_bits(*s.parts, s.times, piece.customers, edges, bins, shift, piece.first, piece.last, seen)
             return seen
         _return(*piece.read, begins, returns, edges, piece.first, piece.last, seen)
         return seen
@@ -142,8 +142,8 @@ def _bins(edges: Whole) -> tuple[Whole, int]:
     return np.searchsorted(edges, begin, side="right") - 1, shift
 
 
-@compiled("r:i8", "r:i8", "r:b1", "r:i8", "r:i8", "i8", "i8", "i8", "w2:i8")
-def _return_bits(starts, times, keep, edges, bins, shift, first, last, seen):
+@compiled("r:i8", "r:i8", "r:i8", "r:i8", "r:i8", "r:b1", "r:i8", "r:i8", "i8", "i8", "i8", "w2:i8")
+def _return_bits(starts, stops, tails, ends, times, keep, edges, bins, shift, first, last, seen):
     """Where any step counts: a bit for each period somebody was there in, without a branch for each step."""
     periods = len(edges) - 1
     begin, final = edges[0], edges[periods]
@@ -153,36 +153,35 @@ def _return_bits(starts, times, keep, edges, bins, shift, first, last, seen):
             even = 0
     share = 1.0 / max(even, 1)
     for c in range(first, last):
-        low, high = starts[c], starts[c + 1]
-        if (len(keep) and not keep[c]) or low == high or times[low] < begin:
+        began = starts[c] if stops[c] > starts[c] or not len(tails) else tails[c]
+        final_row = stops[c] if stops[c] > starts[c] or not len(tails) else ends[c]
+        if (len(keep) and not keep[c]) or began == final_row or times[began] < begin or times[began] >= final:
             continue
-        low, high = span(times, low, high, begin, final)
         there = np.uint64(0)
-        for i in range(np.uint64(low), np.uint64(high)):  # unsigned places need no look whether they are negative
-            if even > 0:  # decided once, outside the loop
-                passed = times[i] - begin
-                k = np.int64(np.float64(passed) * share)
-                k -= np.int64(k * even > passed)
-                k += np.int64(passed - k * even >= even)
-                there |= np.uint64(1) << np.uint64(k)
-            else:
-                at = np.uint64(bins[np.uint64(times[i] - begin) >> np.uint64(shift)])
-                at += np.uint64(times[i] >= edges[at + np.uint64(1)])
-                there |= np.uint64(1) << at
-        if low == high:
-            continue
-        cohort = bins[(times[low] - begin) >> shift]
-        cohort += times[low] >= edges[cohort + 1]
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            low, high = span(times, low, high, begin, final)
+            for i in range(np.uint64(low), np.uint64(high)):  # unsigned places need no look whether they are negative
+                if even > 0:  # decided once, outside the loop
+                    passed = times[i] - begin
+                    k = np.int64(np.float64(passed) * share)
+                    k -= np.int64(k * even > passed)
+                    k += np.int64(passed - k * even >= even)
+                    there |= np.uint64(1) << np.uint64(k)
+                else:
+                    at = np.uint64(bins[np.uint64(times[i] - begin) >> np.uint64(shift)])
+                    at += np.uint64(times[i] >= edges[at + np.uint64(1)])
+                    there |= np.uint64(1) << at
+        cohort = bins[(times[began] - begin) >> shift]
+        cohort += times[began] >= edges[cohort + 1]
         there >>= np.uint64(cohort)
         seen[cohort, periods] += 1
         for later in range(periods):  # always as many, which the processor likes better than only those there are
             seen[cohort, later] += np.int64((there >> np.uint64(later)) & np.uint64(1))
 
 
-@compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "r:b1", "r:i8", "i8", "i8", "w2:i8",
-)  # fmt: skip
-def _return(starts, times, codes, keep, rows, begins, returns, edges, first, last, seen):
+@compiled(*READ, "r:b1", "r:b1", "r:i8", "i8", "i8", "w2:i8")
+def _return(starts, stops, tails, ends, times, codes, keep, rows, begins, returns, edges, first, last, seen):
     """Periods are walked beside a customer's steps; each counts once."""
     periods = len(edges) - 1
     final = edges[periods]
@@ -191,46 +190,54 @@ def _return(starts, times, codes, keep, rows, begins, returns, edges, first, las
             continue
         cohort = -1
         upper = np.int64(-9223372036854775807)
-        low, high = starts[c], starts[c + 1]
-        at = 0
-        for i in range(low, high):
-            t = times[i]
-            if t < upper:
-                continue
-            if (len(rows) and not rows[i]) or not (begins[codes[i]] if cohort < 0 else returns[codes[i]]):
-                continue
-            if cohort < 0 and (t < edges[0] or t >= final):
-                break
-            if t >= final:
-                break
-            while t >= edges[at + 1]:
-                at += 1
-            if cohort < 0:
-                cohort = at
-                seen[cohort, periods] += 1
-                if not returns[codes[i]]:
+        at, over = 0, False
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            for i in range(low, high):
+                t = times[i]
+                if t < upper:
                     continue
-            seen[cohort, at - cohort] += 1
-            upper = edges[at + 1]
+                if (len(rows) and not rows[i]) or not (begins[codes[i]] if cohort < 0 else returns[codes[i]]):
+                    continue
+                over = t >= final or (cohort < 0 and t < edges[0])
+                if over:
+                    break
+                while t >= edges[at + 1]:
+                    at += 1
+                if cohort < 0:
+                    cohort = at
+                    seen[cohort, periods] += 1
+                    if not returns[codes[i]]:
+                        continue
+                seen[cohort, at - cohort] += 1
+                upper = edges[at + 1]
+            if over:
+                break
 
 
-@compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "r:b1", "r:i8", "i8", "i8", "i8", "i8", "w:b1",
-)  # fmt: skip
-def _returned(starts, times, codes, keep, rows, begins, returns, edges, period, later, first, last, found):
+@compiled(*READ, "r:b1", "r:b1", "r:i8", "i8", "i8", "i8", "i8", "w:b1")
+def _returned(
+    starts, stops, tails, ends, times, codes, keep, rows, begins, returns, edges, period, later, first, last, found
+):
     """Customers who began in one period and were there so many later."""
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
         begun = False
-        for i in range(starts[c], starts[c + 1]):
-            if len(rows) and not rows[i]:
-                continue
-            if not begun and begins[codes[i]]:
-                if times[i] < edges[period] or times[i] >= edges[period + 1]:
+        other = False
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            for i in range(low, high):
+                if len(rows) and not rows[i]:
+                    continue
+                if not begun and begins[codes[i]]:
+                    if times[i] < edges[period] or times[i] >= edges[period + 1]:
+                        other = True
+                        break
+                    begun = True
+                inside = times[i] >= edges[period + later] and times[i] < edges[period + later + 1]
+                if begun and returns[codes[i]] and inside:
+                    found[c] = True
                     break
-                begun = True
-            inside = times[i] >= edges[period + later] and times[i] < edges[period + later + 1]
-            if begun and returns[codes[i]] and inside:
-                found[c] = True
+            if other or found[c]:
                 break

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.steps.columns import Selection, Whole
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import Piece, each_piece
 from regard.steps.tables import span
 
@@ -61,31 +61,33 @@ def times_of(
 
 
 def _of(piece: Piece, pause: int, selection: Selection, size: int) -> tuple[Whole, NDArray[np.int32], Seconds, int]:
-    room = int(piece.steps.starts[piece.last] - piece.steps.starts[piece.first])
+    room = piece.room
     keys, owners, seconds = np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.float32)
     n, ties = _listed(*piece.read, pause, selection.since, selection.until, size, piece.first, piece.last, keys, owners,
                       seconds)  # fmt: skip
     return keys[:n], owners[:n], seconds[:n], int(ties)
 
 
-@compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "w:i8", "w:i4", "w:f4",
-)  # fmt: skip
-def _listed(starts, times, codes, keep, rows, pause, since, until, size, first, last, keys, owners, seconds):
+@compiled(*READ, "i8", "i8", "i8", "i8", "i8", "i8", "w:i8", "w:i4", "w:f4")
+def _listed(
+    starts, stops, tails, ends, times, codes, keep, rows, pause, since, until, size, first, last, keys, owners, seconds
+):
     n, ties = 0, 0
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        low, high = span(times, starts[c], starts[c + 1], since, until)
         before, then = size, np.int64(0)
-        for i in range(low, high):
-            if len(rows) and not rows[i]:
-                continue
-            t, code = times[i], np.int64(codes[i])
-            if before != size and t - then > pause:
-                before = size
-            keys[n], owners[n], seconds[n] = before * size + code, c, (t - then) / 1e6
-            ties += before != size and t == then
-            n += 1
-            before, then = code, t
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            low, high = span(times, low, high, since, until)
+            for i in range(low, high):
+                if len(rows) and not rows[i]:
+                    continue
+                t, code = times[i], np.int64(codes[i])
+                if before != size and t - then > pause:
+                    before = size
+                keys[n], owners[n], seconds[n] = before * size + code, c, (t - then) / 1e6
+                ties += before != size and t == then
+                n += 1
+                before, then = code, t
     return n, ties

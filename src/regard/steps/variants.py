@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, Whole
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import Piece, each_piece, pieces
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def variants(
     bound = NEVER if pause is None else pause
 
     def work(piece: Piece) -> tuple[NDArray[Any], ...]:
-        room = piece.steps.starts[piece.last] - piece.steps.starts[piece.first]
+        room = piece.room
         keys, rows, owner = np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64)
         n = _signed(*piece.read, bound, collapse, selection.since, selection.until, piece.first, piece.last,
                     keys, rows, owner)  # fmt: skip
@@ -103,10 +103,12 @@ def _path(
     number = int(np.searchsorted(edges, at, side="right")) - 1
     piece = cut[number]
     row = int(found[number][1][at - edges[number]])
-    end = int(piece.steps.starts[np.searchsorted(piece.steps.starts, row, side="right")])
+    _, stops, tails, ends = piece.steps.parts
+    c = int(piece.steps.owners(np.array([row]))[0])
+    after = range(int(tails[c]), int(ends[c])) if len(tails) else range(0)
     codes: list[int] = []
     last = int(piece.steps.times[row])
-    for i in range(row, end):
+    for i in (*range(row, int(stops[c])), *(i for i in after if i >= row)):
         t = int(piece.steps.times[i])
         if t >= selection.until or t - last > pause:
             break
@@ -119,10 +121,26 @@ def _path(
     return tuple(piece.steps.names[c] for c in codes)
 
 
-@compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "b1", "i8", "i8", "i8", "i8", "w:u8", "w:i8", "w:i8",
-)  # fmt: skip
-def _signed(starts, times, codes, keep, rows, pause, collapse, since, until, first, last, keys, begins, owner):
+@compiled(*READ, "i8", "b1", "i8", "i8", "i8", "i8", "w:u8", "w:i8", "w:i8")
+def _signed(
+    starts,
+    stops,
+    tails,
+    ends,
+    times,
+    codes,
+    keep,
+    rows,
+    pause,
+    collapse,
+    since,
+    until,
+    first,
+    last,
+    keys,
+    begins,
+    owner,
+):
     """Sixty-four bits of each journey, the row it begins with and whose it is; how many there are."""
     n = 0
     for c in range(first, last):
@@ -131,22 +149,24 @@ def _signed(starts, times, codes, keep, rows, pause, collapse, since, until, fir
         before = np.int64(-1)
         then = np.int64(0)
         key = np.uint64(0)
-        for i in range(starts[c], starts[c + 1]):
-            t = times[i]
-            if t < since or t >= until or (len(rows) and not rows[i]):
-                continue
-            code = np.int64(codes[i])
-            if before >= 0 and t - then > pause:
-                keys[n] = key
-                n += 1
-                before = np.int64(-1)
-            if before < 0:
-                key = np.uint64(0x9E3779B97F4A7C15)
-                begins[n], owner[n] = i, c
-            if not (collapse and code == before):
-                key = (key ^ np.uint64(code + 1)) * np.uint64(0xBF58476D1CE4E5B9)
-                key ^= key >> np.uint64(31)
-            before, then = code, t
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            for i in range(low, high):
+                t = times[i]
+                if t < since or t >= until or (len(rows) and not rows[i]):
+                    continue
+                code = np.int64(codes[i])
+                if before >= 0 and t - then > pause:
+                    keys[n] = key
+                    n += 1
+                    before = np.int64(-1)
+                if before < 0:
+                    key = np.uint64(0x9E3779B97F4A7C15)
+                    begins[n], owner[n] = i, c
+                if not (collapse and code == before):
+                    key = (key ^ np.uint64(code + 1)) * np.uint64(0xBF58476D1CE4E5B9)
+                    key ^= key >> np.uint64(31)
+                before, then = code, t
         if before >= 0:
             keys[n] = key
             n += 1

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from regard.errors import BadInput
 from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, Whole, codes_of, end_of
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import Piece, each_piece, pieces
+from regard.steps.scanning import ARRIVED, CLOSED, DEEPER, LAST, beside, reach, scan
 from regard.steps.spread import quantiles
 from regard.steps.tables import slot, wider
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 SECOND = 1_000_000
 DEEPEST = 64
-CLOSED, LAST, DEEPER, ARRIVED = 0, 1, 2, 3
-"""Why a walk stops: nothing more in time, the customer's last step, more than is looked at, at the target."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,34 +185,6 @@ _NUMBERS = ("arrivals", "customers", "failed", "repeats", "ended", "still_open",
 
 
 @compiled()
-def _scan(times, codes, failed, rows, i, edge, target, depth, within, collapse, forward,
-          seen, at, bad, again):  # fmt: skip
-    """The walk from row i: fills what was seen, where, with an error, how often again; its length and why it stops."""
-    step = 1 if forward else -1
-    seen[0], at[0], bad[0], again[0] = codes[i], i, failed[i], 0
-    length = 1
-    j = i + step
-    while j != edge:
-        if len(rows) and not rows[j]:
-            j += step
-            continue
-        if abs(times[j] - times[i]) > within:
-            return length, CLOSED
-        if collapse and codes[j] == seen[length - 1]:
-            again[length - 1] += 1
-            bad[length - 1] |= failed[j]
-        else:
-            if length > depth:
-                return length, DEEPER
-            seen[length], at[length], bad[length], again[length] = codes[j], j, failed[j], 0
-            length += 1
-            if target[codes[j]]:
-                return length, ARRIVED
-        j += step
-    return length, LAST
-
-
-@compiled()
 def _longer(array):
     new = np.zeros(2 * len(array), array.dtype)
     for i in range(len(array)):
@@ -222,11 +193,11 @@ def _longer(array):
 
 
 @compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "r:b1", "r:b1", "b1", "i8", "i8", "b1", "b1", "b1", "i8", "i8",
+    *READ, "r:b1", "r:b1", "r:b1", "b1", "i8", "i8", "b1", "b1", "b1", "i8", "i8",
     "i8", "i8", "i8",
 )  # fmt: skip
-def _plant(starts, times, codes, keep, rows, failed, entry, target, towards, depth, within, collapse, every, forward,
-           since, until, end, first, last):  # fmt: skip
+def _plant(starts, stops, tails, ends, times, codes, keep, rows, failed, entry, target, towards, depth, within,
+           collapse, every, forward, since, until, end, first, last):  # fmt: skip
     """A piece's tree (10, m), see `_NUMBERS`; per arrival its node and seconds; customers who entered."""
     keys, nodes = np.full(1024, -1, np.int64), np.zeros(1024, np.int64)
     tree = _seed()
@@ -237,16 +208,16 @@ def _plant(starts, times, codes, keep, rows, failed, entry, target, towards, dep
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        i, begun = starts[c], False
-        edge = starts[c + 1] if forward else starts[c] - 1
-        while i < starts[c + 1]:
+        i, final, stop, tail = reach(starts, stops, tails, ends, c)
+        begun, edge = False, final if forward else i - 1
+        while i < final:
             begins = entry[codes[i]] and times[i] >= since and times[i] < until and not (len(rows) and not rows[i])
             begun |= begins
             if begins:
-                length, why = _scan(times, codes, failed, rows, i, edge, target, depth, within, collapse, forward,
-                                    seen, at, bad, again)  # fmt: skip
+                length, why = scan(times, codes, failed, rows, i, edge, stop, tail, target, depth, within, collapse,
+                                    forward, seen, at, bad, again)  # fmt: skip
             if not begins or (towards and why != ARRIVED):
-                i += 1
+                i = beside(i, 1, stop, tail)
                 continue
             while arrived + length > len(which):
                 which, after, since_start = _longer(which), _longer(after), _longer(since_start)
@@ -262,18 +233,18 @@ def _plant(starts, times, codes, keep, rows, failed, entry, target, towards, dep
             _stop(tree, node, why, forward, times[i] > end - within)
             if not every:
                 break
-            i = _next(codes, rows, i, starts[c + 1], at[length - 1], collapse, forward)
+            i = _next(codes, rows, i, final, stop, tail, at[length - 1], collapse, forward)
         entered += begun
     return tree, size, which[:arrived], after[:arrived], since_start[:arrived], entered
 
 
 @compiled()
-def _next(codes, rows, i, edge, end, collapse, forward):
+def _next(codes, rows, i, edge, stop, tail, end, collapse, forward):
     """Where to look for the next walk: behind a walk forwards; backwards, behind the immediate repeats of its step."""
-    j = max(i, end) + 1 if forward else i + 1
-    here = codes[j - 1]
+    i = max(i, end) if forward else i
+    here, j = codes[i], beside(i, 1, stop, tail)
     while collapse and j < edge and (codes[j] == here or (len(rows) and not rows[j])):
-        j += 1
+        j = beside(j, 1, stop, tail)
     return j
 
 
@@ -363,26 +334,26 @@ def _merged(bounds, trees):
 
 
 @compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "r:b1", "r:b1", "b1", "i8", "i8", "b1", "b1", "b1", "i8", "i8",
+    *READ, "r:b1", "r:b1", "r:b1", "b1", "i8", "i8", "b1", "b1", "b1", "i8", "i8",
     "i8", "i8", "i8", "r:i8", "b1", "w:b1",
 )  # fmt: skip
-def _passes(starts, times, codes, keep, rows, failed, entry, target, towards, depth, within, collapse, every, forward,
-            since, until, _end, first, last, path, ended, found):  # fmt: skip
+def _passes(starts, stops, tails, ends, times, codes, keep, rows, failed, entry, target, towards, depth, within,
+            collapse, every, forward, since, until, _end, first, last, path, ended, found):  # fmt: skip
     """Customers with a walk that begins with a path, or, ``ended``, is the path and goes no further."""
     seen, at = np.zeros(depth + 2, np.int64), np.zeros(depth + 2, np.int64)
     bad, again = np.zeros(depth + 2, np.bool_), np.zeros(depth + 2, np.int64)
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        i = starts[c]
-        edge = starts[c + 1] if forward else starts[c] - 1
-        while i < starts[c + 1]:
+        i, final, stop, tail = reach(starts, stops, tails, ends, c)
+        edge = final if forward else i - 1
+        while i < final:
             begins = entry[codes[i]] and times[i] >= since and times[i] < until and not (len(rows) and not rows[i])
             if begins:
-                length, why = _scan(times, codes, failed, rows, i, edge, target, depth, within, collapse, forward,
-                                    seen, at, bad, again)  # fmt: skip
+                length, why = scan(times, codes, failed, rows, i, edge, stop, tail, target, depth, within, collapse,
+                                    forward, seen, at, bad, again)  # fmt: skip
             if not begins or (towards and why != ARRIVED):
-                i += 1
+                i = beside(i, 1, stop, tail)
                 continue
             fits = len(path) <= length and (not ended or (len(path) == length and why in (CLOSED, LAST)))
             for k in range(min(len(path), length)):
@@ -390,4 +361,4 @@ def _passes(starts, times, codes, keep, rows, failed, entry, target, towards, de
             found[c] |= fits
             if not every:
                 break
-            i = _next(codes, rows, i, starts[c + 1], at[length - 1], collapse, forward)
+            i = _next(codes, rows, i, final, stop, tail, at[length - 1], collapse, forward)

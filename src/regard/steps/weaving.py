@@ -38,13 +38,18 @@ def whose(customer: Whole) -> tuple[Whole, Whole]:
     return customer[edges], np.append(edges, len(customer))
 
 
-def joined(customers: Whole, starts: Whole, more: Whole, more_starts: Whole) -> tuple[Whole, Whole]:
-    """Customers and starts of two logs put together."""
-    every = np.union1d(customers, more)
-    count = np.zeros(len(every), np.int64)
-    count[np.searchsorted(every, customers)] += np.diff(starts)
-    count[np.searchsorted(every, more)] += np.diff(more_starts)
-    return every, np.append(0, np.cumsum(count))
+def places(ids: Whole, wanted: Whole) -> tuple[Whole, Truths]:
+    """Where ids are among ascending ones, and whether they are."""
+    if not len(ids):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
+    at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    return at, ids[at] == wanted
+
+
+def united(ids: Whole, more: Whole) -> Whole:
+    """Two lots of ascending ids as one."""
+    every = np.sort(np.concatenate([ids, more]), kind="stable")
+    return every[np.append(True, every[1:] != every[:-1])] if len(every) else every
 
 
 def before(customers: Whole, starts: Whole, times: Whole, customer: Whole, time: Whole) -> Whole:
@@ -58,7 +63,7 @@ def before(customers: Whole, starts: Whole, times: Whole, customer: Whole, time:
         time: (m,) when, ascending within a customer.
     """
     found = np.empty(len(customer), np.int64)
-    _before(starts, times, np.searchsorted(customers, customer), np.isin(customer, customers), time, found)
+    _before(starts, times, *places(customers, customer), time, found)
     return found
 
 
