@@ -80,6 +80,15 @@ def stopped_at(
     return np.sort(np.concatenate([np.zeros(0, np.int64), *each_piece(work, pieces(steps, selection))]))
 
 
+@compiled()
+def _unpassed(times, codes, since, until, journey, low, high, out, marks):
+    """The steps of a journey that is still open are not counted as passed."""
+    for j in range(low, high):
+        if marks[1, codes[j]] == journey and times[j] >= since and times[j] < until:
+            marks[1, codes[j]] = -1
+            out[4, codes[j]] -= 1
+
+
 @compiled(*READ, "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "w2:i8", "w2:i8")
 def _stops(
     starts, stops, tails, ends, times, codes, keep, rows, goal, silence, end, since, until, first, last, out, marks
@@ -105,10 +114,7 @@ def _stops(
                         out[2, before] += 1
                         for again in range(parts):
                             a, b = (tails[c], ends[c]) if again else (starts[c], stops[c])
-                            for j in range(max(a, began), min(b, i)):
-                                if marks[1, codes[j]] == journey and times[j] >= since and times[j] < until:
-                                    marks[1, codes[j]] = -1
-                                    out[4, codes[j]] -= 1
+                            _unpassed(times, codes, since, until, journey, max(a, began), min(b, i), out, marks)
                     elif reached:
                         out[3, before] += 1
                     else:

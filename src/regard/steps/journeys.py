@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, Truths, Whole, codes_of, end_of
 from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import NONE, Piece, each_piece, pieces
+from regard.steps.scanning import beside, reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -209,6 +210,13 @@ def _rows(steps: Steps, first: int, last: int) -> Whole:
     return rows[(rows >= first) & (rows <= last)]
 
 
+@compiled()
+def _mixed(key, code):
+    """The bits of a way with one more step."""
+    key = (key ^ np.uint64(code + 1)) * np.uint64(0xBF58476D1CE4E5B9)
+    return key ^ (key >> np.uint64(31))
+
+
 @compiled(
     *READ, "r:b1", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8",
     "w:u8", "w:i8", "w:i8", "w:i8", "w:i8", "w:b1", "w:b1", "w:b1",
@@ -222,47 +230,40 @@ def _cut(
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        running, counted, key = False, False, np.uint64(0)
-        begun, then, before = np.int64(0), np.int64(0), np.int64(-1)
-        later = False
-        for part in range(1 + (len(tails) > 0)):
-            if later:
-                break
-            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
-            for i in range(low, high):
-                if len(rows) and not rows[i]:
+        running, counted, key, begun, then, before = False, False, np.uint64(0), np.int64(0), np.int64(0), np.int64(-1)
+        following, final, gap, tail = reach(starts, stops, tails, ends, c)
+        while following < final:
+            i, following = following, beside(following, 1, gap, tail)
+            if len(rows) and not rows[i]:
+                continue
+            t, code = times[i], np.int64(codes[i])
+            if running and t - (begun if len(entry) else then) > within:
+                n += counted
+                running = False
+            fresh = not running
+            if fresh:
+                if len(entry) and not entry[code]:
                     continue
-                t, code = times[i], np.int64(codes[i])
-                if running and t - (begun if len(entry) else then) > within:
-                    n += counted
-                    running = False
-                fresh = not running
-                if fresh:
-                    if len(entry) and not entry[code]:
-                        continue
-                    if t >= until:
-                        later = True
-                        break
-                    running, begun, before, counted = True, t, np.int64(-1), t >= since
-                    key = np.uint64(0x9E3779B97F4A7C15)
-                    if counted:
-                        owner[n], begins[n], length[n], bad[n], arrived[n] = c, i, 0, False, False
-                if code != before:
-                    key = (key ^ np.uint64(code + 1)) * np.uint64(0xBF58476D1CE4E5B9)
-                    key ^= key >> np.uint64(31)
-                    if counted:
-                        length[n] += 1
-                before, then = code, t
+                if t >= until:
+                    break
+                running, begun, before, counted = True, t, np.int64(-1), t >= since
+                key = np.uint64(0x9E3779B97F4A7C15)
                 if counted:
-                    keys[n], lasts[n], still[n] = key, i, end - (begun if len(entry) else t) <= within
-                    bad[n] |= failed[i]
-                if len(target) and target[code] and not (fresh and len(entry)):
-                    if counted:
-                        arrived[n], still[n] = True, False
-                    n += counted
-                    running = False
-        if running:
-            n += counted
+                    owner[n], begins[n], length[n], bad[n], arrived[n] = c, i, 0, False, False
+            if code != before:
+                key = _mixed(key, code)
+                if counted:
+                    length[n] += 1
+            before, then = code, t
+            if counted:
+                keys[n], lasts[n], still[n] = key, i, end - (begun if len(entry) else t) <= within
+                bad[n] |= failed[i]
+            if len(target) and target[code] and not (fresh and len(entry)):
+                if counted:
+                    arrived[n], still[n] = True, False
+                n += counted
+                running = False
+        n += running and counted
     return n
 
 
