@@ -15,6 +15,7 @@ from regard.statistics.choices import compare
 from regard.statistics.estimates import Estimate, refusal
 from regard.statistics.overlap import Covariate
 from regard.steps.columns import Selection
+from regard.steps.within import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +132,7 @@ def differences(
 
 
 def _steps(stepped: Stepped) -> int:
-    return sum(int(((s.times >= stepped.now.since) & (s.times < stepped.now.until)).sum()) for s in stepped.steps)
+    return counted(stepped.steps, selection=replace(stepped.now, customers=None))
 
 
 def _of(stepped: Stepped, by: str, codes: Sequence[int]) -> Selection:

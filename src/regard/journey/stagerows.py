@@ -110,6 +110,8 @@ def stage_rows(stepped: Stepped, stages: Sequence[Stage], by: str, *, within: in
     help_ = np.array([n == "contact" or n.startswith("contact: ") for n in names], np.bool_)
     steps, now = closed_up(stepped.steps, stepped.now)
     parts = [_of_slice(each, k, now, (of, help_), by, within=within * DAY) for k, each in enumerate(steps)]
+    for each, part in zip(stepped.steps, parts, strict=True):
+        part["row"] = part["row"] if each.later is None else each.rows[part["row"]]
     # Customers are whole numbers of 64 bits: an empty part of another type would make them floats.
     columns: dict[str, Any] = {
         name: np.concatenate([np.zeros(0, _KINDS.get(name, np.int64)), *(p[name] for p in parts)])
