@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.steps.columns import EVERYTHING, Codes, Selection, Steps, Truths, Whole, codes_of, end_of
-from regard.steps.compiled import compiled
+from regard.steps.compiled import READ, compiled
 from regard.steps.pieces import Piece, each_piece, pieces
+from regard.steps.scanning import beside, reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,29 +104,31 @@ def frictions(
                      ends=ends, counts=counts)  # fmt: skip
 
 
-@compiled("r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8")
-def _pairs(starts, times, codes, keep, rows, names, since, until, first, last):
+@compiled(*READ, "i8", "i8", "i8", "i8", "i8")
+def _pairs(starts, stops, tails, ends, times, codes, keep, rows, names, since, until, first, last):
     """How many customers did each step, all steps together."""
     mark, found = np.full(names, -1, np.int64), 0
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        for i in range(starts[c], starts[c + 1]):
-            t = times[i]
-            if t < since or t >= until or (len(rows) and not rows[i]):
-                continue
-            if mark[codes[i]] != c:
-                mark[codes[i]] = c
-                found += 1
+        for part in range(1 + (len(tails) > 0)):
+            low, high = (tails[c], ends[c]) if part else (starts[c], stops[c])
+            for i in range(low, high):
+                t = times[i]
+                if t < since or t >= until or (len(rows) and not rows[i]):
+                    continue
+                if mark[codes[i]] != c:
+                    mark[codes[i]] = c
+                    found += 1
     return found
 
 
 @compiled(
-    "r:i8", "r:i8", "r:u2", "r:b1", "r:b1", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "w:i8", "w:u2", "w:i8",
-    "w:i4", "w2:u1", "w2:i4", "w2:i8",
+    *READ, "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "w:i8", "w:u2", "w:i8", "w:i4", "w2:u1", "w2:i4",
+    "w2:i8",
 )  # fmt: skip
-def _frictions(starts, times, codes, keep, rows, failed, goal, pause, end, since, until, first, last, out, code_of,
-               owner, lively, bits, ends, counts):  # fmt: skip
+def _frictions(starts, stops, tails, finals, times, codes, keep, rows, failed, goal, pause, end, since, until, first,
+               last, out, code_of, owner, lively, bits, ends, counts):  # fmt: skip
     """Per step: the row of the customer's own, the journey it was last done in, what that journey met there so far."""
     names = len(goal)
     mine, whose = np.zeros(names, np.int64), np.full(names, -1, np.int64)
@@ -134,10 +137,12 @@ def _frictions(starts, times, codes, keep, rows, failed, goal, pause, end, since
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
-        low, near, depth = starts[c], 0, 0
+        low, final, gap, tail = reach(starts, stops, tails, finals, c)
+        following, over, near, depth = low, False, 0, 0
         before, then, reached = np.int64(-1), np.int64(0), False
-        for i in range(starts[c], starts[c + 1] + 1):
-            over = i == starts[c + 1]
+        while not over:
+            i, over = following, following >= final
+            following = beside(i, 1, gap, tail)
             t = np.int64(0) if over else times[i]
             if not over and len(rows) and not rows[i]:
                 continue
@@ -153,7 +158,7 @@ def _frictions(starts, times, codes, keep, rows, failed, goal, pause, end, since
                 break
             while times[low] < t - LIVELY:
                 near -= not len(rows) or rows[low]
-                low += 1
+                low = beside(low, 1, gap, tail)
             k = np.int64(codes[i])
             if whose[k] != c:
                 whose[k], mine[k] = c, m
