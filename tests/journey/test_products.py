@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from xml.etree import ElementTree as ET
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -15,6 +16,8 @@ from regard.signals.declarations import Declarations, Dimension, Moment, Stage
 from regard.signals.scope import Given, resolve
 from regard.simulation import declarations as company_declarations
 from regard.simulation import sample
+from regard.web.slices import Slice
+from regard.web.trails import trails
 
 STAGES = (
     Stage(name="Start", moments=(Moment(name="In", events=("open", "begin*")),)),
@@ -183,3 +186,21 @@ def test_a_figure_says_in_words_what_it_colours(view_of):
     for svg in (drawn.svg, drawn.svg_narrow):
         ET.fromstring(svg)  # noqa: S314 it is our own
         assert "▼" in svg
+
+
+def test_every_volume_leads_to_its_customers(view_of):
+    view = view_of(sample(), declarations=company_declarations())
+    found = ask(view, given={"period": "3m"})
+    shown = Slice(scope={"period": "3m"}, arguments={})
+
+    assert len(found.volumes) > 8
+    for volume in found.volumes[::3]:
+        way = trails("journey/products", msgspec.to_builtins(volume), shown)["customers"]
+        where = (f"product={volume.product}",)
+        listed = answer(
+            find("customers/list"), view=view, given=Given(period="3m", where=where),
+            arguments={"who": "lived", "path": volume.stage},
+        )  # fmt: skip
+        assert "who=lived" in way
+        assert f"where=product%3D{volume.product.replace(' ', '+')}" in way
+        assert listed.total == volume.customers

@@ -18,7 +18,7 @@ from regard.findings import Caution, Finding
 from regard.journey.aftermath import TOLD as RUBBED
 from regard.journey.aftermath import behind_friction
 from regard.journey.behind import TOLD as WALKED
-from regard.journey.behind import behind
+from regard.journey.behind import behind, behind_stage
 from regard.journey.promises import zone_steps
 from regard.journey.returns import TOLD as RETURNED
 from regard.journey.returns import behind_cell
@@ -30,7 +30,7 @@ from regard.signals.ask import Ask
 Who = Literal[
     "all", "base", "opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange",
     "promoters", "passives", "detractors", "broken-promise", "promise-at-risk", "contacted", "waiting", "met-error",
-    "ordered", "stage", "did", "walked", "reached", "took", "way", "came-back", "stayed-away",
+    "ordered", "stage", "did", "walked", "reached", "took", "way", "lived", "came-back", "stayed-away",
     "asked-anyway", "did-not-ask", "met-friction",
 ]  # fmt: skip
 LINES = ("opening", "new", "returned", "moved in", "moved out", "lost", "grown", "shrunk", "exchange")
@@ -104,7 +104,7 @@ def customer_list(
         Meta(
             description="For who = did, walked, reached, took, way: the step, or several: A → B; (stops) may end it. "
             "For came-back, stayed-away: what begins → what counts; for asked-anyway, did-not-ask: the article; for "
-            "met-friction: error: STEP."
+            "met-friction: error: STEP; for lived: the stage."
         ),
     ] = "",
     window: Annotated[
@@ -161,6 +161,8 @@ def customer_list(
 
 def _stepped(ask: Ask, who: str, given: dict[str, str], moved: Movements | None) -> NDArray[Any]:
     """Ids of those told by the steps they took."""
+    if who == "lived":
+        return behind_stage(ask, given["path"])
     if who in RETURNED:
         return behind_cell(ask, who, given["path"], given["cohort"])
     if who in RUBBED:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.errors import BadInput
+from regard.errors import BadInput, UnknownName
 from regard.journey.leaving import DAY, took_lately
+from regard.journey.stagerows import stages_of
 from regard.journey.stepnames import known, steps_named
 from regard.journey.treeing import STOPS
 from regard.journey.ways import Route, walked
@@ -29,6 +30,7 @@ TOLD: dict[str, str] = {
     "reached": "Reached",
     "took": "Here, and lately did",
     "way": "Went the whole way",
+    "lived": "Took steps at",
 }
 
 
@@ -73,3 +75,26 @@ def behind(ask: Ask, who: str, path: str, window: str, *, ends: tuple[str, str] 
     if stops:
         went &= (ways.length == len(codes)) & (ways.why < DEEPER) & ~ways.open
     return np.sort(ways.customers[went])
+
+
+def behind_stage(ask: Ask, stage: str) -> NDArray[np.int64]:
+    """Ids of customers who took a step of a declared stage in the period, as journey/products counts them, ascending.
+
+    Raises:
+        UnknownName: No such stage is declared.
+    """
+    stages = [s.name for s in ask.declarations.stages]
+    if stage not in stages:
+        raise UnknownName("stage", stage, stages, where="path")
+    stepped, found = ask.steps(), [np.zeros(0, np.int64)]
+    of = stages_of(stepped.steps[0].names if stepped.steps else (), ask.declarations.stages)
+    for k, each in enumerate(stepped.steps):
+        here = (of == stages.index(stage))[each.codes] & (each.times >= stepped.now.since)
+        here &= each.times < stepped.now.until
+        if stepped.now.rows is not None:
+            here &= stepped.now.rows[k]
+        owner = np.unique(np.searchsorted(each.starts, np.flatnonzero(here), side="right") - 1)
+        if stepped.now.customers is not None:
+            owner = owner[stepped.now.customers[k][owner]]
+        found.append(each.customers[owner])
+    return np.sort(np.concatenate(found))

@@ -51,6 +51,7 @@ class StageVolume(msgspec.Struct, frozen=True, kw_only=True):
 
     stage: Annotated[str, Meta(description="The stage.")]
     product: Annotated[str, Meta(description="The product, or the label compared by.")]
+    dimension: Annotated[str, Meta(description="The dimension compared by.")] = ""
     customers: Annotated[int, Meta(description="Customers there in the period.")] = 0
     share: Annotated[float, Meta(description="Their share of all customers there; some may use several.")] = 0.0
     steps: Annotated[float, Meta(description="Steps there for each of them.")] = 0.0
@@ -195,7 +196,7 @@ def _volumes(made: Products) -> tuple[StageVolume, ...]:
         for code in codes:
             own = there & (made.lived.label == code)
             told.append(StageVolume(
-                stage=made.stages[stage], product=made.names[code], customers=int(own.sum()),
+                stage=made.stages[stage], product=made.names[code], dimension=made.by, customers=int(own.sum()),
                 share=float(own.sum() / whole), steps=float(made.lived.times[own].mean()),
             ))  # fmt: skip
     return tuple(told)

@@ -175,10 +175,16 @@ def _deflection(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
 
 def _products(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     """A stage leads to what is told of it; a step to the ways on from it."""
-    if row.get("source") or row.get("step"):
+    if row.get("step"):
         names = {n: str(row.get(n) or "") for n in ("source", "step")}
         return {n: seen.link("/journey/paths", {"start": v}) for n, v in names.items() if v and not v.startswith("(")}
-    return {"stage": seen.with_arguments("/journey/products", stage=row["stage"])} if row.get("stage") else {}
+    if not row.get("stage"):
+        return {}
+    found = {"stage": seen.with_arguments("/journey/products", stage=row["stage"])}
+    if row.get("dimension"):
+        where = [*seen.scope.get("where", []), f"{row['dimension']}={row['product']}"]
+        found["customers"] = seen.link(LIST, {"who": "lived", "path": row["stage"]}, by="", where=where)
+    return found
 
 
 def _variants(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
