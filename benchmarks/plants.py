@@ -213,7 +213,7 @@ def own_troubles(heard: Heard, signals: int, seed: int) -> list[Plant]:
     times = heard.tables["telemetry"]["occurred_at"].cast("int64").to_numpy()
     for one in truth(signals=signals, seed=seed).disruptions:
         begin, end = (datetime.fromisoformat(d).replace(tzinfo=UTC) for d in (one.start, one.end))
-        if begin < heard.since:
+        if end < heard.since:
             continue
         inside = np.flatnonzero((times >= begin.timestamp() * 1e6) & (times < end.timestamp() * 1e6))
         wanted = {k: v for k, v in one.where.items() if k != "region"}
