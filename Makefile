@@ -65,7 +65,7 @@ peers: .venv-peers/.installed  ## the libraries that benchmarks compare with, in
 calibrate: dev  ## re-measure how often intervals hold and alarms are false, into docs/calibration.md
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/calibration/truths.py > docs/calibration.md.new && mv docs/calibration.md.new docs/calibration.md
 
-plants: install  ## is what is planted into made-up companies found, how soon, and what rings besides (an hour)
+plants: install  ## is what is planted into made-up companies found, how soon, and what rings besides (half an hour)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks plants
 
 docs: dev  ## write the reference from the code

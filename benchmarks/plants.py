@@ -37,6 +37,13 @@ PLANTS = Plants(disruptions=4, odd=12, repairs=900, paths=2, days=DAYS, live=Tru
 CALM = Plants(disruptions=0, odd=0, repairs=900, paths=0, live=False)
 """Nothing is wrong but what always is: repairs that come late, days on which more fails than on others."""
 WORKERS = 2
+NOTES = (
+    "Found: an alert about what was planted, in its time, and, where it names customers, mostly about its own. Right: an",
+    "alert about something planted or about one of the company's own troubles; every alert opened counts, one that comes",
+    "under another name counts again. Hours: from the beginning to the alert; for promises, from the first telling to the",
+    "deadline. Promises: found are those that broke and were told before, right those that were told and broke. Ways are",
+    "asked for once a week, four weeks against the four before: right is what begins, ends or passes at a changed step.",
+)
 ZONE = ZoneInfo("Europe/Brussels")
 ABOUT = {
     "oven_link_ok": ("The oven answers", "Four in the morning", "oven link"),
@@ -376,6 +383,7 @@ def lines(rows: Sequence[Tally], calm: dict[str, Any], command: str) -> Iterator
         named = f"; {row.named} named exactly" if row.named else ""
         cells = (row.name, share(row.found, row.planted) + named, share(row.right, row.rang), hours(row.hours))
         yield f"| {' | '.join(cells)} |"
+    yield from ("", *NOTES)
     months = calm["days"] / 30.4375
     yield from ("", f"Alarms a month without any plant, over {months:.1f} months of companies of their own:", "")
     yield from ("| detector | alarms a month | what rang |", "|---|---|---|")
