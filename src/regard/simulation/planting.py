@@ -200,10 +200,10 @@ def _one_odd(soil: Soil, made: Planted, rng: np.random.Generator, *, kind: int, 
         made.add("order", odd.same_orders(key, at, size, rng))
     elif kind == 1:
         rule, size = odd.KINDS[1], int(rng.integers(4, 9))
-        made.add("event", odd.many_events(key, at, size, rng, failing=True))
+        made.add("event", _labelled(soil, odd.many_events(key, at, size, rng, failing=True), account, day))
     elif kind == 2:
         rule, size = odd.KINDS[2], int(rng.integers(15, 60))
-        made.add("event", odd.many_events(key, at, size, rng, failing=False))
+        made.add("event", _labelled(soil, odd.many_events(key, at, size, rng, failing=False), account, day))
     else:
         rule, size = odd.KINDS[2], int(rng.integers(6, 12))
         made.add("order", odd.many_orders(key, at, size, rng))
@@ -213,6 +213,15 @@ def _one_odd(soil: Soil, made: Planted, rng: np.random.Generator, *, kind: int, 
             until=moment(at + (3 if kind == 1 else 8) * HOUR), size=size,
         )
     )  # fmt: skip
+
+
+def _labelled(soil: Soil, events: pa.Table, account: int, day: float) -> pa.Table:
+    """The events with the labels that all of that bakery's have."""
+    on = min(int(day), company.DAYS - 1)
+    index = label_index(
+        soil.versions[[account], [on]], soil.bakeries.device[[account]], soil.bakeries.product[[account]]
+    )
+    return events.append_column("labels", pick(labels(), np.repeat(index, events.num_rows)))
 
 
 def _repairs(soil: Soil, made: Planted) -> None:
