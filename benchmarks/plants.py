@@ -39,10 +39,10 @@ CALM = Plants(disruptions=0, odd=0, repairs=900, paths=0, live=False)
 WORKERS = 2
 NOTES = (
     "Found: an alert about what was planted, in its time, and, where it names customers, mostly about its own.",
-    "Right: an alert about something planted or about one of the company's own troubles; every alert opened counts, one",
-    "that comes under another name counts again. Hours: from the beginning to the alert; for promises, from the first",
-    "telling to the deadline. Promises: found are those that broke and were told before; right are those told that broke.",
-    "Ways are asked for once a week, four weeks against the four before: right is what touches a step that changed.",
+    "Right: an alert about something planted or about one of the company's own troubles; every alert opened counts,",
+    "one that comes under another name counts again. Hours: from the beginning to the alert; for promises, from the",
+    "first telling to the deadline. Promises: found are those that broke and were told before, right those told that",
+    "broke. Ways are asked for once a week, four weeks against the four before: right is what touches a changed step.",
 )
 ZONE = ZoneInfo("Europe/Brussels")
 ABOUT = {
