@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from regard.errors import BadInput, UnknownName
-from regard.journey.aftermath import held, least_seen
+from regard.journey.aftermath import held, least_seen, moves
 from regard.journey.friction import figure
-from regard.journey.returns import theirs
 from regard.questions import find
 from regard.signals.ask import answer
 from regard.signals.declarations import Declarations
@@ -97,6 +96,10 @@ def test_with_a_goal_stopping_is_friction_and_open_journeys_are_not_stopped(view
     assert (stopped.customers, stopped.times) == (50, 50)
     assert any(c.code == "still_open" and "20 journeys" in c.text for c in found.cautions)
     assert not any(c.code == "no_goal" for c in found.cautions)
+    assert found.facts[0] == "Most stop at pay: 100\u00a0% of 50 journeys without done."
+    begun = ask(view_of({**tables, "event": events}, declarations=Declarations()), start="pay", goal="done")
+    assert {r.step for r in begun.rows} == {"pay"}  # looking comes before, and is in no such journey
+    assert next(r for r in begun.rows if r.kind == "stopped").customers == 50
 
 
 def test_the_company_is_told_as_plain_python_counts_it(view_of):
@@ -107,7 +110,7 @@ def test_the_company_is_told_as_plain_python_counts_it(view_of):
     made, did, met, voices = view.made_steps(), defaultdict(set), defaultdict(set), defaultdict(lambda: [[], []])
     times = defaultdict(int)
     for steps in made.steps:
-        own = set(theirs(steps.names))
+        own = set(moves(steps.names))
         for c, who in enumerate(steps.customers.tolist()):
             rows = [(int(steps.times[i]), steps.names[steps.codes[i]], bool(steps.failed[i]))
                     for i in range(steps.starts[c], steps.starts[c + 1])]  # fmt: skip

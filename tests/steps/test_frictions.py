@@ -32,13 +32,27 @@ def met_in(run, name):
     return bits, counts
 
 
-def plainly(log, pause, goal):
+def begun(log, pause, start):
+    """Journeys from the first step on that begins one, and whether any step came after their pause."""
+    for whose, journey in log.journeys.items():
+        run = []
+        for step in journey:
+            if not log.selection.since <= step[0] < log.selection.until:
+                continue
+            if run and step[0] - run[-1][0] > pause:
+                yield whose, run, True
+                run = []
+            if run or step[1] in start:
+                run.append(step)
+        if run:
+            yield whose, run, False
+
+
+def plainly(log, pause, start, goal):
     rows, ever, counts, ends = {}, defaultdict(int), defaultdict(Counter), defaultdict(lambda: [0, 0, 0, 0])
     end = min(log.end, log.selection.until)
-    every = list(slowly.runs(log, pause))
-    for number, (whose, run) in enumerate(every):
-        final = number + 1 == len(every) or every[number + 1][0] != whose
-        waits, reached = final and end - run[-1][0] <= pause, any(s[1] in goal for s in run)
+    for whose, run, closed in begun(log, pause, start):
+        waits, reached = not closed and end - run[-1][0] <= pause, any(s[1] in goal for s in run)
         for name in {s[1] for s in run}:
             bits, counted = met_in(run, name)
             last = run[-1][1] == name
@@ -61,10 +75,11 @@ def plainly(log, pause, goal):
 def test_frictions_are_those_of_plain_python(seed):
     log = slowly.random_log(seed)
     pause, goal = [7, 20, 200][seed % 3] * SECOND, [(), ("D",)][seed % 2]
+    start = [None, ("A", "C"), ("B",)][seed // 2 % 3]
 
-    found = frictions(log.steps, pause=pause, goal=goal, selection=log.selection)
+    found = frictions(log.steps, pause=pause, start=start, goal=goal, selection=log.selection)
 
-    rows, ever, counts, ends = plainly(log, pause, goal)
+    rows, ever, counts, ends = plainly(log, pause, start or "ABCD", goal)
     told = {}
     for i, (whose, code) in enumerate(zip(found.customers.tolist(), found.codes.tolist(), strict=True)):
         key = (whose, found.names[code])

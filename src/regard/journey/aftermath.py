@@ -206,12 +206,15 @@ def gave_up(ends: NDArray[np.int32], strata: Whole) -> Held:
     return held(np.r_[met, without], sides, np.r_[strata, strata], form="share")
 
 
-def rubbed(ask: Ask, *, pause: str, goal: str, only: str = "") -> tuple[Stepped, tuple[str, ...], Frictions]:
+def rubbed(
+    ask: Ask, *, pause: str, start: str = "", goal: str = "", only: str = ""
+) -> tuple[Stepped, tuple[str, ...], Frictions]:
     """The frictions of the period, of what customers do themselves.
 
     Args:
         ask: The slice.
         pause: What ends a journey.
+        start: Steps journeys begin with, with commas between; any where empty.
         goal: Steps a journey is for, with commas between.
         only: This step must be known; any where empty.
 
@@ -220,13 +223,22 @@ def rubbed(ask: Ask, *, pause: str, goal: str, only: str = "") -> tuple[Stepped,
         BadInput: The pause is no length of time.
     """
     stepped = ask.steps()
-    aims = several(stepped, goal, where="goal")
+    begins, aims = several(stepped, start, where="start"), several(stepped, goal, where="goal")
     if only:
         known(stepped, (only,), where="path")
     within = parse_span(pause, where="pause")
     if within is None:
         raise BadInput("What pause ends a journey?", where="pause", hint="Write it like 30min, 12h or 7d.")
-    return stepped, aims, frictions(stepped.steps, pause=within, goal=aims, selection=_own(stepped))
+    return (
+        stepped,
+        aims,
+        frictions(stepped.steps, pause=within, start=begins or None, goal=aims, selection=_own(stepped)),
+    )
+
+
+def moves(names: Sequence[str]) -> tuple[str, ...]:
+    """Steps of a journey that customers take themselves; to answer a survey or write a review is to tell of one."""
+    return tuple(n for n in theirs(names) if n != "answer" and not n.startswith(("answer: ", "review: ")))
 
 
 def _own(stepped: Stepped) -> Selection:
@@ -234,7 +246,7 @@ def _own(stepped: Stepped) -> Selection:
     now = stepped.now
     if not stepped.steps:
         return now
-    own = codes_of(stepped.steps[0].names, theirs(stepped.steps[0].names))
+    own = codes_of(stepped.steps[0].names, moves(stepped.steps[0].names))
     if own.all():
         return now
     rows = [own[s.codes] if now.rows is None else own[s.codes] & now.rows[k] for k, s in enumerate(stepped.steps)]
@@ -246,17 +258,20 @@ def behind_friction(ask: Ask, path: str, window: str) -> Whole:
 
     Args:
         ask: The slice.
-        path: Kind and step, `error: payment_made`; then → and the goal, where there is one.
+        path: Kind and step, `error: payment_made`; before it what journeys begin with and →, after it → and the goal,
+            where there are any.
         window: The pause that ends a journey; 30 minutes where empty.
 
     Raises:
         BadInput: It is not written so.
         UnknownName: A step is none of the log's.
     """
-    place, _, goal = path.replace("->", "→").partition("→")
-    kind, _, step = (part.strip() for part in place.partition(":"))
+    parts = [part.strip() for part in path.replace("->", "→").split("→")]
+    at = next((i for i, part in enumerate(parts) if part.partition(":")[0].strip() in KINDS), 0)
+    kind, _, step = (part.strip() for part in parts[at].partition(":"))
     if kind not in KINDS or not step:
         raise BadInput(f"{path!r} names no friction.", where="path", hint="Write it like error: payment_made.")
-    _, _, found = rubbed(ask, pause=window or "30min", goal=goal, only=step)
+    start, goal = (", ".join(some) for some in (parts[:at], parts[at + 1 :]))
+    _, _, found = rubbed(ask, pause=window or "30min", start=start, goal=goal, only=step)
     mine = (found.codes == found.names.index(step)) & found.having(KINDS[kind])
     return np.unique(found.customers[mine])

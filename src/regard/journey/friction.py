@@ -104,6 +104,7 @@ class Friction(Finding, frozen=True, kw_only=True):
 
     customers: Annotated[int, Meta(description="Customers with a step in the period.")] = 0
     pause: Annotated[str, Meta(description="The pause that ends a journey.")] = ""
+    start: Annotated[str, Meta(description="Steps journeys begin with; empty for any.")] = ""
     goal: Annotated[tuple[str, ...], Meta(description="Steps journeys are for; empty where none was named.")] = ()
     worse: Annotated[
         int, Meta(description="Frictions after which customers score, stay or spend less, beyond chance.")
@@ -124,6 +125,9 @@ class Friction(Finding, frozen=True, kw_only=True):
 def friction(
     *,
     ask: Ask,
+    start: Annotated[
+        str, Meta(description="Steps journeys begin with: A, B; steps before are in none. Default: any.")
+    ] = "",
     goal: Annotated[
         str,
         Meta(description="Steps a journey is for: A, B. With them, journeys that stop without any are friction, too."),
@@ -138,23 +142,23 @@ def friction(
     if ask.scope.by:
         raise Refusal(f"Friction is not cut by {ask.scope.by}: what follows it would rest on too few in each group.",
                       hint=f"Ask for one group at a time with --where {ask.scope.by}=NAME.")  # fmt: skip
-    stepped, aims, found = rubbed(ask, pause=pause, goal=goal)
+    stepped, aims, found = rubbed(ask, pause=pause, start=start, goal=goal)
     every = list(_met(found, aims))
     met = [m for m in every if [c for c, k in every if k == m[1]].index(m[0]) < MOST]
     if not met:
         raise Refusal(
-            f"No friction was met by {LEAST} customers in this period.",
+            f"No friction was met by {LEAST} customers in such journeys of this period.",
             hint="Choose a longer period; errors are read from the error column of events.",
         )
     metric = metric or ask.declarations.metric or "nps"
     told = _after(ask, found, met, metric, then)
-    rows = tuple(sorted((_row(found, *m, told, (ask, goal, metric)) for m in met), key=_rank))
+    rows = tuple(sorted((_row(found, *m, told, (ask, f"{start} → ", f" → {goal}", metric)) for m in met), key=_rank))
     after = tuple(_follows(told, *key) for key in told.held)
     return Friction(
-        answer=_answer(ask, rows, len(every)), customers=len(np.unique(found.customers)), pause=pause, goal=aims,
-        worse=sum(r.verdict == WORSE for r in rows), given_up=sum(r.verdict == GAVE_UP for r in rows),
+        answer=_answer(ask, rows, len(every)), customers=len(np.unique(found.customers)), pause=pause, start=start,
+        goal=aims, worse=sum(r.verdict == WORSE for r in rows), given_up=sum(r.verdict == GAVE_UP for r in rows),
         silent=sum(r.verdict == NONE for r in rows), metric=metric, currency=ask.declarations.currency, rows=rows,
-        after=after, facts=_facts(rows),
+        after=after, facts=(*_given_up(found, aims), *_facts(rows)),
         cautions=_cautions(stepped, found, aims, told, then),
         next_step="Follow the ways on from the first of these steps: journey/paths.",
         evidence=ask.evidence(
@@ -222,8 +226,8 @@ def _held(found: Frictions, rows: Any, place: Any, kind: str, after: After) -> I
         yield what, held(np.where(known, after.of(what)[place], np.nan), met, strata, form=form)
 
 
-def _row(found: Frictions, code: int, kind: str, told: _Told, how: tuple[Ask, str, str]) -> FrictionRow:
-    ask, goal, metric = how
+def _row(found: Frictions, code: int, kind: str, told: _Told, how: tuple[Ask, str, str, str]) -> FrictionRow:
+    ask, begins, goal, metric = how
     did = int((found.codes == code).sum())
     met = int(((found.codes == code) & found.having(KINDS[kind])).sum())
     name, share = found.names[code], wilson(met, did)
@@ -234,7 +238,7 @@ def _row(found: Frictions, code: int, kind: str, told: _Told, how: tuple[Ask, st
         friction=NAMED[kind].format(name), step=name, kind=kind, verdict=verdict, customers=met, share=share.value,
         low=share.low, high=share.high, times=int(found.count(times)[code]),
         lost_seconds=float(found.count(lost)[code] / 1e6) if lost else None, told=words,
-        cell=f"{kind}: {name} → {goal}",
+        cell=f"{begins}{kind}: {name}{goal}",
     )  # fmt: skip
 
 
@@ -319,6 +323,17 @@ def _answer(ask: Ask, rows: tuple[FrictionRow, ...], every: int) -> str:
     return f"{text}; after {number(silent)} nothing differs." if silent else f"{text}."
 
 
+def _given_up(found: Frictions, aims: tuple[str, ...]) -> tuple[str, ...]:
+    """Where most of the journeys that are over and without the goal stop."""
+    stopped = found.count("stopped")
+    if not aims or not stopped.sum():
+        return ()
+    first = int(np.argmax(stopped))
+    share = percent(float(stopped[first] / stopped.sum()))
+    without = f"{count(int(stopped.sum()), 'journey')} without {listed(aims, last='or')}"
+    return (f"Most stop at {found.names[first]}: {share} of {without}.",)
+
+
 def _facts(rows: tuple[FrictionRow, ...]) -> tuple[str, ...]:
     told = []
     lost = max((r for r in rows if r.lost_seconds), key=lambda r: r.lost_seconds or 0.0, default=None)
@@ -341,7 +356,9 @@ def _cautions(stepped: Stepped, found: Frictions, aims: tuple[str, ...], told: _
     )
     made.append(Caution(code="not_proof", text=text))
     if not aims:
-        text = "Without a goal every journey ends somewhere: where customers give up is told with --goal."
+        text = (
+            "Without a goal every journey ends somewhere: what journeys stop short of is told with --start and --goal."
+        )
         made.append(Caution(code="no_goal", text=text))
     waits = int(found.count("waiting").sum())
     if waits and aims:

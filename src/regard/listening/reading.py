@@ -111,8 +111,7 @@ def heard_until(stepped: Stepped, contacts: Sequence[str]) -> tuple[int, int]:
     Contacts are taken for known to the end, unless nothing came for longer at the end than 30 of their usual gaps.
     """
     end = stepped.now.end or 0
-    mine = [s.times[codes_of(s.names, contacts)[s.codes]] for s in stepped.steps]
-    times = np.sort(np.concatenate([np.zeros(0, np.int64), *mine]))
+    times = np.sort(np.concatenate([np.zeros(0, np.int64), *(_times(s, contacts) for s in stepped.steps)]))
     times = times[times <= end]
     if len(times) < LEAST:
         return end, end
@@ -266,4 +265,13 @@ def labels_at(stepped: Stepped, views: Occasions, by: str) -> list[str]:
 
 def ever(stepped: Stepped, names: Sequence[str]) -> bool:
     """Whether any of some steps was ever taken."""
-    return any(codes_of(s.names, names)[s.codes].any() for s in stepped.steps)
+    return any(len(_times(s, names)) for s in stepped.steps)
+
+
+def _times(steps: Steps, names: Sequence[str]) -> Whole:
+    """When any of some steps was taken; rows that are nobody's any more do not count."""
+    taken = codes_of(steps.names, names)[steps.codes]
+    if steps.later is None:
+        return steps.times[taken]
+    rows = steps.rows
+    return steps.times[rows[taken[rows]]]

@@ -69,18 +69,25 @@ class Frictions:
 
 
 def frictions(
-    steps: Sequence[Steps], *, pause: int, goal: Sequence[str] = (), selection: Selection = EVERYTHING
+    steps: Sequence[Steps],
+    *,
+    pause: int,
+    start: Sequence[str] | None = None,
+    goal: Sequence[str] = (),
+    selection: Selection = EVERYTHING,
 ) -> Frictions:
     """What customers met at each step. A step at the very moment of the same step before it is that step.
 
     Args:
         steps: Slices of one log.
         pause: Microseconds; a longer pause ends a journey.
+        start: Journeys begin with any of these: steps before are in none; any step where None.
         goal: A journey with any of these did not stop without it.
         selection: Which steps.
     """
     names = steps[0].names if steps else ()
     wanted, end = codes_of(names, goal), int(min(end_of(steps, selection), selection.until))
+    begins = codes_of(names, names if start is None else start)
 
     def work(piece: Piece) -> tuple[NDArray[Any], ...]:
         bounds = (selection.since, selection.until, piece.first, piece.last)
@@ -89,9 +96,9 @@ def frictions(
         rows, codes = np.zeros(m, np.int64), np.zeros(m, np.uint16)
         owner, lively, bits = np.zeros(m, np.int64), np.zeros(m, np.int32), np.zeros((m, 2), np.uint8)
         counts, ends = np.zeros((len(names), len(COUNTS)), np.int64), np.zeros((m, 4), np.int32)
-        _frictions(*read, wanted, pause, end, *bounds, rows, codes, owner, lively, bits, ends, counts)
-        s = piece.steps
-        return s.customers[owner], codes, s.times[rows], bits[:, 0], bits[:, 1], lively, ends, counts
+        m = _frictions(*read, begins, wanted, pause, end, *bounds, rows, codes, owner, lively, bits, ends, counts)
+        s, met = piece.steps, bits[:m]
+        return s.customers[owner[:m]], codes[:m], s.times[rows[:m]], met[:, 0], met[:, 1], lively[:m], ends[:m], counts
 
     done = each_piece(work, pieces(steps, selection))
     types = (np.int64, np.uint16, np.int64, np.uint8, np.uint8, np.int32)
@@ -124,11 +131,11 @@ def _pairs(starts, stops, tails, ends, times, codes, keep, rows, names, since, u
 
 
 @compiled(
-    *READ, "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "w:i8", "w:u2", "w:i8", "w:i4", "w2:u1", "w2:i4",
-    "w2:i8",
+    *READ, "r:b1", "r:b1", "r:b1", "i8", "i8", "i8", "i8", "i8", "i8", "w:i8", "w:u2", "w:i8", "w:i4", "w2:u1",
+    "w2:i4", "w2:i8",
 )  # fmt: skip
-def _frictions(starts, stops, tails, finals, times, codes, keep, rows, failed, goal, pause, end, since, until, first,
-               last, out, code_of, owner, lively, bits, ends, counts):  # fmt: skip
+def _frictions(starts, stops, tails, finals, times, codes, keep, rows, failed, begins, goal, pause, end, since, until,
+               first, last, out, code_of, owner, lively, bits, ends, counts):  # fmt: skip
     """Per step: the row of the customer's own, the journey it was last done in, what that journey met there so far."""
     names = len(goal)
     mine, whose = np.zeros(names, np.int64), np.full(names, -1, np.int64)
@@ -160,6 +167,9 @@ def _frictions(starts, stops, tails, finals, times, codes, keep, rows, failed, g
                 near -= not len(rows) or rows[low]
                 low = beside(low, 1, gap, tail)
             k = np.int64(codes[i])
+            if before < 0 and not begins[k]:
+                near += 1
+                continue
             if whose[k] != c:
                 whose[k], mine[k] = c, m
                 out[m], code_of[m], owner[m], lively[m], bits[m, 0] = i, k, c, near, UNKNOWN
@@ -168,6 +178,7 @@ def _frictions(starts, stops, tails, finals, times, codes, keep, rows, failed, g
             depth = _take(k, t, before, then, failed[i], journey, depth, begun, met, at, stack, counts)
             reached |= goal[k]
             before, then, at[k] = k, t, t
+    return m
 
 
 @compiled()

@@ -121,6 +121,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "worse": "Worse later",
         "given_up": "Given up more often",
         "silent": "No difference seen",
+        "start": "Begins with",
     },
     "journey/retention": {
         "n": "Whose time is over",
