@@ -163,22 +163,28 @@ def _frictions(starts, stops, tails, finals, times, codes, keep, rows, failed, b
                 journey += 1
             if over:
                 break
-            while times[low] < t - LIVELY:
-                near -= not len(rows) or rows[low]
-                low = beside(low, 1, gap, tail)
+            low, near = _recent(times, rows, low, near, t, gap, tail)
+            near += 1
             k = np.int64(codes[i])
             if before < 0 and not begins[k]:
-                near += 1
                 continue
             if whose[k] != c:
                 whose[k], mine[k] = c, m
-                out[m], code_of[m], owner[m], lively[m], bits[m, 0] = i, k, c, near, UNKNOWN
+                out[m], code_of[m], owner[m], lively[m], bits[m, 0] = i, k, c, near - 1, UNKNOWN
                 m += 1
-            near += 1
             depth = _take(k, t, before, then, failed[i], journey, depth, begun, met, at, stack, counts)
             reached |= goal[k]
             before, then, at[k] = k, t, t
     return m
+
+
+@compiled()
+def _recent(times, rows, low, near, t, gap, tail):
+    """The first row of the 28 days before a moment, and how many steps looked at there are from it on."""
+    while times[low] < t - LIVELY:
+        near -= not len(rows) or rows[low]
+        low = beside(low, 1, gap, tail)
+    return low, near
 
 
 @compiled()
