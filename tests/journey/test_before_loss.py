@@ -32,7 +32,7 @@ def ask(view, question="journey/before-loss", /, *, given=None, **arguments):
     return answer(find(question), view=view, given=Given(**(given or PERIOD)), arguments=arguments)
 
 
-def living(n=500, *, leads=0.6, contracts=True, seed=3):
+def living(n=500, *, leads=0.6, seed=3):
     """Everybody does something every other day or so; a third search and then compare, and of these most leave within
     ten days; a few leave for no reason. Everyone else stays to the end."""
     rng = np.random.default_rng(seed)
@@ -57,12 +57,11 @@ def living(n=500, *, leads=0.6, contracts=True, seed=3):
         events += [
             {"person": who, "occurred_at": str(BEGIN + timedelta(days=d)), "name": s, "error": e} for d, s, e in rows
         ]
-        if contracts:
-            each = {"person": who, "subscription": who, "amount": 10.0, "currency": "EUR", "every": "month"}
-            signed.append({**each, "occurred_at": str(BEGIN + timedelta(days=begin)), "change": "start"})
-            if leaves:
-                signed.append({**each, "occurred_at": str(BEGIN + timedelta(days=gone)), "change": "end"})
-    return {"event": events, "subscription": signed} if contracts else {"event": events}
+        each = {"person": who, "subscription": who, "amount": 10.0, "currency": "EUR", "every": "month"}
+        signed.append({**each, "occurred_at": str(BEGIN + timedelta(days=begin)), "change": "start"})
+        if leaves:
+            signed.append({**each, "occurred_at": str(BEGIN + timedelta(days=gone)), "change": "end"})
+    return {"event": events, "subscription": signed}
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +107,42 @@ def test_the_number_of_those_on_the_path_leads_to_just_them(view_of, log):
     assert listed.total == len(did - gone)
 
 
-def test_silence_stands_for_a_loss_where_nobody_signs_contracts(view_of):
-    view = view_of(living(seed=5, contracts=False), declarations=SILENCE)
-    found = ask(view, window="20d")
-    risky = {r.path for r in found.rows if r.confirmed and r.ratio > 1}
+def pausing(n=500, seed=1):
+    """Nobody signs anything: all do things for some days, then are silent for a month or two and come back; half of those
+    who had just searched and compared never do, and one in ten of the others."""
+    rng, events, last = np.random.default_rng(seed), [], 455.0
+    for i in range(n):
+        day, who = float(rng.integers(0, 60)), f"p{i:04d}"
 
-    # Whoever stops right after a path and whoever pauses: few pause for so long and come back, which may be too few.
-    assert found.refused or risky & {"search", "compare", "search → compare"}
+        def step(name, day, who=who):
+            if day < last:
+                events.append({"person": who, "occurred_at": str(BEGIN + timedelta(days=day)), "name": name})
+
+        while day < last:
+            for _ in range(int(rng.integers(3, 9))):
+                step(str(rng.choice(["bake", "sell", "count"])), day)
+                day += float(rng.uniform(1, 5))
+            took = rng.uniform() < 0.3
+            if took:
+                step("search", day)
+                step("compare", day + 0.01)
+            if rng.uniform() < (0.5 if took else 0.1):
+                break
+            day += float(rng.uniform(25, 55))
+    return {"event": events}
+
+
+def test_silence_stands_for_a_loss_where_nobody_signs_contracts(view_of):
+    found = ask(view_of(pausing(), declarations=SILENCE), window="20d")
+    first = found.rows[0]
+
+    assert first.path in {"search", "compare", "search → compare"}
+    assert first.confirmed
+    assert first.low > 3
+    assert first.leavers_share > 0.5
+    assert 0 <= first.days_before < 2  # days to the last sign, not to when silence counts as a loss
+    assert found.now
+    assert any(c.code == "by_silence" for c in found.cautions)
 
 
 def test_without_a_path_that_leads_there_nothing_is_claimed(view_of):

@@ -234,7 +234,7 @@ def _answer(ask: Ask, seen: Leaving, rows: tuple[LossPath, ...], now: tuple[int,
         less = next((r for r in rows if r.confirmed), None)
         base = f"No path goes before a loss beyond chance: {count(seen.lost, 'loss')} looked at"
         if less is None:
-            return f"{base}, {count(len(rows), 'path')} held up to the test."
+            return f"{base}, {count(len(rows), 'path')} tested."
         return f"{base}; those who did {less.path} left less often, {times(less.ratio)} as often."
     ends = f"{number(round(first.low or 0.0, 1))} to {number(round(first.high, 1))}" if first.high else "no upper end"
     here, worth = now
@@ -316,7 +316,7 @@ def figure(finding: BeforeLoss) -> Figure | None:
         legend += f" {count(hidden, 'path')} that say the same as one shown are in the table."
     return ratio_dots(
         [_mark(r, finding.currency) for r in shown], title=finding.answer, once="leave as often as others",
-        column="here now, on this path", legend=legend,
+        column="here now, on this path" if any(r.now is not None for r in shown) else "", legend=legend,
     )  # fmt: skip
 
 
