@@ -17,6 +17,8 @@ Mask = NDArray[np.bool_]
 Design: TypeAlias = Any  # an array or, of many leaves, a sparse matrix, which has no types
 LIFT = 1.2
 """Standard deviation of a log effect before seeing."""
+PART = 1.0
+"""Standard deviation of how much a part's log effect is beyond its rest's, before seeing."""
 SHARED, BY_VALUE = 0.05, 0.03
 """Log rates of the whole and of values stray at least so much between periods, whatever a short past shows."""
 LARGE = 1500
@@ -93,7 +95,8 @@ class ShockModel:
         held = leaves[self.kept]
         return float(np.log((self.bad[held].sum() + 0.5) / (self.mean[held].sum() + 0.5)))
 
-    def gain(self, fixed: Iterable[int], leaves: Mask, spreads: Iterable[float], sign: int) -> list[float]:
+    def gain(self, fixed: Iterable[int], leaves: Mask, spreads: Iterable[float], sign: int,
+             part: tuple[int, int] | None = None) -> list[float]:  # fmt: skip
         """Nats over shocks alone for each spread of unevenness; -inf where the set is not worse.
 
         Args:
@@ -101,20 +104,43 @@ class ShockModel:
             leaves: (leaves,) the set.
             spreads: Of the effect by value, as shares of it.
             sign: 1 where more is worse, -1 where fewer is.
+            part: Dimension and value of a part of the set that has an effect of its own beside it.
         """
         effect = self.first(leaves)
         if sign * effect <= 0:
             return [-np.inf for _ in spreads]
-        part, inner = self._part(set(fixed), leaves)
-        return [self._fit(part, *self._prior(effect, s, len(inner))).nats - self.base for s in spreads]
+        whole, inner = self._part(set(fixed), leaves, part)
+        found, nats = None, []
+        for spread in spreads:
+            priors, start = self._prior(effect, spread, len(inner), apart=part is not None)
+            fitted = self._fit(whole, priors, start if found is None else found)
+            found = fitted.found
+            nats.append(fitted.nats - self.base)
+        return nats
+
+    def parts(self, fixed: Iterable[int], leaves: Mask, most: int) -> tuple[list[tuple[int, int]], int]:
+        """Parts (dimension and value) that differ the most from the rest of a set, and how many parts there are."""
+        held = leaves[self.kept]
+        codes, bad, due = self.codes[held], self.bad[held], self.mean[held]
+        fixed, found, many = set(fixed), [], 0
+        for d in range(codes.shape[1]):
+            if d in fixed:
+                continue
+            seen, expected = np.bincount(codes[:, d], bad), np.bincount(codes[:, d], due)
+            there = np.flatnonzero((expected > 0) & (expected < due.sum() * (1 - 1e-9)))
+            c, e, many = seen[there] + 0.5, expected[there] + 0.5, many + len(there)
+            rest, left = bad.sum() - seen[there] + 0.5, due.sum() - expected[there] + 0.5
+            z = (np.log(c / e) - np.log(rest / left)) / np.sqrt(1 / c + 1 / rest)
+            found += [(float(x), d, int(v)) for x, v in zip(np.abs(z), there, strict=True)]
+        return [(d, v) for _, d, v in sorted(found, reverse=True)[:most]], many
 
     def fitted(self, fixed: Iterable[int], leaves: Mask, spread: float) -> tuple[Fitted, Whole]:
         """The fit of one set, and which values' columns its unevenness has, in the order of the last effects."""
         part, inner = self._part(set(fixed), leaves)
         return self._fit(part, *self._prior(self.first(leaves), spread, len(inner))), inner
 
-    def _part(self, fixed: set[int], leaves: Mask) -> tuple[_Part, Whole]:
-        """Shocks, the effect, and its unevenness by the values of other dimensions."""
+    def _part(self, fixed: set[int], leaves: Mask, apart: tuple[int, int] | None = None) -> tuple[_Part, Whole]:
+        """Shocks, the effect, its unevenness by the values of other dimensions, and what a part has beside it."""
         held = leaves[self.kept]
         own = np.flatnonzero(held) if len(held) > LARGE else np.arange(len(held))
         free = [d + 1 for d in range(self.codes.shape[1]) if d not in fixed]
@@ -123,8 +149,11 @@ class ShockModel:
         width = int(self.starts[-1])
         place[inner] = width + 1 + np.arange(len(inner))
         more = np.column_stack([np.full(len(own), width), np.maximum(place[self.columns[own][:, free]], width)])
-        design = _indicators(np.column_stack([self.columns[own], more]), width + 1 + len(inner), held[own], width)
         size = width + 1 + len(inner)
+        if apart:
+            within = self.codes[own, apart[0]] == apart[1]
+            more, size = np.column_stack([more, np.where(within, size, width)]), size + 1
+        design = _indicators(np.column_stack([self.columns[own], more]), size, held[own], width)
         slope, curve, rest = np.zeros(size), np.zeros((size, size)), 0.0
         if len(own) < len(held):
             shocks = _indicators(self.columns[own], width)
@@ -134,11 +163,13 @@ class ShockModel:
         return _Part(bad=self.bad[own], total=self.total[own], level=self.level[own], design=design, slope=slope,
                      curve=curve, rest=rest), inner  # fmt: skip
 
-    def _prior(self, effect: float, spread: float, inner: int) -> tuple[Floats, Floats]:
+    def _prior(self, effect: float, spread: float, inner: int, *, apart: bool = False) -> tuple[Floats, Floats]:
         """Precisions, and where Newton's steps begin."""
         width = max(spread * max(abs(effect), 0.25), 0.05)
-        priors = np.concatenate([self.priors, [1 / LIFT**2], np.full(inner, 1 / width**2)])
-        return priors, np.concatenate([self.calm, [effect], np.zeros(inner)])
+        own = [1 / PART**2] if apart else []
+        priors = np.concatenate([self.priors, [1 / LIFT**2], np.full(inner, 1 / width**2), own])
+        start = np.concatenate([self.calm, [effect], np.zeros(inner + len(own))])
+        return priors, start
 
     def _fit(self, part: _Part, priors: Floats, start: Floats) -> Fitted:
         """The mode by Newton's steps, and the logarithm of the integral around it."""

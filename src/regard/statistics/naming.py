@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -23,6 +23,9 @@ UNEVEN = (0.1, 0.25, 0.5, 0.8)
 """Spread of the effect over the values of other dimensions, as shares of it; each is as likely before seeing."""
 PER_DIMENSION, PER_VALUE = 0.0, 2.0
 """Nats that a further dimension, or a further value of one, must earn beyond the count of alternatives."""
+PARTLY = 0.5
+"""Chance, before seeing, that one part of what is hit is hit otherwise than its rest, beyond what is uneven anyhow."""
+PARTS, CLOSE = 2, 12
 FIRST, NEAR, ROUNDS = 40, 6, 2
 FAR = 25.0
 
@@ -125,6 +128,7 @@ class _Tried:
         self.widths = cube.codes.max(axis=0, initial=0) + 1
         self.names: dict[bytes, tuple[Values, Mask, float]] = {}
         self.gains: dict[bytes, list[float]] = {}
+        self.parts: dict[bytes, float] = {}
         self.full: set[bytes] = set()
 
     def take(self, values: Values) -> None:
@@ -140,6 +144,7 @@ class _Tried:
                 return
             self.gains[mark] = self.model.gain(values, leaves, UNEVEN[2:3], self.sign)
             self.full.discard(mark)
+            self.parts.pop(mark, None)
 
     def mask(self, values: Values) -> Mask:
         found = np.ones(len(self.cube.codes), bool)
@@ -154,26 +159,46 @@ class _Tried:
         return among + PER_DIMENSION * len(values) + PER_VALUE * sum(len(held) - 1 for held in values.values())
 
     def score(self, mark: bytes) -> float:
-        """Nats less length, over the spreads of unevenness that were tried."""
-        gains = self.gains[mark]
-        top = max(gains)
-        if math.isinf(top):
-            return -math.inf
-        return top + math.log(sum(math.exp(g - top) for g in gains) / len(gains)) - self.names[mark][2]
+        """Nats less length, over the spreads of unevenness that were tried, and with a part or without."""
+        whole = _mean(self.gains[mark])
+        if mark in self.parts and math.isfinite(whole):
+            whole = _mean((whole, self.parts[mark]), (1 - PARTLY, PARTLY))
+        return whole - self.names[mark][2]
 
     def best(self, many: int) -> list[bytes]:
-        """The names of the highest scores, those near the top with every unevenness."""
+        """The names of the highest scores, those near the top with every unevenness and with parts."""
         order = sorted(self.names, key=self.score, reverse=True)
         if order and np.isfinite(top := self.score(order[0])):
-            for mark in order:
-                if self.score(mark) < top - FAR:
+            for i, mark in enumerate(order):
+                if i >= CLOSE and self.score(mark) < top - FAR:
                     break
                 if mark not in self.full:
                     values, leaves, _ = self.names[mark]
                     self.gains[mark] = self.model.gain(values, leaves, UNEVEN, self.sign)
                     self.full.add(mark)
             order = sorted(self.names, key=self.score, reverse=True)
+            for mark in order[:CLOSE]:
+                if mark not in self.parts and np.isfinite(self.score(mark)):
+                    self.parts[mark] = self._with_parts(mark)
+            order = sorted(self.names, key=self.score, reverse=True)
         return [m for m in order[:many] if np.isfinite(self.score(m))]
+
+    def _with_parts(self, mark: bytes) -> float:
+        """Nats where one part has an effect of its own, each part as likely; those that stand out the most are tried,
+        and the others add nothing."""
+        values, leaves, _ = self.names[mark]
+        parts, many = self.model.parts(values, leaves, PARTS)
+        nats = [_mean(self.model.gain(values, leaves, UNEVEN[:3], self.sign, part)) for part in parts]
+        return _mean(nats) + math.log(len(nats) / many) if nats else -math.inf
+
+
+def _mean(nats: Sequence[float], weights: Sequence[float] | None = None) -> float:
+    """Logarithm of the mean of likelihoods."""
+    top = max(nats)
+    if math.isinf(top):
+        return -math.inf
+    weights = weights or [1 / len(nats)] * len(nats)
+    return top + math.log(sum(w * math.exp(g - top) for g, w in zip(nats, weights, strict=True)))
 
 
 def _log_ways(width: int, many: int) -> float:
@@ -185,8 +210,8 @@ def name(cube: Cube, past: Past, expected: Expected, *, sign: int = 1) -> Naming
 
     Every name tried is a hypothesis about all leaves at once: outside it only the shocks that periods and values share
     by their own history, inside it an effect that is uneven over the values of other dimensions. So a part that is hit
-    three times as hard as its rest does not hide that the rest is hit, too; and several values of one dimension are one
-    name. Candidates are the cells of the highest contrast (Kulldorff 1997), all cells above them, sets of values of
+    three times as hard as its rest does not hide that the rest is hit, too; nor does one part with an effect of its own
+    (as likely as none, before seeing); and several values of one dimension are one name. Candidates are the cells of the highest contrast (Kulldorff 1997), all cells above them, sets of values of
     one dimension in order of their ratio (linear-time subset scanning, Neill 2012), and neighbours of the best of them,
     until none is better.
 
