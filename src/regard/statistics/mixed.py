@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, special
+from scipy import linalg, special
 
 from regard.statistics.estimates import Floats, Whole
 from regard.statistics.expectations import Expected, Past
 
 Mask = NDArray[np.bool_]
-Design: TypeAlias = Any  # an array or, of many leaves, a sparse matrix, which has no types
 LIFT = 1.2
 """Standard deviation of a log effect before seeing."""
 PART = 1.0
@@ -22,8 +21,47 @@ PART = 1.0
 SHARED, BY_VALUE = 0.05, 0.03
 """Log rates of the whole and of values stray at least so much between periods, whatever a short past shows."""
 LARGE = 1500
-"""Leaves from which on those outside a set count by the curvature at their mode, and designs are sparse."""
-STEPS, CLOSE = 12, 2e-3
+"""Leaves from which on those outside a set count by the curvature at their mode."""
+STEPS, CLOSE = 12, 0.02
+"""Most of Newton's steps; after one as small as this the next would change less than its square."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """Which effects each leaf has: ones in a few columns, so that sums are gathered rather than multiplied.
+
+    Attributes:
+        columns: (leaves, each) columns of a leaf; `width` where it has fewer.
+        width: Columns there are.
+    """
+
+    columns: Whole
+    width: int
+
+    def of(self, effects: Floats) -> Floats:
+        """(leaves,) sum of the effects of each leaf."""
+        return np.asarray(np.append(effects, 0.0)[self.columns].sum(axis=1))
+
+    def back(self, values: Floats) -> Floats:
+        """(width,) sum of the values of the leaves that have each effect."""
+        each = self.columns.shape[1]
+        return np.bincount(self.columns.ravel(), np.repeat(values, each), self.width + 1)[: self.width]
+
+    def curvature(self, weight: Floats) -> Floats:
+        """(width, width) sum of weights of the leaves that have both effects."""
+        codes, rows = self._pairs
+        upper = np.bincount(codes, weight[rows], self.width**2).reshape(self.width, self.width)
+        found = upper + upper.T
+        found[np.diag_indices(self.width)] -= upper.diagonal()
+        return np.asarray(found)
+
+    @cached_property
+    def _pairs(self) -> tuple[Whole, Whole]:
+        """Number of each pair of columns that a leaf has, and the leaf."""
+        first, second = np.triu_indices(self.columns.shape[1])
+        one, other = self.columns[:, first], self.columns[:, second]
+        there = (one < self.width) & (other < self.width)
+        return (one * self.width + other)[there], np.nonzero(there)[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +116,17 @@ class ShockModel:
         self.columns = np.column_stack([np.zeros(len(self.codes), np.int64), self.codes + self.starts[:-1]])
         by_value = np.full(int(widths.sum()), 1 / (expected.by_value + BY_VALUE**2))
         self.priors = np.concatenate([[1 / (expected.shared + SHARED**2)], by_value])
-        self.shocks = _indicators(self.columns, int(self.starts[-1]))
+        self.shocks = Design(self.columns, int(self.starts[-1]))
         none = np.zeros(len(self.priors))
         whole = _Part(bad=self.bad, total=self.total, level=self.level, design=self.shocks, slope=none,
                       curve=np.zeros((len(none), len(none))), rest=0.0)  # fmt: skip
         self.calm = none
         fitted = self._fit(whole, self.priors, none)
         self.calm, self.base = fitted.found, fitted.nats
-        self.mean, self.weight = _mean(self.level + self.shocks @ self.calm, self.total, shares=self.shares)
-        self.slope = np.asarray(self.shocks.T @ (self.bad - self.mean))
-        self.curve = _curvature(self.shocks, self.weight)
-        self.each = _nats(self.bad, self.total, self.level + self.shocks @ self.calm, shares=self.shares)
+        self.mean, self.weight = _mean(self.level + self.shocks.of(self.calm), self.total, shares=self.shares)
+        self.slope = self.shocks.back(self.bad - self.mean)
+        self.curve = self.shocks.curvature(self.weight)
+        self.each = _nats(self.bad, self.total, self.level + self.shocks.of(self.calm), shares=self.shares)
 
     def first(self, leaves: Mask) -> float:
         """The log effect within some leaves over what shocks alone explain."""
@@ -148,17 +186,18 @@ class ShockModel:
         place = np.zeros(int(self.starts[-1]), np.int64)
         width = int(self.starts[-1])
         place[inner] = width + 1 + np.arange(len(inner))
-        more = np.column_stack([np.full(len(own), width), np.maximum(place[self.columns[own][:, free]], width)])
+        more = np.column_stack([np.full(len(own), width), place[self.columns[own][:, free]]])
         size = width + 1 + len(inner)
         if apart:
             within = self.codes[own, apart[0]] == apart[1]
-            more, size = np.column_stack([more, np.where(within, size, width)]), size + 1
-        design = _indicators(np.column_stack([self.columns[own], more]), size, held[own], width)
+            more, size = np.column_stack([more, np.where(within, size, size + 1)]), size + 1
+        more[~held[own]] = size
+        design = Design(np.column_stack([self.columns[own], more]), size)
         slope, curve, rest = np.zeros(size), np.zeros((size, size)), 0.0
         if len(own) < len(held):
-            shocks = _indicators(self.columns[own], width)
-            slope[:width] = self.slope - shocks.T @ (self.bad[own] - self.mean[own])
-            curve[:width, :width] = self.curve - _curvature(shocks, self.weight[own])
+            shocks = Design(self.columns[own], width)
+            slope[:width] = self.slope - shocks.back(self.bad[own] - self.mean[own])
+            curve[:width, :width] = self.curve - shocks.curvature(self.weight[own])
             rest = float(self.each.sum() - self.each[own].sum())
         return _Part(bad=self.bad[own], total=self.total[own], level=self.level[own], design=design, slope=slope,
                      curve=curve, rest=rest), inner  # fmt: skip
@@ -176,20 +215,21 @@ class ShockModel:
         found, calm = start, np.zeros(len(start))
         calm[: len(self.calm)] = self.calm
         for _ in range(STEPS):
-            mean, weight = _mean(part.level + part.design @ found, part.total, shares=self.shares)
-            curve = _curvature(part.design, weight) + part.curve
+            mean, weight = _mean(part.level + part.design.of(found), part.total, shares=self.shares)
+            curve = part.design.curvature(weight) + part.curve
             curve[np.diag_indices(len(found))] += priors
-            slope = part.design.T @ (part.bad - mean) + part.slope - part.curve @ (found - calm) - priors * found
-            step = np.linalg.solve(curve, slope)
+            slope = part.design.back(part.bad - mean) + part.slope - part.curve @ (found - calm) - priors * found
+            root = linalg.cho_factor(curve, check_finite=False)
+            step = linalg.cho_solve(root, slope, check_finite=False)
             size = float(np.abs(step).max())
             found = found + step * min(1.0, 2 / max(size, 1e-12))
             if size < CLOSE:
                 break
         away = found - calm
-        fit = float(_nats(part.bad, part.total, part.level + part.design @ found, shares=self.shares).sum()) + part.rest
+        fit = float(_nats(part.bad, part.total, part.level + part.design.of(found), shares=self.shares).sum()) + part.rest
         fit += float(part.slope @ away - 0.5 * away @ part.curve @ away)
         prior = -0.5 * float(priors @ found**2) + 0.5 * float(np.log(priors).sum())
-        return Fitted(found=found, curve=curve, nats=fit + prior - 0.5 * float(np.linalg.slogdet(curve)[1]))
+        return Fitted(found=found, curve=curve, nats=fit + prior - float(np.log(root[0].diagonal()).sum()))
 
 
 def _mean(eta: Floats, total: Floats, *, shares: bool) -> tuple[Floats, Floats]:
@@ -203,23 +243,3 @@ def _mean(eta: Floats, total: Floats, *, shares: bool) -> tuple[Floats, Floats]:
 
 def _nats(bad: Floats, total: Floats, eta: Floats, *, shares: bool) -> Floats:
     return bad * eta - total * (np.logaddexp(0, eta) if shares else np.exp(np.minimum(eta, 30)))
-
-
-def _indicators(columns: Whole, width: int, held: Mask | None = None, from_: int = 0) -> Design:
-    """Ones in the columns of each row; from column `from_` on only in rows that are held."""
-    rows, each = columns.shape
-    ones = np.ones((rows, each))
-    if held is not None:
-        ones[(columns >= from_) & ~held[:, None]] = 0.0
-    if rows > LARGE:
-        indptr = np.arange(0, rows * each + 1, each)
-        return sparse.csr_matrix((ones.reshape(-1), columns.reshape(-1), indptr), shape=(rows, width))
-    found = np.zeros((rows, width))
-    np.put_along_axis(found, columns, ones, axis=1)
-    return found
-
-
-def _curvature(design: Design, weight: Floats) -> Floats:
-    if isinstance(design, np.ndarray):
-        return np.asarray((design.T * weight) @ design)
-    return np.asarray((design.T @ design.multiply(weight[:, None]).tocsr()).todense())

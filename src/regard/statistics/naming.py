@@ -19,7 +19,7 @@ Values = dict[int, tuple[int, ...]]
 """Dimension to the values it may have; a dimension that is not named may have any."""
 
 KAPPA = 2.0
-UNEVEN = (0.1, 0.25, 0.5, 0.8)
+UNEVEN = (0.1, 0.25, 0.5, 0.8, 1.3)
 """Spread of the effect over the values of other dimensions, as shares of it; each is as likely before seeing."""
 PER_DIMENSION, PER_VALUE = 0.0, 2.0
 """Nats that a further dimension, or a further value of one, must earn beyond the count of alternatives."""
@@ -27,7 +27,9 @@ PARTLY = 0.5
 """Chance, before seeing, that one part of what is hit is hit otherwise than its rest, beyond what is uneven anyhow."""
 PARTS, CLOSE = 2, 12
 FIRST, NEAR, ROUNDS = 40, 6, 2
-FAR = 25.0
+FAR, SHARE = 25.0, 0.25
+"""Nats below the first from which on a name is not looked at closely; share of the best contrast below which, and so
+far, a name is not tried at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,8 @@ class Naming:
         best: The most probable name; None where no combination is worse than its past.
         alternatives: Others until together with the best they hold 95 % of the probability; each holds other leaves.
         worse_within: Parts of the best that are hit harder than its rest, the clearest first.
-        ranked: The three most probable names, however sure the first is.
+        ranked: The three most probable names, however sure the first is; where the first two name several values of
+            one dimension and else the same, the third is the most probable one that does not.
     """
 
     best: Named | None
@@ -123,8 +126,13 @@ def _divergence(seen: Floats, due: Floats, total: Floats, *, shares: bool) -> Fl
 class _Tried:
     """Names tried so far: of those that hold the same leaves only the shortest."""
 
-    def __init__(self, cube: Cube, model: ShockModel, sign: int) -> None:
-        self.cube, self.model, self.sign = cube, model, sign
+    def __init__(self, cube: Cube, past: Past, expected: Expected, sign: int) -> None:
+        self.cube, self.sign, self.model = cube, sign, ShockModel(cube.codes, past, expected)
+        now, before = past.total * expected.rate, past.tries.sum(axis=0) * expected.rate
+        self.shares = past.shares
+        self.sums = np.stack([past.bad, past.total, now, before, past.past_bad.sum(axis=0)])
+        self.all = self.sums.sum(axis=1)
+        self.least = -math.inf
         self.widths = cube.codes.max(axis=0, initial=0) + 1
         self.names: dict[bytes, tuple[Values, Mask, float]] = {}
         self.gains: dict[bytes, list[float]] = {}
@@ -139,12 +147,24 @@ class _Tried:
         mark, price = leaves.tobytes(), self.price(values)
         known = self.names.get(mark)
         if known is None or price < known[2] - 1e-9:
+            if known is None and self.nats(leaves) < self.least:
+                return
             self.names[mark] = (values, leaves, price)
             if mark in self.gains and known is not None and known[0] == values:
                 return
             self.gains[mark] = self.model.gain(values, leaves, UNEVEN[2:3], self.sign)
             self.full.discard(mark)
             self.parts.pop(mark, None)
+
+    def nats(self, leaves: Mask) -> float:
+        """The contrast of some leaves, whose effect is one."""
+        inside = self.sums @ leaves.astype(float)
+        both = np.stack([inside, self.all], axis=1)
+        seen, total, due = both[0], both[1], both[2] * (both[4] + KAPPA) / (both[3] + KAPPA)
+        seen, total, due = (np.array([x[0], x[1] - x[0], x[1]]) for x in (seen, total, due))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            each, rest, whole = _divergence(seen, np.maximum(due, 1e-9), total, shares=self.shares)
+        return float(each + rest - whole)
 
     def mask(self, values: Values) -> Mask:
         found = np.ones(len(self.cube.codes), bool)
@@ -224,7 +244,8 @@ def name(cube: Cube, past: Past, expected: Expected, *, sign: int = 1) -> Naming
         sign: 1 where more is worse, -1 where fewer is.
     """
     nats, _, _ = contrast(cube, past, expected, sign=sign)
-    tried = _Tried(cube, ShockModel(cube.codes, past, expected), sign)
+    tried = _Tried(cube, past, expected, sign)
+    tried.least = SHARE * float(nats.max(initial=0.0)) - FAR
     order = [int(c) for c in np.argsort(-nats, kind="stable")[:FIRST] if np.isfinite(nats[c])]
     sets = _Sets(cube, past, expected, sign)
     for i, cell in enumerate(order):
@@ -313,8 +334,24 @@ def _told(past: Past, expected: Expected, tried: _Tried) -> Naming:
         best=names[0],
         alternatives=tuple(names[1 : max(enough, 1)]),
         worse_within=_within(past, expected, tried, names[0]),
-        ranked=tuple(names[:3]),
+        ranked=_three(names),
     )
+
+
+def _three(names: list[Named]) -> tuple[Named, ...]:
+    """The first three, not all of them sets of values of one dimension that are alike otherwise."""
+    first, rest = names[:2], names[2:]
+    kinds = {_kind(n.values) for n in first}
+    other = next((n for n in rest if _kind(n.values) not in kinds), None)
+    if len(first) < 2 or len(kinds) == 2 or other is None:
+        return tuple(names[:3])
+    return (*first, other)
+
+
+def _kind(values: Values) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """What a name has beside its sets of values; of a name without any, all of it, and a mark."""
+    alone = tuple(sorted((d, held) for d, held in values.items() if len(held) == 1))
+    return alone if len(alone) < len(values) else (*alone, (-1, ()))
 
 
 def counted(past: Past, expected: Expected, leaves: Mask) -> tuple[float, float, float]:

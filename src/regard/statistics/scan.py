@@ -85,20 +85,24 @@ def _frame(cube: Cube, past: Past, expected: Expected, sign: int) -> _Frame:
 def _scores(frame: _Frame, seen: Floats, before: Floats) -> tuple[Floats, Floats]:
     """The statistic and the expectation of each cell, columns apart: deviance where worse, by the variance it strays
     with, less the price of having looked."""
-    due = frame.now * (before + KAPPA) / (frame.before + KAPPA)
-    n = frame.total
+    due = (before + KAPPA) * (frame.now / (frame.before + KAPPA))
+    if frame.shares:
+        due = np.minimum(due, frame.total * (1 - 1e-9))
+    score = np.full(due.shape, -np.inf)
+    at = np.flatnonzero(((seen > due) if frame.sign > 0 else (seen < due)) & (due > 0))
+    cell = at // due.shape[1]  # only where it is worse is there anything to compute: of small counts, seldom
+    c, e, n, leafy = seen.ravel()[at], due.ravel()[at], frame.total[cell, 0], frame.leafy[cell, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
         if frame.shares:
-            due = np.minimum(due, n * (1 - 1e-9))
-            plain = due * (1 - due / np.maximum(n, 1e-12))
-            deviance = special.xlogy(seen, seen / due) + special.xlogy(n - seen, (n - seen) / (n - due))
+            plain = e * (1 - e / n)
+            deviance = special.xlogy(c, c / e) + special.xlogy(n - c, (n - c) / (n - e))
         else:
-            plain = due
-            deviance = special.xlogy(seen, seen / due) - (seen - due)
-        own = frame.leafy * due**2 / (before + KAPPA)
-        whole = plain * frame.leafy + due**2 * frame.deep + own
-        score = deviance * plain / whole - frame.price
-    return np.where((frame.sign * (seen - due) > 0) & (due > 0), score, -np.inf), due
+            plain = e
+            deviance = special.xlogy(c, c / e) - (c - e)
+        own = leafy * e**2 / (before.ravel()[at] + KAPPA)
+        whole = plain * leafy + e**2 * frame.deep[cell, 0] + own
+        score.ravel()[at] = deviance * plain / whole - frame.price[cell, 0]
+    return score, due
 
 
 def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.05, seed: int = 0,
