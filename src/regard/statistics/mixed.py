@@ -22,6 +22,9 @@ SHARED, BY_VALUE = 0.05, 0.03
 """Log rates of the whole and of values stray at least so much between periods, whatever a short past shows."""
 LARGE = 1500
 """Leaves from which on those outside a set count by the curvature at their mode."""
+SHOCKS, INNER = 150, 100
+"""Most effects of shocks, and of unevenness in a set: of dimensions with very many values the rare ones have none; what
+they stray by is hidden by their counts."""
 STEPS, CLOSE = 12, 0.02
 """Most of Newton's steps; after one as small as this the next would change less than its square."""
 
@@ -114,9 +117,12 @@ class ShockModel:
         widths = codes.max(axis=0, initial=0) + 1
         self.starts = np.concatenate([[1], 1 + np.cumsum(widths)])
         self.columns = np.column_stack([np.zeros(len(self.codes), np.int64), self.codes + self.starts[:-1]])
-        by_value = np.full(int(widths.sum()), 1 / (expected.by_value + BY_VALUE**2))
+        kept = self._often(np.arange(int(self.starts[-1])), np.ones(len(self.codes), bool), SHOCKS)
+        place = np.full(int(self.starts[-1]), len(kept))
+        place[kept] = np.arange(len(kept))
+        self.shocks = Design(place[self.columns], len(kept))
+        by_value = np.full(len(kept) - 1, 1 / (expected.by_value + BY_VALUE**2))
         self.priors = np.concatenate([[1 / (expected.shared + SHARED**2)], by_value])
-        self.shocks = Design(self.columns, int(self.starts[-1]))
         none = np.zeros(len(self.priors))
         whole = _Part(bad=self.bad, total=self.total, level=self.level, design=self.shocks, slope=none,
                       curve=np.zeros((len(none), len(none))), rest=0.0)  # fmt: skip
@@ -127,6 +133,15 @@ class ShockModel:
         self.slope = self.shocks.back(self.bad - self.mean)
         self.curve = self.shocks.curvature(self.weight)
         self.each = _nats(self.bad, self.total, self.level + self.shocks.of(self.calm), shares=self.shares)
+
+    def _often(self, columns: Whole, held: Mask, most: int) -> Whole:
+        """Those columns that the most is expected of, in their order."""
+        if len(columns) <= most:
+            return columns
+        due = (self.total * np.exp(np.minimum(self.level, 0.0)))[held]
+        each = self.columns.shape[1]
+        often = np.bincount(self.columns[held].ravel(), np.repeat(due, each), int(self.starts[-1]))[columns]
+        return np.sort(columns[np.argsort(-often, kind="stable")[:most]])
 
     def first(self, leaves: Mask) -> float:
         """The log effect within some leaves over what shocks alone explain."""
@@ -157,7 +172,8 @@ class ShockModel:
         return nats
 
     def parts(self, fixed: Iterable[int], leaves: Mask, most: int) -> tuple[list[tuple[int, int]], int]:
-        """Parts (dimension and value) that differ the most from the rest of a set, and how many parts there are."""
+        """Parts (dimension and value) that differ the most from the rest of a set, by at least half as many standard
+        errors as the first, and how many parts there are."""
         held = leaves[self.kept]
         codes, bad, due = self.codes[held], self.bad[held], self.mean[held]
         fixed, found, many = set(fixed), [], 0
@@ -170,7 +186,8 @@ class ShockModel:
             rest, left = bad.sum() - seen[there] + 0.5, due.sum() - expected[there] + 0.5
             z = (np.log(c / e) - np.log(rest / left)) / np.sqrt(1 / c + 1 / rest)
             found += [(float(x), d, int(v)) for x, v in zip(np.abs(z), there, strict=True)]
-        return [(d, v) for _, d, v in sorted(found, reverse=True)[:most]], many
+        first = sorted(found, reverse=True)[:most]
+        return [(d, v) for z, d, v in first if z >= first[0][0] / 2], many
 
     def fitted(self, fixed: Iterable[int], leaves: Mask, spread: float) -> tuple[Fitted, Whole]:
         """The fit of one set, and which values' columns its unevenness has, in the order of the last effects."""
@@ -183,19 +200,20 @@ class ShockModel:
         own = np.flatnonzero(held) if len(held) > LARGE else np.arange(len(held))
         free = [d + 1 for d in range(self.codes.shape[1]) if d not in fixed]
         inner = np.unique(self.columns[held][:, free]) if free else np.zeros(0, np.int64)
-        place = np.zeros(int(self.starts[-1]), np.int64)
-        width = int(self.starts[-1])
+        inner, width = self._often(inner, held, INNER), self.shocks.width
+        size = width + 1 + len(inner) + (apart is not None)
+        place = np.full(int(self.starts[-1]), size)
         place[inner] = width + 1 + np.arange(len(inner))
         more = np.column_stack([np.full(len(own), width), place[self.columns[own][:, free]]])
-        size = width + 1 + len(inner)
         if apart:
             within = self.codes[own, apart[0]] == apart[1]
-            more, size = np.column_stack([more, np.where(within, size, size + 1)]), size + 1
+            more = np.column_stack([more, np.where(within, size - 1, size)])
         more[~held[own]] = size
-        design = Design(np.column_stack([self.columns[own], more]), size)
+        shared = self.shocks.columns[own]
+        design = Design(np.column_stack([np.where(shared < width, shared, size), more]), size)
         slope, curve, rest = np.zeros(size), np.zeros((size, size)), 0.0
         if len(own) < len(held):
-            shocks = Design(self.columns[own], width)
+            shocks = Design(shared, width)
             slope[:width] = self.slope - shocks.back(self.bad[own] - self.mean[own])
             curve[:width, :width] = self.curve - shocks.curvature(self.weight[own])
             rest = float(self.each.sum() - self.each[own].sum())

@@ -189,8 +189,8 @@ class _Tried:
         """The names of the highest scores, those near the top with every unevenness and with parts."""
         order = sorted(self.names, key=self.score, reverse=True)
         if order and np.isfinite(top := self.score(order[0])):
-            for i, mark in enumerate(order):
-                if i >= CLOSE and self.score(mark) < top - FAR:
+            for mark in order:
+                if self.score(mark) < top - FAR:
                     break
                 if mark not in self.full:
                     values, leaves, _ = self.names[mark]
@@ -208,7 +208,7 @@ class _Tried:
         and the others add nothing."""
         values, leaves, _ = self.names[mark]
         parts, many = self.model.parts(values, leaves, PARTS)
-        nats = [_mean(self.model.gain(values, leaves, UNEVEN[:3], self.sign, part)) for part in parts]
+        nats = [_mean(self.model.gain(values, leaves, UNEVEN[:3:2], self.sign, part)) for part in parts]
         return _mean(nats) + math.log(len(nats) / many) if nats else -math.inf
 
 
