@@ -190,7 +190,7 @@ def _names(case: Callable) -> None:
     about = {"room": ROOM, "method": "mixed model over names", "kind": "finds", "runs": 400}
     first = {
         "one": (0.70, "one combination, shocks .1, uneven effects .25: named exactly"),
-        "child": (0.5, "a part hit 6 times, the rest of its whole twice: the whole is named"),
+        "child": (0.65, "a part hit 6 times, the rest of its whole twice: the whole is named"),
         "values": (0.50, "two or three values of one dimension: exactly these are named"),
     }
     for kind, (nominal, truth) in first.items():

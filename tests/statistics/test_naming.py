@@ -86,3 +86,25 @@ def test_leaves_outside_a_set_may_count_by_their_curvature(monkeypatch):
 
     assert quick == pytest.approx(full, abs=0.3)
     assert full[0] > 10
+
+
+def test_dimensions_of_very_many_values_are_named_as_well_and_cost_no_more(monkeypatch):
+    """Of 400 values only the frequent ones have effects of their own; the fit has no more columns than that."""
+    rng = np.random.default_rng(8)
+    codes = np.unique(np.column_stack([rng.integers(0, 400, 900), rng.integers(0, 5, 900)]), axis=0)
+    widths = []
+    fit = mixed.ShockModel._fit
+    monkeypatch.setattr(mixed.ShockModel, "_fit", lambda self, *a: widths.append(len(a[1])) or fit(self, *a))
+
+    found = named(np.where(codes[:, 1] == 3, 2.5, 1.0), codes=codes, volume=60)
+
+    assert found.best.values == {1: (3,)}
+    assert max(widths) <= mixed.SHOCKS + mixed.INNER + 2
+
+
+def test_the_third_name_is_not_a_third_set_of_the_same_values():
+    lift = np.where(GRID[:, 0] == 2, 2.0, 1.0) * np.where(np.isin(GRID[:, 1], (0, 1, 2)), 1.4, 1.0)
+    found = named(lift, volume=60, seed=3)
+    apart = {tuple((d, v) for d, v in n.values.items() if len(v) == 1) for n in found.ranked}
+    assert len(found.ranked) == 3
+    assert len(apart) > 1

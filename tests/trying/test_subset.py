@@ -139,3 +139,60 @@ def test_what_cannot_be_told_is_refused_with_a_next_step():
 def test_wrong_options_are_named(options, words):
     with pytest.raises(BadInput, match=words):
         trying.subset(logins(), **{"dims": DIMS, **options})
+
+
+def test_a_file_of_real_and_predicted_amounts_needs_no_column_named():
+    table = orders().rename_columns({"orders": "real", "forecast": "predict"})
+    found = trying.subset(table, dims=["channel", "partner", "region"])
+    assert [r.subset for r in found.rows] == [{"channel": "app", "partner": "C"}]
+    assert any("actual = real" in c.text and "expected = predict" in c.text for c in found.cautions)
+
+
+def test_rows_at_times_of_their_own_are_gathered_as_their_span_has_it():
+    apart = [f"{at[:13]}:{i % 60:02d}:{7 * i % 60:02d}" for i, at in enumerate(rows_apart()["at"].to_pylist())]
+    table = rows_apart().set_column(0, "at", pa.array(apart))
+    dims = ["channel", "region", "device"]
+
+    asked = trying.subset(table, dims=dims, bad="failed", time="at", every="day")
+    found = trying.subset(table, dims=dims, bad="failed", time="at")
+
+    assert found.rows == asked.rows
+    assert any("gathered by day" in c.text for c in found.cautions)
+
+
+def test_weeks_written_as_weeks_are_periods():
+    rng = np.random.default_rng(4)
+    rows = [(f"2026-W{t + 1:02d}", f"store {s}", int(rng.binomial(300, 0.05 * (3 if (t, s) == (14, 7) else 1))), 300)
+            for t in range(15) for s in range(12)]  # fmt: skip
+    table = dict(zip(("week", "store", "returns", "sales"), map(list, zip(*rows, strict=True)), strict=True))
+
+    found = trying.subset(table, dims="store", bad="returns", total="sales", time="week")
+
+    assert found.rows[0].subset == {"store": "store 7"}
+    assert found.now == "2026-04-06"
+
+
+def test_many_dimensions_are_searched_so_deep_as_fits_and_it_is_told(monkeypatch):
+    monkeypatch.setattr("regard.trying.cubed.MOST_HELD", 400)
+    found = trying.subset(logins(), dims=DIMS, bad="failed", total="logins", time="day")
+    assert found.rows[0].subset == {"plan": "Team", "country": "Brazil"}
+    assert any("up to 2 dimensions" in c.text for c in found.cautions)
+
+
+def test_a_weekday_with_more_failures_than_others_is_no_disruption():
+    rng = np.random.default_rng(12)
+    rows = []
+    for t in range(36):
+        for p in range(4):
+            for r in range(5):
+                rate = 0.05 * (2.0 if t % 7 == 0 else 1.0)  # the last day, 35, is such a day
+                rows.append((str(np.datetime64("2026-01-01") + t), f"P{p}", f"R{r}", int(rng.binomial(150, rate)), 150))
+    names = ("day", "plan", "region", "failed", "logins")
+    table = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+    found = trying.subset(table, dims="plan,region", bad="failed", total="logins", time="day")
+
+    assert not found.disrupted
+    assert found.total_green
+    assert found.season > 0.02
+    assert found.mix + found.season + found.rate == pytest.approx(found.change)

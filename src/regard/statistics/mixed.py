@@ -48,7 +48,8 @@ class Design:
     def back(self, values: Floats) -> Floats:
         """(width,) sum of the values of the leaves that have each effect."""
         each = self.columns.shape[1]
-        return np.bincount(self.columns.ravel(), np.repeat(values, each), self.width + 1)[: self.width]
+        sums = np.bincount(self.columns.ravel(), np.repeat(values, each), self.width + 1)
+        return np.asarray(sums[: self.width], np.float64)
 
     def curvature(self, weight: Floats) -> Floats:
         """(width, width) sum of weights of the leaves that have both effects."""
@@ -244,7 +245,8 @@ class ShockModel:
             if size < CLOSE:
                 break
         away = found - calm
-        fit = float(_nats(part.bad, part.total, part.level + part.design.of(found), shares=self.shares).sum()) + part.rest
+        nats = _nats(part.bad, part.total, part.level + part.design.of(found), shares=self.shares)
+        fit = float(nats.sum()) + part.rest
         fit += float(part.slope @ away - 0.5 * away @ part.curve @ away)
         prior = -0.5 * float(priors @ found**2) + 0.5 * float(np.log(priors).sum())
         return Fitted(found=found, curve=curve, nats=fit + prior - float(np.log(root[0].diagonal()).sum()))

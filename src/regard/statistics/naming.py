@@ -231,9 +231,9 @@ def name(cube: Cube, past: Past, expected: Expected, *, sign: int = 1) -> Naming
     Every name tried is a hypothesis about all leaves at once: outside it only the shocks that periods and values share
     by their own history, inside it an effect that is uneven over the values of other dimensions. So a part that is hit
     three times as hard as its rest does not hide that the rest is hit, too; nor does one part with an effect of its own
-    (as likely as none, before seeing); and several values of one dimension are one name. Candidates are the cells of the highest contrast (Kulldorff 1997), all cells above them, sets of values of
-    one dimension in order of their ratio (linear-time subset scanning, Neill 2012), and neighbours of the best of them,
-    until none is better.
+    (as likely as none, before seeing); and several values of one dimension are one name. Candidates are the cells of
+    the highest contrast (Kulldorff 1997), all cells above them, sets of values of one dimension in order of their ratio
+    (linear-time subset scanning, Neill 2012), and neighbours of the best of them, until none is better.
 
     This gives a name to what rang (`scan`); it does not say whether anything happened.
 

@@ -18,6 +18,8 @@ PLAIN, TELLING = 10, 20
 AT_ONCE, MUCH = 32, 2_000_000
 """Replicas scored at a time, so that their sums stay in the processor's cache; cells times replicas from which on
 half of them do, where they leave no doubt."""
+TURNS = 60
+"""Most earlier periods that play now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,8 +242,8 @@ def _shift(cube: Cube, past: Past, expected: Expected, null: Floats, sign: int) 
     """How far the maxima of earlier periods, each playing now, lie above the replicas' on the whole; never below."""
     if len(past.past_bad) < 3:
         return 0.0
-    maxima = []
-    for t in range(len(past.past_bad)):
+    maxima, many = [], len(past.past_bad)
+    for t in np.unique(np.linspace(0, many - 1, min(many, TURNS)).astype(np.int64)):
         turned = past.swapped(t)
         then = expected if past.season is None else replace(expected, rate=past.rates(expected.rate)[t])
         frame = _frame(cube, turned, then, sign)

@@ -20,6 +20,7 @@ from regard.sources.converting import connect
 from regard.sources.expressions import VALUE, compile_source
 from regard.sources.frames import Field, Frame
 from regard.sources.naming import plain
+from regard.trying.calendars import begun
 from regard.trying.tables import SAMPLED, Table, table_of
 from regard.wording import count, listed
 
@@ -158,7 +159,8 @@ class Columns:
         return values.astype(np.int64)
 
     def times(self, name: str) -> NDArray[np.datetime64]:
-        """A column as instants in UTC, to the microsecond; NaT where it is empty. Whole years read as 1 January.
+        """A column as instants in UTC, to the microsecond; NaT where it is empty. Whole years read as 1 January,
+        weeks and quarters as their first day.
 
         Raises:
             UnknownName: There is no such column; the nearest are suggested.
@@ -180,6 +182,8 @@ class Columns:
                 instants: NDArray[np.datetime64] = told.astype("datetime64[Y]").astype("datetime64[us]")
                 instants[~np.isfinite(years)] = np.datetime64("NaT")
                 return instants
+        if (written := begun(column)) is not None:
+            return written
         found = self._read(name, "time").cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
         return np.asarray(found.to_numpy(zero_copy_only=False)).astype("datetime64[us]")
 

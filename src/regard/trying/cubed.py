@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Whole = NDArray[np.int64]
 
-MOST_DIMENSIONS, MOST_VALUES, MOST_LEAVES, MOST_PERIODS = 8, 2000, 100_000, 400
+MOST_DIMENSIONS, MOST_VALUES, MOST_LEAVES, MOST_PERIODS = 15, 2000, 100_000, 5000
+MOST_COUNTS, MOST_HELD = 20_000_000, 6_000_000
+"""Most counts of leaves by period, and of leaves by cuboid."""
+FINE = 100
+"""Periods from which on rows that nobody gathered are gathered."""
+EPOCH = 100_000_000
+"""Numbers from which on they may be seconds since 1970."""
+SPANS: tuple[tuple[Every, float], ...] = (("day", 6.0), ("hour", 0.25), ("minute", 0.0))
+"""What to gather by, and the days that must be spanned."""
 EMPTY = "(empty)"
 
 
@@ -94,7 +103,7 @@ def of_shares(data: Columns, dims: tuple[str, ...], *, bad: str, total: str, cus
             "Without times nothing tells what to expect.",
             hint="Name the column of when with --time, so that earlier periods tell; or give --actual and --expected.",
         )
-    steps = steps_of(data, time, every)
+    steps, gathered_by = _steps(data, time, every)
     good &= steps.place >= 0
     codes, wrong, every_one = codes[good], wrong[good], every_one[good]
     when = _periods(steps, from_, good)
@@ -103,7 +112,7 @@ def of_shares(data: Columns, dims: tuple[str, ...], *, bad: str, total: str, cus
         who, _ = data.codes(customer)
         codes, place, wrong, every_one = _by_customer(codes, place, wrong, who[good])
     return _counted(codes, labels, dims, replace(when, place=place), bad=wrong, total=every_one, depth=depth,
-                    season=season, by_row=not total)  # fmt: skip
+                    season=season, by_row=not total, notes=gathered_by)  # fmt: skip
 
 
 def of_amounts(data: Columns, dims: tuple[str, ...], *, actual: str, expected: str, time: str, every: Every, from_: str,
@@ -123,7 +132,7 @@ def of_amounts(data: Columns, dims: tuple[str, ...], *, actual: str, expected: s
             "Nothing tells what to expect.",
             hint="Name a column of expected amounts with --expected, or of when with --time.",
         )
-    steps = steps_of(data, time, every) if time else None
+    steps, gathered_by = _steps(data, time, every) if time else (None, ())
     if expected:
         due = data.numbers(expected)
         good &= np.isfinite(due)
@@ -140,13 +149,13 @@ def of_amounts(data: Columns, dims: tuple[str, ...], *, actual: str, expected: s
             hint="Name a column of expected amounts with --expected, or amounts of zero and more.",
         )  # fmt: skip
     return _counted(codes[good], labels, dims, _periods(steps, from_, good), bad=seen[good], total=None, depth=depth,
-                    season=season, by_row=False)  # fmt: skip
+                    season=season, by_row=False, notes=gathered_by)  # fmt: skip
 
 
 def _coded(data: Columns, dims: tuple[str, ...]) -> tuple[Whole, tuple[NDArray[np.object_], ...], NDArray[np.bool_]]:
     if not dims or len(dims) > MOST_DIMENSIONS or len(set(dims)) < len(dims):
         raise BadInput(
-            f"{count(len(dims), 'dimension')} cannot be searched: give one to {MOST_DIMENSIONS}, each once.",
+            f"{count(len(dims), 'dimension')} cannot be searched: give one to {MOST_DIMENSIONS} columns, each once.",
             where="--dims", hint="--dims plan,country,version",
         )  # fmt: skip
     columns, labels = [], []
@@ -231,6 +240,36 @@ def _by_customer(codes: Whole, place: Whole, wrong: Floats, who: Whole) -> tuple
     return found[:, : codes.shape[1]], found[:, -2], bad, np.ones(len(found))
 
 
+def _steps(data: Columns, time: str, every: Every) -> tuple[Steps, tuple[str, ...]]:
+    """Periods; rows at times of their own are gathered by day, hour or minute, as their span has it."""
+    steps: Steps | None = None
+    try:
+        steps = steps_of(data, time, every)
+    except Refusal:
+        if every:
+            raise
+    if every or (steps is not None and (steps.unit not in {"step", "minute"} or (steps.rows > 0).sum() <= FINE)):
+        assert steps is not None  # noqa: S101 asked for, or told
+        return steps, ()
+    if steps is not None and steps.of_numbers and steps.origin < EPOCH:
+        return steps, ()
+    when = data.times(time)
+    known = when[~np.isnat(when)]
+    days = float((known.max() - known.min()) / np.timedelta64(1, "D")) if len(known) else 0.0
+    unit = next(u for u, least in SPANS if days >= least)
+    return steps_of(data, time, unit), (f"Rows are gathered by {unit}; --every says otherwise.",)
+
+
+def _searched(leaves: Whole, depth: int) -> tuple[Cube, tuple[str, ...]]:
+    """Leaves and cells, so deep as fits."""
+    many, wanted = leaves.shape[1], min(depth, leaves.shape[1])
+    deep = wanted
+    while deep > 1 and len(leaves) * sum(comb(many, k) for k in range(deep + 1)) > MOST_HELD:
+        deep -= 1
+    note = f"Combinations of up to {deep} dimensions are searched, not {wanted}: there would be too many."
+    return cube(leaves, depth=deep), (note,) if deep < wanted else ()
+
+
 def _leaves(codes: Whole) -> tuple[Whole, Whole]:
     leaves, _, ids = gathered(codes)
     if len(leaves) > MOST_LEAVES:
@@ -243,10 +282,15 @@ def _leaves(codes: Whole) -> tuple[Whole, Whole]:
 
 def _counted(
     codes: Whole, labels: tuple[NDArray[np.object_], ...], dims: tuple[str, ...], when: _When, *, bad: Floats,
-    total: Floats | None, depth: int, season: int, by_row: bool,
+    total: Floats | None, depth: int, season: int, by_row: bool, notes: tuple[str, ...],
 ) -> Cut:  # fmt: skip
     leaves, ids = _leaves(codes)
     many, width = len(when.labels), len(leaves)
+    if many * width > MOST_COUNTS:
+        raise BadInput(
+            f"{many:,} periods of {width:,} combinations are too many.", where="--every",
+            hint="Gather them: --every day, --every week; or leave out the dimension of most values.",
+        )  # fmt: skip
     flat = when.place * width + ids
     seen = np.bincount(flat, bad, many * width).reshape(many, width).astype(float)
     if total is None:
@@ -264,11 +308,11 @@ def _counted(
                 hint="Bring more of the past, a smaller --every, or a column of --expected amounts.",
             )
         past, size = in_units(past)
-    whole = cube(leaves, depth=depth)
+    whole, bounded = _searched(leaves, depth)
     past, note = _seasoned(whole, past, when, season)
     return Cut(
         dims=dims, labels=labels, cube=whole, past=past, periods=when.labels, unit=when.unit, size=size,
-        rows=len(codes), notes=(note,) if note else (), by_row=by_row,
+        rows=len(codes), notes=(*notes, *bounded, *((note,) if note else ())), by_row=by_row,
     )  # fmt: skip
 
 
@@ -300,7 +344,8 @@ def _given(codes: Whole, labels: tuple[NDArray[np.object_], ...], dims: tuple[st
             "stray by themselves.", hint="Add a dimension, or give earlier periods with --time.",
         )  # fmt: skip
     whole = bool((actual == np.round(actual)).all())
+    searched, notes = _searched(leaves[there], depth)
     return Cut(
-        dims=dims, labels=labels, cube=cube(leaves[there], depth=depth), past=None, actual=actual[there],
-        expected=expected[there], rows=len(ids), whole=whole,
+        dims=dims, labels=labels, cube=searched, past=None, actual=actual[there], expected=expected[there],
+        rows=len(ids), whole=whole, notes=notes,
     )  # fmt: skip

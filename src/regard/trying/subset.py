@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["LeastRow", "OtherRow", "PartRow", "SubsetRow", "SubsetTrial", "figure", "subset"]
 
 DEPTH = 3
+ACTUAL = ("real", "actual", "observed", "measured")
+EXPECTED = ("predict", "predicted", "prediction", "expected", "forecast", "baseline")
 
 
 @trial(
@@ -61,6 +63,8 @@ def subset(
     ] = 0.05,
 ) -> SubsetTrial:  # fmt: skip
     """Which customers are disrupted now, though the total may be green?"""
+    if not bad and not (actual and (expected or time)):
+        actual, expected = _forecast(data, dims, actual, expected)
     if bool(bad) == bool(actual):
         raise BadInput(
             "Give either --bad or --actual.", where="--bad",
@@ -78,6 +82,16 @@ def subset(
     if cut.past is None:
         return subset_amounts.trial_of(cut, actual, signs=signs, level=level)
     return subset_counts.trial_of(cut, actual, of, signs=signs, level=level)
+
+
+def _forecast(data: Columns, dims: tuple[str, ...], actual: str, expected: str) -> tuple[str, str]:
+    """Columns that are headed like an amount and its forecast, where nobody named any; both or none."""
+    seen = actual or data.guess("actual", ACTUAL, "number", skip=(*dims, expected), needed=False)
+    due = expected or (seen and data.guess("expected", EXPECTED, "number", skip=(*dims, seen), needed=False))
+    if seen and due:
+        return seen, due
+    data.guessed.pop("actual", None)
+    return actual, expected
 
 
 def figure(found: SubsetTrial) -> Figure | None:

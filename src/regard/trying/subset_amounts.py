@@ -35,7 +35,7 @@ def trial_of(cut: Cut, what: str, *, signs: tuple[int, ...], level: float) -> Su
     first = rows[0] if rows else None
     return SubsetTrial(
         answer=_answer(cut, what, rows, alarm, whole), estimate=first.ratio if first else None, n=cut.rows,
-        method=METHOD, checks=_checks(found, alarm, rows, level), cautions=_cautions(rows, alarm, level),
+        method=METHOD, checks=_checks(found, alarm, rows, level), cautions=_cautions(cut, rows, alarm, level),
         facts=_facts(cut, found, rows), next_step=_step(rows), p=alarm.p, level=level,
         disrupted=bool(rows) and alarm.p <= level,
         combinations=len(cut.cube), whole_ratio=whole if math.isfinite(whole) else None, rows=rows,
@@ -101,9 +101,10 @@ def _checks(found: Explanation, alarm: Permuted, rows: tuple[SubsetRow, ...], le
     )  # fmt: skip
 
 
-def _cautions(rows: tuple[SubsetRow, ...], alarm: Permuted, level: float) -> tuple[Caution, ...]:
+def _cautions(cut: Cut, rows: tuple[SubsetRow, ...], alarm: Permuted, level: float) -> tuple[Caution, ...]:
     cautions = [Caution(code="expectations", text="Expectations that are off for a whole value look like a disruption "
                         "of it; nothing here can tell them apart.")]  # fmt: skip
+    cautions += [Caution(code="searched", text=note) for note in cut.notes]
     if rows and alarm.p > level:
         cautions.append(Caution(
             code="within_chance", text=f"What explains best is within chance (p = {number(alarm.p, 3)}): leaves stray "

@@ -238,7 +238,7 @@ class _Told:
         return tuple(checks)
 
     def cautions(self) -> tuple[Caution, ...]:
-        told_ = [Caution(code="season", text=note) for note in self.cut.notes]
+        told_ = [Caution(code="season" if "season" in note else "searched", text=note) for note in self.cut.notes]
         if self.found.first.p * self.found.first.replicas < 3 and self.found.found:
             floor = self.sides / (self.found.first.replicas + 1)
             told_.append(Caution(code="least_p", text=f"p is no smaller than {number(floor, 3)} with "
