@@ -287,7 +287,7 @@ def _digits(metric: str) -> int:
 
 def _size(what: str, size: float, told: _Told, units: tuple[str, str]) -> str:
     if what in SHARES:
-        return f"{number(100 * size, 0)} points"
+        return f"{number(100 * size, 1 if size < 0.1 else 0)} points"
     if what == "spent":
         return money(size, units[1])
     return number(told.factor[what] * size, _digits(units[0]))
@@ -317,7 +317,7 @@ def _answer(ask: Ask, rows: tuple[FrictionRow, ...], every: int) -> str:
         if mine:
             first = mine[0]
             text += f". After {first.friction} ({words.count(first.customers)}) {first.told.split('; ')[0]}"
-            text += f"; after {count(len(mine) - 1, 'other')} {others}, too" if len(mine) > 1 else ""
+            text += f"; after {count(len(mine) - 1, 'other')}, {others}, too" if len(mine) > 1 else ""
     if not any(r.verdict == WORSE for r in rows):
         text += ". After none do customers score, stay or spend less beyond chance"
     return f"{text}; after {number(silent)} nothing differs." if silent else f"{text}."

@@ -298,7 +298,7 @@ def _answer(ask: Ask, asked: _Asked, over: Occasions, total: Held, usual: Held) 
         return f"{of} in this period; {total.without.refused}: no share is told."
     ends = _ends(total.without.low, total.without.high)
     text = f"After {_share(total.without.value)} ({ends}) of {of} no contact came within {time}"
-    like = _share(total.expected.value) if total.expected else ""
+    like = f"{_share(total.expected.value)} of {number(total.expected.n)}" if total.expected else ""
     if total.expected is None or total.change is None:
         base = f"; of like {words.several} at ordinary times, {_share(usual.expected.value)}" if usual.expected else ""
         return f"{text}{base}. Who would have asked without the article is not known."
