@@ -13,8 +13,9 @@ from regard.statistics.expectations import Expected, Past, expected_of, variance
 
 KAPPA = 2.0
 REPLICAS = 199
-PLAIN, TELLING = 10, 20
-"""Draws as high as the top after which no more are needed: it is no rare event; draws whose tail can be read."""
+PLAIN, TELLING, CERTAIN = 10, 20, 192
+"""Draws as high as the top after which no more are needed: it is no rare event; draws whose tail can be read; draws
+after which a top far beyond all of them is beyond doubt."""
 AT_ONCE, MUCH = 32, 2_000_000
 """Replicas scored at a time, so that their sums stay in the processor's cache; cells times replicas from which on
 half of them do, where they leave no doubt."""
@@ -135,7 +136,8 @@ def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.0
     score, due = (part[:, 0] for part in _scores(frame, seen[:, None], before[:, None]))
     rng, top, half = np.random.default_rng(seed), int(score.argmax()), replicas // 2
     if rare:
-        null, shift = _until_plain(cube, past, expected, frame, replicas=replicas, rng=rng, top=float(score[top]))
+        null, shift = _until_plain(cube, past, expected, frame, replicas=replicas, rng=rng, top=float(score[top]),
+                                   level=level)  # fmt: skip
         p, limit = _tail(null + shift, float(score[top]), level)
         return Alarm(p=p, cell=top, score=score, due=due, seen=seen, replicas=len(null), shift=shift, limit=limit,
                      expected=expected)  # fmt: skip
@@ -152,8 +154,9 @@ def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.0
 
 
 def _until_plain(cube: Cube, past: Past, expected: Expected, frame: _Frame, *, replicas: int, rng: np.random.Generator,
-                 top: float) -> tuple[Floats, float]:  # fmt: skip
-    """Maxima of the null until enough of them reach the top, or all are drawn; and the shift."""
+                 top: float, level: float) -> tuple[Floats, float]:  # fmt: skip
+    """Maxima of the null until enough of them reach the top, or it is far beyond them, or all are drawn; and the
+    shift."""
     null = np.zeros(0)
     shift = -1.0
     while len(null) < replicas:
@@ -163,7 +166,10 @@ def _until_plain(cube: Cube, past: Past, expected: Expected, frame: _Frame, *, r
             break
         if shift < 0:
             shift = _shift(cube, past, expected, null, frame.sign)
-        if (null + shift >= top).sum() >= PLAIN:
+        reached = int((null + shift >= top).sum())
+        if reached >= PLAIN or (
+            not reached and len(null) >= CERTAIN and _tail(null + shift, top, level)[0] < level / CERTAIN
+        ):
             break
     return null, max(shift, 0.0)
 
