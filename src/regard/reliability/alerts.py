@@ -81,7 +81,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(description="Its name.")]
     title: Annotated[str, Meta(description="What it looks for.")]
     outcome: Annotated[str, Meta(description="looked, waits, refused, failed; empty: it has not looked yet.")]
-    reason: Annotated[str, Meta(description="Why it did not look.")]
+    reason: Annotated[str, Meta(description="Why it did not look; where it looked, what it would have seen.")]
     at: Annotated[str, Meta(description="When it last looked, UTC.")]
     since: Annotated[str, Meta(description="Since when its looks have gone like that, UTC.")]
     raised: Annotated[int, Meta(description="Causes it said then.")]

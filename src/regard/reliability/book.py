@@ -27,6 +27,9 @@ GROWN = 1.5
 BACK = timedelta(days=3)
 """A cause that comes back within this is the same alert, opened again."""
 
+ALIKE = 0.5
+"""Share of the fewer customers from which on two disruptions are one that is named otherwise."""
+
 SOON = timedelta(days=1)
 """One that comes back within this is not told again, unless it has grown."""
 
@@ -54,11 +57,29 @@ class Book:
             raised: Every cause that holds, by its key.
             lingers: How long one it no longer says stays open.
         """
+        raised = self._kept(detector, raised)
         for found in raised.values():
             self._meet(detector, found)
         for row in alerts.open_of(self.connection, detector):
             if row["cause"] not in raised:
                 self._miss(row, lingers)
+
+    def _kept(self, detector: str, raised: Mapping[str, Raised]) -> dict[str, Raised]:
+        """What is raised, under the key it is kept by: a subset that is named otherwise today is the same cause."""
+        waiting = {
+            row["cause"]: msgspec.json.decode(row["raised"], type=Raised)
+            for row in alerts.open_of(self.connection, detector)
+            if row["cause"] not in raised and row["kind"] == "disruption"
+        }
+        found: dict[str, Raised] = {}
+        for key, each in raised.items():
+            known = alerts.newest_of(self.connection, key)
+            home = next((k for k, old in waiting.items() if known is None and same_cause(old, each)), None)
+            if home is not None:
+                del waiting[home]
+                each = msgspec.structs.replace(each, cause=home)  # noqa: PLW2901
+            found[each.cause] = each
+        return found
 
     def leave(self, detectors: set[str]) -> None:
         """End the alerts of detectors that are no more."""
@@ -167,6 +188,20 @@ class Book:
             self.connection, alert=row["id"], what=what, words=words, raised=raised, now=self._now, zone=self._zone
         )
         alerts.change(self.connection, row["id"], told_size=row["size"], told_at=self._at)
+
+
+def same_cause(one: Raised, other: Raised) -> bool:
+    """Whether two disruptions are one by another name: the same question says mostly the same customers, or of the same
+    thing one slice within the other."""
+    asked = one.evidence.get("question")
+    if {one.kind, other.kind} != {"disruption"} or not asked or asked != other.evidence.get("question"):
+        return False
+    mine, theirs = set(one.who.customers), set(other.who.customers)
+    if mine and theirs and len(mine & theirs) >= ALIKE * min(len(mine), len(theirs)):
+        return True
+    about = [each.evidence.get("arguments") for each in (one, other)]
+    within = one.who.slice.items() <= other.who.slice.items() or other.who.slice.items() <= one.who.slice.items()
+    return about[0] == about[1] and bool(about[0]) and within
 
 
 def _slice(raised: Raised) -> str:

@@ -65,7 +65,8 @@ class Subset:
         others: Names the data cannot rule out.
         worse: Values within it that are hit harder, and how many times what is expected.
         since, since_low, since_high: When it began, UTC, with a 95 % interval.
-        series: Its periods: customers, disrupted, expected.
+        series: Its days: days before the end, customers, disrupted.
+        usual: Share that was to be expected.
         over: Whether the last day shows that it is over.
         green: Whether the indicator's total is within what it strays by itself.
         end: Where now ends, UTC.
@@ -87,7 +88,8 @@ class Subset:
     since: datetime
     since_low: datetime
     since_high: datetime
-    series: tuple[tuple[int, float, float, float], ...]
+    series: tuple[tuple[int, int, int], ...]
+    usual: float
     over: bool
     green: bool
     end: datetime
@@ -231,7 +233,6 @@ def _subset(seen: Read, look: Look, found: Disruptions, each: Disruption) -> Sub
     day = [seen.end - timedelta(days=int(ages[step]) + 1) for step in (begun.step, begun.low, begun.high)]
     there, hit = _people(held, named, period=0)
     due = named.due * int(hit.sum()) / max(named.seen, 1e-12)
-    over_time = [(int(age), *_people(held, named, period=int(age))) for age in held.ages]
     return Subset(
         met=look.met, counted=held, where=_where(seen, named.values), customers=there,
         bad=hit, due=due, low=low, high=high, p=each.alarm.p, score=named.score, weight=named.weight,
@@ -243,18 +244,33 @@ def _subset(seen: Read, look: Look, found: Disruptions, each: Disruption) -> Sub
         ),
         since=day[0], since_low=day[1], since_high=day[2],
         over=look.days > DAY and _is_over(begun, float(hits[-1]), float(tries[-1])),
-        series=tuple(
-            (age, float(len(who)), float(bad.sum()), due / max(len(there), 1) * len(who)) for age, who, bad in over_time
-        ),
+        series=tuple(_series(look, named)), usual=due / max(len(there), 1),
         green=found.change.p > GREEN, end=seen.end,
     )  # fmt: skip
 
 
 def _people(held: Counted, named: Named, *, period: int) -> tuple[Whole, Flags]:
     """The customers of a name in a period, each once, and whether each is disrupted in it."""
-    own = (held.period == period) & named.leaves[held.leaf]
+    own = (held.period == period) & _inside(held, named)[held.leaf]
     who, place = np.unique(held.customer[own], return_inverse=True)
     return who, np.bincount(place, held.bad[own], len(who)) > 0
+
+
+def _inside(held: Counted, named: Named) -> Flags:
+    """Which leaves a name holds."""
+    inside = np.ones(len(held.codes), bool)
+    for d, values in named.values.items():
+        inside &= np.isin(held.codes[:, d], values)
+    return inside
+
+
+def _series(look: Look, named: Named) -> Iterator[tuple[int, int, int]]:
+    """Customers of a name and those disrupted, by day, the oldest first; by week where days could not be counted."""
+    held = look.daily or look.counted
+    assert held is not None  # noqa: S101 only looks that found something are told
+    for age in held.ages:
+        who, bad = _people(held, named, period=int(age))
+        yield int(age) * held.days, len(who), int(bad.sum())
 
 
 def _where(seen: Read, values: dict[int, tuple[int, ...]]) -> dict[str, tuple[str, ...]]:
@@ -265,9 +281,7 @@ def _daily(look: Look, named: Named) -> tuple[Whole, Floats, Floats]:
     """Of a name by day, now the last: days before now, disrupted, all. By week where days could not be counted."""
     held = look.daily or look.counted
     assert held is not None  # noqa: S101 only looks that found something are told
-    inside = np.ones(len(held.codes), bool)
-    for d, values in named.values.items():
-        inside &= np.isin(held.codes[:, d], values)
+    inside = _inside(held, named)
     bad = np.append(held.past.past_bad[:, inside].sum(axis=1), held.past.bad[inside].sum())
     total = np.append(held.past.past_total[:, inside].sum(axis=1), held.past.total[inside].sum())
     return held.ages * held.days + held.days - 1, bad, total

@@ -18,7 +18,9 @@ class DisruptionRow(msgspec.Struct, frozen=True, kw_only=True):
     disrupted: Annotated[int, Meta(description="Customers in it that are disrupted.")]
     customers: Annotated[int, Meta(description="Customers in it that tried.")]
     rate: Annotated[float, Meta(description="Share of them that is disrupted.")]
-    usual: Annotated[float, Meta(description="Share that was to be expected from their own past.")]
+    rate_low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
+    rate_high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
+    usual: Annotated[float, Meta(description="Share that was to be expected from their own past.")] = 0.0
     times: Annotated[float | None, Meta(description="Disrupted as a multiple of expected.")] = None
     times_low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
     times_high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
@@ -70,6 +72,8 @@ class LookRow(msgspec.Struct, frozen=True, kw_only=True):
     customers: Annotated[int | None, Meta(description="Customers that tried now.")] = None
     disrupted: Annotated[int | None, Meta(description="Of them, those it did not hold for.")] = None
     rate: Annotated[float | None, Meta(description="Their share.")] = None
+    rate_low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
+    rate_high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
     before: Annotated[float | None, Meta(description="The share before.")] = None
     mix: Annotated[
         float | None,
@@ -105,14 +109,17 @@ class LeastRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DisruptionPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One period of a disrupted subset."""
+    """One day of a disrupted subset."""
 
     subset: Annotated[str, Meta(description="The subset.")]
     indicator: Annotated[str, Meta(description="The indicator or promise.")]
-    ends: Annotated[str, Meta(description="When the period ended.")]
+    day: Annotated[str, Meta(description="The day, or the 24 hours that ended on it.")]
     customers: Annotated[int, Meta(description="Customers in it that tried.")]
     disrupted: Annotated[int, Meta(description="Of them, those disrupted.")]
-    expected: Annotated[float, Meta(description="How many at the level of its whole past.")]
+    rate: Annotated[float | None, Meta(description="Their share.")] = None
+    low: Annotated[float | None, Meta(description="Lower end of its 95 % interval.")] = None
+    high: Annotated[float | None, Meta(description="Upper end of its 95 % interval.")] = None
+    since: Annotated[bool, Meta(description="Whether the disruption had begun.")] = False
 
 
 class Disruptions(Finding, frozen=True, kw_only=True):

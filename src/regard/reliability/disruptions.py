@@ -14,6 +14,7 @@ from msgspec import Meta
 from regard import wording
 from regard.errors import BadInput, Refusal, UnknownName
 from regard.figures.bars import GroupBar, group_bars
+from regard.figures.line import Notch, Point, banded_line
 from regard.questions import question
 from regard.reliability import disruptions_told as words
 from regard.reliability.behind_subsets import Found, people, since_then
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from regard.figures.figure import Figure
     from regard.reliability.disrupted import Subset
 
-LISTED = 50
+LISTED, MOST_TOLD = 50, 3
 LENGTHS = {"": (DAY, WEEK), "day": (DAY,), "week": (WEEK,)}
 
 
@@ -60,16 +61,17 @@ def disruptions(
     hit = sorted({int(c) for group in groups for one in group for c in one.hit})
     value = found.people.worth_of(hit)
     told = [look for look in found.looked if not look.refused]
+    changed = tuple(row for group in groups[:MOST_TOLD] for row in _changed(ask, found, group[0]))
     return Disruptions(
         answer=words.sentence(ask, found, groups), found=len(groups), disrupted=len(hit) if told else None,
         value=value if groups else None, currency=ask.declarations.currency, stated=false_alarms,
         until=wording.moment(found.seen.end, ask.scope.zone),
         combinations=sum(len(x.cube) for x in told if x.cube is not None) if told else None,
-        rows=tuple(words.rows(ask, found, false_alarms)), changed=tuple(_changed(ask, found, groups)),
+        rows=tuple(words.rows(ask, found, false_alarms)), changed=changed,
         who=tuple(_who(found, groups, limit)), least=tuple(words.least(told)),
         looked=tuple(words.looked(found.looked, found.subsets)), points=tuple(words.points(ask, found.subsets)),
         refused="" if told else words.refusal(found.looked),
-        next_step=words.next_step(found, groups), facts=tuple(words.facts(ask, found, groups))[:3],
+        next_step=words.next_step(found, groups), facts=tuple(words.facts(ask, found, groups, changed))[:3],
         cautions=tuple(words.cautions(ask, found)),
         evidence=ask.evidence(
             n=sum(len(m.total) for m in found.seen.met), kind="estimated", method=words.METHOD,
@@ -109,7 +111,7 @@ def find(ask: Ask, *, indicator: str = "", dims: str = "", lengths: tuple[int, .
         lambda: read(ask, dims=names, end=end, indicators=bool(ask.declarations.indicators), promises=due),
     )
     if indicator:
-        chosen = tuple(m for m in seen.met if m.name == indicator)
+        chosen = tuple(m for m in seen.met if indicator in {m.name, wording.plainly(m.name)})
         if not chosen:
             raise UnknownName("indicator or promise", indicator, [m.name for m in seen.met], where="indicator")
         seen = Read(end=seen.end, dims=seen.dims, labels=seen.labels, met=chosen, left_out=seen.left_out)
@@ -145,13 +147,12 @@ def _who(found: Found, groups: Sequence[Sequence[Subset]], limit: int) -> Iterat
         )  # fmt: skip
 
 
-def _changed(ask: Ask, found: Found, groups: Sequence[Sequence[Subset]]) -> Iterator[ChangedRow]:
-    for group in groups[:3]:
-        for each in since_then(ask, found.seen, group[0]):
-            yield ChangedRow(
-                subset=words.told(group[0].where), kind=each.kind, what=each.what, before=each.before, since=each.since,
-                q=each.q, when=wording.day(each.when, ask.scope.zone) if each.when else "",
-            )  # fmt: skip
+def _changed(ask: Ask, found: Found, one: Subset) -> Iterator[ChangedRow]:
+    for each in since_then(ask, found.seen, one):
+        yield ChangedRow(
+            subset=words.told(one.where), kind=each.kind, what=each.what, before=each.before, since=each.since,
+            q=each.q, when=wording.day(each.when, ask.scope.zone) if each.when else "",
+        )  # fmt: skip
 
 
 @detector(
@@ -164,7 +165,7 @@ def disrupted(*, looking: Looking) -> Iterator[Raised]:
     told = [look for look in found.looked if not look.refused]
     if not told:
         raise Refusal(words.refusal(found.looked), hint="Ask again when more days have come in.")
-    looking.say(words.would(told) if not found.causes else "")
+    looking.say(words.would(ask, told) if not found.causes else "")
     for group in found.causes:
         yield _raised(ask, found, group)
 
@@ -182,7 +183,7 @@ def _raised(ask: Ask, found: Found, group: Sequence[Subset]) -> Raised:
         at_stake=None if not value else AtStake(words=words.stake(ask, value), amount=value,
                                                 currency=ask.declarations.currency),
         certainty=Certainty(words=words.certainty(found, first), chance=None),
-        also=tuple(words.also(ask, group, since_then(ask, found.seen, first)))[:5],
+        also=tuple(words.also(group, tuple(_changed(ask, found, first))))[:5],
         next_step=words.advice(first),
         evidence={
             "question": "reliability/disruptions", "arguments": {"indicator": first.met.name},
@@ -193,21 +194,24 @@ def _raised(ask: Ask, found: Found, group: Sequence[Subset]) -> Raised:
 
 
 def figure(finding: Disruptions) -> Figure | None:
-    """Shares disrupted in each subset against what is usual; where nothing is, every indicator now and before."""
-    if finding.rows:
-        bars = []
-        for r in finding.rows[:8]:
-            bars += [
-                GroupBar(label=r.subset, value=r.rate, marked="" if r.over else "bad",
-                         note=f"{wording.number(r.disrupted)} of {wording.number(r.customers)}"),
-                GroupBar(label="… on usual days", value=r.usual, note=r.indicator),
-            ]  # fmt: skip
-        return group_bars(bars, title=finding.answer, write=percent, alt="Share disrupted by subset, now and usually.")
+    """The largest subset by day, with what was usual; where there is none, every indicator now."""
+    if finding.rows and finding.points:
+        first = finding.rows[0]
+        own = [p for p in finding.points if (p.subset, p.indicator) == (first.subset, first.indicator)]
+        shown = [Point(label=p.day.rpartition(" ")[0], value=p.rate, low=p.low, high=p.high) for p in own]
+        usual = [Point(label=p.label, value=first.usual) for p in shown]
+        begun = [i for i, p in enumerate(own) if p.since]
+        events = [Notch(at=begun[0] - 0.5, label="began")] if begun and begun[0] else []
+        alt = f"Share of {first.subset} not served well by {first.indicator}, by day."
+        return banded_line(shown, title=finding.answer, alt=alt, before=usual, before_name="usual", events=events,
+                           write=percent, write_axis=percent)  # fmt: skip
+    last = words.NOW[WEEK] if any(x.now == words.NOW[WEEK] for x in finding.looked) else words.NOW[DAY]
     bars = [
-        GroupBar(label=r.indicator, value=r.rate, note=f"before {percent(r.before)}")
+        GroupBar(label=r.indicator, value=r.rate, low=r.rate_low, high=r.rate_high, note=f"before {percent(r.before)}",
+                 marked="bad" if r.total == "red" else "")
         for r in finding.looked
-        if r.rate is not None and (r.now == words.NOW[WEEK] or all(x.now != words.NOW[WEEK] for x in finding.looked))
-    ]
+        if r.rate is not None and r.now == last
+    ]  # fmt: skip
     if not bars:
         return None
-    return group_bars(bars, title=finding.answer, write=percent, alt="Share of customers disrupted by indicator.")
+    return group_bars(bars, title=finding.answer, write=percent, alt=f"Share not served well by indicator, {last}.")

@@ -12,12 +12,13 @@ from regard.reliability import disruption_rows as asked
 from regard.reliability.cubed import DAY, WEEK
 from regard.reliability.disrupted import GREEN
 from regard.statistics.peeling import least_seen
+from regard.statistics.proportions import wilson
 from regard.wording import Words, count, listed, money, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from regard.reliability.behind_subsets import Changed, Found
+    from regard.reliability.behind_subsets import Found
     from regard.reliability.disrupted import Look, Subset
     from regard.signals.ask import Ask
 
@@ -53,15 +54,15 @@ def sentence(ask: Ask, found: Found, groups: Sequence[Sequence[Subset]]) -> str:
         looks = count(len({x.met.name for x in able}), "indicator")
         over = [s for s in found.subsets if s.over]
         ended = f"What had disrupted {told(over[0].where)} is over. " if over else ""
-        return f"{ended}Nothing we can see is disrupted in {looks}. {would(able)}".strip()
+        return f"{ended}Nothing we can see is disrupted in {looks}. {would(ask, able)}".strip()
     first = groups[0][0]
     value = found.people.worth_of([int(c) for c in first.hit])
-    stake_ = f", worth {stake(ask, value)}" if value else ""
-    state = "the total is green" if first.green else "the total is red, too"
+    worth = f"They are worth {stake(ask, value)}, and the" if value else "The"
+    state = "is green" if first.green else "is red, too"
     more = f" {wording.sentence(count(len(groups) - 1, 'further cause'))} besides." if len(groups) > 1 else ""
     return (
-        f"{wording.sentence(people(ask, first))} {trouble(first)} since {wording.day(first.since, ask.scope.zone)}"
-        f"{stake_}; {state}.{more}"
+        f"{wording.sentence(people(ask, first))} {trouble(first)} since {wording.day(first.since, ask.scope.zone)}, "
+        f"where {usual(first)} would be usual. {worth} total {state}.{more}"
     )
 
 
@@ -76,9 +77,14 @@ def people(ask: Ask, one: Subset) -> str:
 def trouble(one: Subset) -> str:
     """What is off course, to be read after who."""
     what = wording.plainly(one.met.name)
-    usual = number(one.due, 0 if one.due >= 10 else 1) if one.due >= 0.05 else "hardly any"
-    said = f"had a promise broken ({what})" if one.met.promise else f"are not served well ({what})"
-    return f"{said}, where {usual} would be usual,"
+    return f"had a promise broken ({what})" if one.met.promise else f"are not served well by “{what}”"
+
+
+def usual(one: Subset) -> str:
+    """How many of them would be disrupted as usual."""
+    if one.due < 0.5:
+        return "hardly any"
+    return number(one.due, 0 if one.due >= 10 else 1)
 
 
 def stake(ask: Ask, value: float) -> str:
@@ -94,10 +100,11 @@ def rows(ask: Ask, found: Found, rate: float) -> Iterator[asked.DisruptionRow]:
     placed += [(0, one) for one in found.subsets if one.over]
     for cause, one in placed:
         n, hit, ratio = len(one.customers), len(one.hit), one.ratio
+        share = wilson(hit, n)
         same = [wording.plainly(s.met.name) for c, s in placed if c == cause and c and s is not one]
         yield asked.DisruptionRow(
             subset=told(one.where), indicator=wording.plainly(one.met.name), disrupted=hit, customers=n,
-            rate=hit / n if n else 0.0, usual=one.due / n if n else 0.0, times=_finite(ratio),
+            rate=share.value, rate_low=share.low, rate_high=share.high, usual=one.usual, times=_finite(ratio),
             times_low=_finite(one.low), times_high=_finite(one.high), since=wording.day(one.since, ask.scope.zone),
             since_between=_between(ask, one), value=found.people.worth_of([int(c) for c in one.hit]),
             total="green" if one.green else "red", over=one.over, now=NOW[one.counted.days],
@@ -141,7 +148,7 @@ def least(able: Sequence[Look]) -> Iterator[asked.LeastRow]:
             )  # fmt: skip
 
 
-def would(able: Sequence[Look]) -> str:
+def would(ask: Ask, able: Sequence[Look]) -> str:
     """The smallest disruption that would have been seen, in the look with most customers."""
     found: list[tuple[float, int, asked.LeastRow]] = []
     for look in able:
@@ -152,10 +159,11 @@ def would(able: Sequence[Look]) -> str:
     if not found:
         return "Too few try anything for a disruption of part of them to be seen."
     row = max(found, key=lambda f: (f[0], f[1]))[2]
-    seen = math.ceil(row.seen_from or 0)
+    seen, often = math.ceil(row.seen_from or 0), "hardly any" if row.usual < 0.5 else number(row.usual, 1)
+    words = Words(ask.declarations.called, ask.declarations.called_many)
     return (
-        f"In {row.indicator}, a disruption of {number(seen)} of {count(row.customers, 'customer')} "
-        f"would have been seen within {'a day' if row.now == NOW[DAY] else 'a week'} (usual: {number(row.usual, 1)})."
+        f"Had {number(seen)} of {words.count(row.customers)} not been served well by “{row.indicator}”, where {often} "
+        f"would be usual, it would have been seen within {'a day' if row.now == NOW[DAY] else 'a week'}."
     )
 
 
@@ -167,8 +175,10 @@ def looked(looks: Sequence[Look], found: Sequence[Subset]) -> Iterator[asked.Loo
             yield asked.LookRow(indicator=name, now=now, refused=look.refused)
             continue
         past, change = look.counted.past, look.found.change
+        share = wilson(float(past.bad.sum()), float(past.total.sum()))
         yield asked.LookRow(
             indicator=name, now=now, customers=int(past.total.sum()), disrupted=int(past.bad.sum()), rate=change.now,
+            rate_low=share.low, rate_high=share.high,
             before=change.now - change.mix - change.rate, mix=change.mix, service=change.rate,
             total="green" if change.p > GREEN else "red",
             found=sum(s.met is look.met and s.counted is look.counted for s in found), p=look.found.first.p,
@@ -180,11 +190,13 @@ def looked(looks: Sequence[Look], found: Sequence[Subset]) -> Iterator[asked.Loo
 def points(ask: Ask, found: Sequence[Subset]) -> Iterator[asked.DisruptionPoint]:
     """The largest subsets over time."""
     for one in found[:MOST_POINTS]:
-        for age, total, bad, due in one.series[-CHART:]:
-            ends = wording.moment(one.end - timedelta(days=age * one.counted.days), ask.scope.zone)
+        for age, n, bad in one.series[-CHART:]:
+            day = one.end - timedelta(days=age + 1)
+            share = wilson(bad, n) if n else None
             yield asked.DisruptionPoint(
-                subset=told(one.where), indicator=wording.plainly(one.met.name), ends=ends, customers=round(total),
-                disrupted=round(bad), expected=due,
+                subset=told(one.where), indicator=wording.plainly(one.met.name), since=day >= one.since, customers=n,
+                day=wording.day(day, ask.scope.zone), disrupted=bad, rate=share.value if share else None,
+                low=share.low if share else None, high=share.high if share else None,
             )  # fmt: skip
 
 
@@ -210,8 +222,10 @@ def advice(one: Subset) -> str:
     return f"Write to those with {told(one.where)} before they write to you, and look at what changed for them."
 
 
-def facts(ask: Ask, found: Found, groups: Sequence[Sequence[Subset]]) -> Iterator[str]:
-    """When it began, what it may be instead, why the total moved."""
+def facts(
+    ask: Ask, found: Found, groups: Sequence[Sequence[Subset]], changed: Sequence[asked.ChangedRow]
+) -> Iterator[str]:
+    """When it began, what else changed then, what it may be instead, why the total moved."""
     for group in groups[:1]:
         one = group[0]
         yield (
@@ -219,6 +233,9 @@ def facts(ask: Ask, found: Found, groups: Sequence[Sequence[Subset]]) -> Iterato
             if " and " in _between(ask, one)
             else (f"It began on {_between(ask, one)} (95 %).")
         )
+        same = [c for c in changed if c.subset == told(one.where)]
+        if len(group) > 1 or same:
+            yield " ".join(also(group, same))
         if one.others:
             yield f"The data cannot rule out that it is {listed([told(o) for o in one.others], last='or')} instead."
     for row in looked(found.looked, found.subsets):
@@ -229,20 +246,19 @@ def facts(ask: Ask, found: Found, groups: Sequence[Sequence[Subset]]) -> Iterato
             )
 
 
-def also(ask: Ask, group: Sequence[Subset], changed: Sequence[Changed]) -> Iterator[str]:
+def also(group: Sequence[Subset], changed: Sequence[asked.ChangedRow]) -> Iterator[str]:
     """What else changed then, a sentence each."""
-    others = [wording.plainly(s.met.name) for s in group[1:]]
+    others = [f"“{wording.plainly(s.met.name)}”" for s in group[1:]]
     if others:
-        yield f"Mostly the same customers are not served well in {listed(others)}."
-    for each in changed:
-        day = wording.day(each.when, ask.scope.zone) if each.when else ""
+        yield f"Mostly the same are not served well by {listed(others)}."
+    for each in changed[:4]:
         if each.kind == "first seen":
-            yield f"{wording.sentence(each.what)} was first seen on {day}."
-        elif day:
-            yield f"{each.what} took place on {day}."
+            yield f"{wording.sentence(each.what)} was first seen on {each.when}."
+        elif each.when:
+            yield f"“{each.what}” was on {each.when}."
         else:
-            thing = f"Errors at {each.what}" if each.kind == "errors" else f"Contacts about {each.what}"
-            yield f"{thing}: {number(each.since, 1)} customers a day since, {number(each.before, 1)} before."
+            thing = f"Errors at “{each.what}”" if each.kind == "errors" else f"Contacts about “{each.what}”"
+            yield f"{thing}: {number(each.since, 1)} of them a day since, {number(each.before, 1)} before."
 
 
 def cautions(ask: Ask, found: Found) -> Iterator[Caution]:

@@ -66,7 +66,7 @@ async def alerts(request: Request) -> Response:
 
 def _went(each: dict[str, Any]) -> str:
     if each["outcome"] == "looked":
-        return f"Looked; saw {each['raised'] or 'nothing'}."
+        return f"Looked; saw {each['raised'] or 'nothing'}. {each['reason']}".strip()
     return f"{OUTCOMES.get(each['outcome'], '')}{each['reason']}"
 
 

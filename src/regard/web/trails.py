@@ -215,6 +215,14 @@ def _served(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
     return {"indicator": alone, "not_served": alone} if row["not_served"] else {"indicator": alone}
 
 
+def _disruptions(row: Mapping[str, Any], seen: Slice) -> dict[str, str]:
+    """A subset leads to its indicator alone, with everybody who is disrupted."""
+    if not row.get("where") or "disrupted" not in row:
+        return {}
+    alone = seen.link("/reliability/disruptions", {"indicator": row["indicator"], "limit": 1000})
+    return {"subset": alone, "disrupted": alone}
+
+
 _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "customers/ledger": _ledger,
     "journey/before-loss": _before_loss,
@@ -229,6 +237,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any], Slice], dict[str, str]]] = {
     "journey/variants": _variants,
     "listening/contacts": _contacts,
     "listening/deflection": _deflection,
+    "reliability/disruptions": _disruptions,
     "reliability/served": _served,
 }
 _MARKS = {
@@ -398,6 +407,27 @@ LEADING = {
     "listening/scores": ("slice", "score", "n", "before", "change", "verdict"),
     "listening/silence": ("slice", "response", "verdict", "silent", "silent_value", "customers", "asked"),
     "listening/disconnects": ("name", "how", "score", "used", "used_before", "value"),
+    "reliability/disruptions": (
+        "name",
+        "subset",
+        "kind",
+        "what",
+        "when",
+        "indicator",
+        "now",
+        "disrupted",
+        "customers",
+        "rate",
+        "usual",
+        "seen_from",
+        "since",
+        "value",
+        "before",
+        "mix",
+        "total",
+        "attempts",
+        "failed",
+    ),
     "journey/promises": (
         "promise",
         "slice",
