@@ -29,6 +29,27 @@ def test_a_cause_opens_one_alert_however_often_it_is_said(watched):
     assert w.messages() == ["alert.opened"]
 
 
+def test_a_disruption_that_is_named_otherwise_today_is_the_same_alert(watched):
+    """The subset is told from counts, and today's may name it by the region alone; its customers are mostly the same."""
+    w = watched()
+    people, shown = tuple(f"c{i}" for i in range(10)), {"question": "reliability/disruptions", "arguments": {"a": "b"}}
+    brazil = raised(
+        "disruption:checkout:region=Brazil", customers=people[4:], slice_={"region": "Brazil"}, evidence=shown
+    )
+    india = raised(
+        "disruption:checkout:region=India", customers=("d1", "d2"), slice_={"region": "India"}, evidence=shown
+    )
+    w.round(raised(customers=people, evidence=shown))
+
+    again = w.round(brazil)
+    other = w.round(brazil, india)
+
+    assert (again.opened, again.ended) == (0, 0)
+    assert (other.opened, other.ended) == (1, 0)
+    assert [a["cause"] for a in w.alerts()] == [CAUSE, "disruption:checkout:region=India"]
+    assert json.loads(w.alerts()[0]["slice"]) == {"region": "Brazil"}
+
+
 def test_an_alert_is_updated_while_it_lasts_and_told_again_only_when_it_has_grown(watched):
     w = watched()
     w.round(raised(count=100))

@@ -60,6 +60,7 @@ def test_chapters_stand_in_the_order_of_the_talk(told):
         "hurts",
         "drives",
         "help",
+        "disrupted",
         "heard",
         "promises",
         "progress",

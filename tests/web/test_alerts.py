@@ -19,7 +19,7 @@ from regard.reliability.rounds import look
 from regard.signals.ask import View
 from regard.signals.kinds import KINDS
 from regard.signals.workspace import Workspace
-from regard.web.pulse import Pulse, Watched, loud, pulse, watched
+from regard.web.pulse import Pulse, Watched, pulse, watched
 from regard.web.watcher import has_to_look, has_to_watch
 
 NOW = datetime.now(UTC)
@@ -237,14 +237,3 @@ def test_the_watching_process_sends_what_is_due_and_ends(tmp_path):
     with Workspace.open(tmp_path / "ws") as company, company.state.reading() as connection:
         assert [m.state for m in outbox.listed(connection)] == ["delivered"]
     assert watched(tmp_path / "ws").due is None
-
-
-def test_the_state_tells_what_is_disrupted_now_with_most_at_stake_first(troubled, tmp_path):
-    told = loud(troubled, 2)
-
-    assert [a.title for a in told] == [
-        "312 customers on the Team plan in Brazil cannot pay",
-        "<b>Padaria</b> São Jorge placed three identical orders",
-    ]
-    assert told[0].stake == "€ 41,000 a year"
-    assert loud(tmp_path, 2) == []

@@ -54,7 +54,8 @@ def sentence(ask: Ask, found: Found, groups: Sequence[Sequence[Subset]]) -> str:
         looks = count(len({x.met.name for x in able}), "indicator")
         over = [s for s in found.subsets if s.over]
         ended = f"What had disrupted {told(over[0].where)} is over. " if over else ""
-        return f"{ended}Nothing we can see is disrupted in {looks}. {would(ask, able)}".strip()
+        day = wording.day(found.seen.end - timedelta(seconds=1), ask.scope.zone)
+        return f"{ended}Nothing we can see is disrupted on {day}, by {looks}. {would(ask, able)}".strip()
     first = groups[0][0]
     value = found.people.worth_of([int(c) for c in first.hit])
     worth = f"They are worth {stake(ask, value)}, and the" if value else "The"

@@ -42,6 +42,7 @@ PLANS = (
     Plan(name="hurts", heading="Where it hurts", path="journey/map", door="The whole journey"),
     Plan(name="drives", heading="What drives it", path="listening/drivers", door="Every driver"),
     Plan(name="help", heading="What they ask us for help with", path="listening/contacts", door="All contacts"),
+    Plan(name="disrupted", heading="Disrupted now", path="reliability/disruptions", door="Who, and what changed then"),
     Plan(name="heard", heading="Who is not heard", path="listening/silence", door="Who is silent", table="bands"),
     Plan(name="promises", heading="What we promised", path="journey/promises", door="Every promise"),
     Plan(

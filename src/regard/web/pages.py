@@ -14,7 +14,6 @@ from regard.web import slices
 from regard.web.days import days
 from regard.web.frame import ALWAYS, ROOM_WORDS, ROOMS, house, page, part, question_of
 from regard.web.marks import linked
-from regard.web.pulse import loud, watched
 from regard.web.refusals import not_found
 from regard.web.trails import INVITES, marks
 from regard.web.workers import Failed
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
     from regard.web.slices import Slice
     from regard.web.telling import Speaker
 
-AFTER, MOST_ALARMS = "listening/contacts", 3
-"""Where in the State the alerts stand, and how many are told there."""
+AFTER = "reliability/disruptions"
+"""The chapter of the State that leads on to the alerts."""
 
 STATE, PERSON = "report/state", "customers/customer"
 VOICES = ("In their own words", "listening/verbatims", "All they said")
@@ -55,11 +54,9 @@ async def state(request: Request) -> Response:
     words = {"customer": company.called, "customers": company.called_many}
     chapters = [(h.format(**words), door, q) for h, path, door in planned if (q := catalogue.find(path)) is not None]
     ready = await _ready(request, [q for _, _, q in chapters], seen, FIRST_LOOK)
-    where = house(request).workspace
-    alarms, looked = loud(where, MOST_ALARMS), watched(where).at is not None
     return await page(
         request, "state.html", title="State of the Customer", room="report", chapters=chapters, ready=ready, slice=seen,
-        whole=catalogue.find(STATE), disrupted={"alarms": alarms, "looked": looked, "zone": company.zone}, after=AFTER,
+        whole=catalogue.find(STATE), after=AFTER,
     )  # fmt: skip
 
 

@@ -8,12 +8,11 @@ and never wait.
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from regard.store import turnedaway
 from regard.store.frames import Mark, journals, waiting
@@ -26,10 +25,6 @@ JOURNALS = "journal"
 MANY = 1000
 _HELD = f"SELECT count(*) FROM (SELECT 1 FROM held WHERE state = 'held' LIMIT {MANY})"
 _ALERTS = f"SELECT count(*) FROM (SELECT 1 FROM alerts WHERE state = 'open' AND quiet = '' LIMIT {MANY})"
-_LOUD = (
-    "SELECT id, raised FROM alerts WHERE state = 'open' AND quiet = '' "
-    "ORDER BY coalesce(json_extract(raised, '$.at_stake.amount'), 0) DESC, size DESC, id LIMIT ?"
-)
 _LOOKED = """
 SELECT (SELECT value FROM meta WHERE name = 'looked'),
        (SELECT min(o.due) FROM outbox AS o JOIN receivers AS r ON r.name = o.receiver
@@ -168,32 +163,3 @@ def watched(workspace: Path) -> Watched:
         seconds=float(seconds or 0),
         due=datetime.fromisoformat(due) if due else None,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loud:
-    """An open alert that somebody must act on, in few words."""
-
-    id: int
-    title: str
-    since: datetime
-    stake: str
-
-
-def loud(workspace: Path, most: int) -> list[Loud]:
-    """The open alerts somebody must act on, most at stake first."""
-    path = workspace / STATE
-    if not path.exists():
-        return []
-    try:
-        with closing(_reading(path)) as connection:
-            rows = connection.execute(_LOUD, (most,)).fetchall()
-    except sqlite3.Error:
-        return []
-    return [_loud(int(id_), json.loads(raised)) for id_, raised in rows]
-
-
-def _loud(id_: int, raised: dict[str, Any]) -> Loud:
-    title = f"{raised['who']['words']} {raised['what']}".strip().rstrip(".")
-    stake = (raised.get("at_stake") or {}).get("words", "")
-    return Loud(id=id_, title=title[:1].upper() + title[1:], since=datetime.fromisoformat(raised["since"]), stake=stake)
