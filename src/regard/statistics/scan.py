@@ -13,6 +13,8 @@ from regard.statistics.expectations import Expected, Past, expected_of, variance
 
 KAPPA = 2.0
 REPLICAS = 199
+SELDOM = 9999
+"""Most draws where none of them tells anything."""
 PLAIN, TELLING, CERTAIN = 10, 20, 192
 """Draws as high as the top after which no more are needed: it is no rare event; draws whose tail can be read; draws
 after which a top far beyond all of them is beyond doubt."""
@@ -159,8 +161,10 @@ def _until_plain(cube: Cube, past: Past, expected: Expected, frame: _Frame, *, r
     shift."""
     null = np.zeros(0)
     shift = -1.0
-    while len(null) < replicas:
-        many = min(2 * AT_ONCE, replicas - len(null))
+    # Where in most draws nothing can go wrong no tail can be read, and only their number tells how rare the top is.
+    seldom = min(max(replicas, int(np.ceil(2 / level))), SELDOM)
+    while len(null) < (replicas if np.isfinite(null).sum() >= TELLING else seldom):
+        many = min(2 * AT_ONCE, seldom - len(null))
         null = np.concatenate([null, _null(cube, past, expected, frame, replicas=many, rng=rng)])
         if (null >= top).sum() >= PLAIN:
             break
