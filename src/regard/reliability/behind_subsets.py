@@ -27,6 +27,8 @@ AROUND = timedelta(days=2)
 LONG = 28
 """Most days before a beginning that tell what was usual of errors and contacts."""
 CLAIMED, LEAST_TIMES, LEAST_SEEN, MOST = 0.05, 1.5, 5, 4
+MOSTLY = 0.5
+"""Share of the disrupted from which on a new value they have tells of them."""
 NEW_AFTER = 7
 """Days into the log read from which on a value that was not there before is new."""
 SOON = timedelta(days=42)
@@ -129,18 +131,21 @@ def _declared(ask: Ask, one: Subset) -> Iterator[Changed]:
 
 
 def _first_seen(seen: Read, one: Subset) -> Iterator[Changed]:
-    """Values of what names the subset that were not in the log before: a new version, a new partner."""
+    """Values that name the subset, or that most of the disrupted have, and that are new: a version just released."""
     met = one.met
     oldest = int(met.age.max(initial=0))
-    for dimension, values in one.where.items():
-        d = seen.dims.index(dimension)
-        for value in values:
-            own = met.age[seen.labels[d][met.codes[:, d]] == value]
-            if not len(own) or oldest - int(own.max()) < NEW_AFTER:
+    mine = (met.age < one.counted.days) & np.isin(met.customer, one.hit)
+    for d, dimension in enumerate(seen.dims):
+        for value in np.unique(met.codes[mine, d]):
+            label = str(seen.labels[d][value])
+            own = met.codes[:, d] == value
+            shared = len(np.unique(met.customer[mine & own])) >= MOSTLY * len(one.hit)
+            last = int(met.age[own].max())
+            if not (shared or label in one.where.get(dimension, ())) or oldest - last < NEW_AFTER:
                 continue
-            first = seen.end - timedelta(days=int(own.max()) + 1)
+            first = seen.end - timedelta(days=last + 1)
             if one.since_low - SOON <= first <= one.since_high + AROUND:
-                yield Changed(kind="first seen", what=f"{dimension} {value}", when=first)
+                yield Changed(kind="first seen", what=f"{dimension} {label}", when=first)
 
 
 def _met(ask: Ask, seen: Read, one: Subset) -> Iterator[Changed]:

@@ -131,8 +131,8 @@ def certainty(found: Found, one: Subset) -> str:
     months = _months(found, one, 1.0) or 1.0
     often = "less than once in ten years" if months > 120 else f"about once in {count(round(months), 'month')}"
     return (
-        f"Chance alone would show one so clear {often}, over all combinations of {len(found.seen.met)} indicators; "
-        f"at most one false alarm a month is accepted."
+        f"Usual would be {usual(one)}. Chance alone would show one so clear {often}, over all combinations of "
+        f"{len(found.seen.met)} indicators; at most one false alarm a month is accepted."
     )
 
 
