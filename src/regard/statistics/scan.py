@@ -62,6 +62,7 @@ class _Frame:
         leafy: (cells, 1) variance per expected count of leaves.
         deep: (cells, 1) squared coefficient of variation of shocks.
         price: (cells, 1) logarithm of the cells looked at beside it.
+        firm: Expected counts' worth of weight on the whole having had no shock; infinite where that is not asked.
     """
 
     now: Floats
@@ -72,18 +73,22 @@ class _Frame:
     price: Floats
     shares: bool
     sign: int
+    firm: float
 
 
-def _frame(cube: Cube, past: Past, expected: Expected, sign: int) -> _Frame:
-    rate = expected.rate
+def _frame(cube: Cube, past: Past, expected: Expected, sign: int, *, beside: bool = False) -> _Frame:
+    rate, deep = expected.rate, expected.of_depth[cube.depth][:, None]
+    if beside:
+        deep = np.maximum(deep - deep[0], 0.0)
+        deep[0] = max(expected.of_depth[0], float(np.expm1(min(expected.shared, 2.0))))
     now = cube.sums(past.total * rate)
     spread = cube.sums(variance(rate, past.total, expected.stray, shares=past.shares))
     plain = cube.sums(variance(rate, past.total, 0.0, shares=past.shares))
     return _Frame(
         now=now[:, None], before=cube.sums(past.tries.sum(axis=0) * rate)[:, None],
         total=cube.sums(past.total)[:, None], leafy=(spread / np.maximum(plain, 1e-12))[:, None],
-        deep=expected.of_depth[cube.depth][:, None], price=cube.crowd[:, None], shares=past.shares,
-        sign=sign,
+        deep=deep, price=cube.crowd[:, None], shares=past.shares, sign=sign,
+        firm=1 / expected.shared if beside and expected.shared > 0 else np.inf,
     )  # fmt: skip
 
 
@@ -91,6 +96,12 @@ def _scores(frame: _Frame, seen: Floats, before: Floats) -> tuple[Floats, Floats
     """The statistic and the expectation of each cell, columns apart: deviance where worse, by the variance it strays
     with, less the price of having looked."""
     due = (before + KAPPA) * (frame.now / (frame.before + KAPPA))
+    outside = None
+    if np.isfinite(frame.firm):
+        outside = np.maximum(seen[:1] - seen, 0.0) + frame.firm
+        shock = outside / (np.maximum(due[:1] - due, 0.0) + frame.firm)
+        shock[0], outside[0] = 1.0, np.inf
+        due = due * shock
     if frame.shares:
         due = np.minimum(due, frame.total * (1 - 1e-9))
     score = np.full(due.shape, -np.inf)
@@ -106,6 +117,8 @@ def _scores(frame: _Frame, seen: Floats, before: Floats) -> tuple[Floats, Floats
             deviance = special.xlogy(c, c / e) - (c - e)
         own = leafy * e**2 / (before.ravel()[at] + KAPPA)
         whole = plain * leafy + e**2 * frame.deep[cell, 0] + own
+        if outside is not None:
+            whole += e**2 / outside.ravel()[at]
         score.ravel()[at] = deviance * plain / whole - frame.price[cell, 0]
     return score, due
 
@@ -129,10 +142,12 @@ def scan(cube: Cube, past: Past, *, replicas: int = REPLICAS, level: float = 0.0
         sign: 1 where more is worse, -1 where fewer is.
         rare: Whether the level is far below one in the number of draws, and quiet cubes must be quick: draws end once
             enough of them reach the top (Besag and Clifford 1991); where hardly any does, p and limit are read off the
-            tail of a Gumbel distribution with the draws' moments (Abrams, Kulldorff and Kleinman 2010).
+            tail of a Gumbel distribution with the draws' moments (Abrams, Kulldorff and Kleinman 2010). A shock of the
+            whole is then told from outside a cell (a gamma prior of its variance), so that a red subset of a green
+            total is seen where totals stray widely.
     """
     expected = expected or expected_of(cube, past)
-    frame = _frame(cube, past, expected, sign)
+    frame = _frame(cube, past, expected, sign, beside=rare)
     before = cube.sums(past.past_bad.sum(axis=0))
     seen = cube.sums(past.bad)
     score, due = (part[:, 0] for part in _scores(frame, seen[:, None], before[:, None]))
@@ -169,7 +184,7 @@ def _until_plain(cube: Cube, past: Past, expected: Expected, frame: _Frame, *, r
         if (null >= top).sum() >= PLAIN:
             break
         if shift < 0:
-            shift = _shift(cube, past, expected, null, frame.sign)
+            shift = _shift(cube, past, expected, null, frame.sign, beside=True)
         reached = int((null + shift >= top).sum())
         if reached >= PLAIN or (
             not reached and len(null) >= CERTAIN and _tail(null + shift, top, level)[0] < level / CERTAIN
@@ -248,7 +263,7 @@ def _drawn(total: Floats, expected: Expected, shock: Floats, rng: np.random.Gene
     return np.asarray(rng.poisson(rate * total[:, None]), float)
 
 
-def _shift(cube: Cube, past: Past, expected: Expected, null: Floats, sign: int) -> float:
+def _shift(cube: Cube, past: Past, expected: Expected, null: Floats, sign: int, *, beside: bool = False) -> float:
     """How far the maxima of earlier periods, each playing now, lie above the replicas' on the whole; never below."""
     if len(past.past_bad) < 3:
         return 0.0
@@ -256,7 +271,7 @@ def _shift(cube: Cube, past: Past, expected: Expected, null: Floats, sign: int) 
     for t in np.unique(np.linspace(0, many - 1, min(many, TURNS)).astype(np.int64)):
         turned = past.swapped(t)
         then = expected if past.season is None else replace(expected, rate=past.rates(expected.rate)[t])
-        frame = _frame(cube, turned, then, sign)
+        frame = _frame(cube, turned, then, sign, beside=beside)
         score, _ = _scores(frame, cube.sums(turned.bad)[:, None], cube.sums(turned.past_bad.sum(axis=0))[:, None])
         maxima.append(float(score.max()))
     above, usual = float(np.median(maxima)), float(np.median(null))
