@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from benchmarks.stepdata import DAY, FIRST, LAST, NAMES, PLANS, made
+from benchmarks.asking import Pages
+from benchmarks.stepdata import DAY, FIRST, NAMES, PLANS, made
 from regard.settings import Settings
 from regard.signals.declarations import Declarations, Dimension
 from regard.signals.plans import FORMAT
@@ -35,6 +36,8 @@ WITHIN = 7 * DAY
 PAUSE = 1_800_000_000
 WEEKS = np.arange(27) * 7 * DAY + FIRST
 RUNS = 3
+REFRESHES = 8
+"""Refreshes in a row: after some of them buckets are folded."""
 BESIDE = 100_000_000
 """Up to so many events the peers are asked, too."""
 
@@ -128,6 +131,32 @@ def ours(where: Path) -> dict:
     return told
 
 
+def pages(root: Path) -> dict:
+    """Pages of a served workspace, of periods nobody asked for before; one is asked first, so that all is warm."""
+    served, told = Pages(root), {}
+    try:
+        for name, asked in PAGES.items():
+            where, _, scope = asked.partition("?")
+            served.get(f"/{where}.svg?{scope}period=2026-Q1")
+            told[name] = []
+            for month in (4, 5, 6):  # the chart waits for the answer, the page then has both
+                where, _, scope = asked.partition("?")
+                drawn = served.get(f"/{where}.svg?{scope}period=2026-0{month}")
+                told[name].append(drawn + served.get(f"/{asked}period=2026-0{month}"))
+    finally:
+        served.close()
+    return told
+
+
+_WAY = "%20%E2%86%92%20".join(NAMES[s] for s in STAGES)
+PAGES = {
+    "funnel": f"journey/funnel?window=7d&steps={_WAY}&",
+    "paths": f"journey/paths?start={NAMES[3]}&",
+    "discovered": "journey/discovered?",
+    "retention": "journey/retention?",
+}  # fmt: skip
+
+
 ANSWERS = {
     "funnel": lambda f: f.by_value[1:].tolist(),
     "pairs": lambda f: [
@@ -139,27 +168,41 @@ ANSWERS = {
 
 
 def cache(where: Path, events: int) -> dict:
-    """Arrange a settled generation, then one with a hundredth more."""
-    root = where / "workspace"
+    """Arrange a settled generation, then refresh it with a hundredth more, several times; kernels are loaded before."""
+    _arranged(where / "small", 100_000, 2)
+    return _arranged(where / "workspace", events, REFRESHES)
+
+
+def _arranged(root: Path, events: int, refreshes: int) -> dict:
     shutil.rmtree(root, ignore_errors=True)
-    declared = Declarations(dimensions=(Dimension(name="plan"),))
     with Workspace.open(root, given=Settings(buckets=16, memory="2GB", threads=2)) as workspace:
         lake, steps = workspace.lake, made(events, max(events // 50, 1))
+        workspace.declare(Declarations(dimensions=(Dimension(name="plan"),)))
+        declared = workspace.declarations()[1]
         files = [lake.write(_rows(s, 0, slice(None)), kind="event", role="base", bucket=n) for n, s in enumerate(steps)]
         every = sum(s.n for s in steps)
         generation = _published(lake, files, every)
-        began, busy = time.perf_counter(), time.process_time()
-        workspace.stepping.of(generation, declared)
-        told = {"events": every, "build": time.perf_counter() - began, "build_cpu": time.process_time() - busy}
+        _, wall, cpu = _once(lambda: workspace.stepping.of(generation, declared))
+        told = {"events": every, "new": 0, "build": wall, "build_cpu": cpu, "refresh": [], "refresh_cpu": []}
         recent = [_last(s, share=0.01) for s in steps]
-        more = pa.concat_tables([_rows(s, every, rows) for s, rows in zip(steps, recent, strict=True)])
-        generation = _published(lake, [*generation.files, lake.write(more, kind="event", role="run")], every * 2)
-        began, busy = time.perf_counter(), time.process_time()
-        found = workspace.stepping.of(generation, declared)
-        told |= {"new": more.num_rows, "refresh": time.perf_counter() - began}
-        told |= {"refresh_cpu": time.process_time() - busy, "in_all": sum(s.n for s in found.steps)}
-    shutil.rmtree(root, ignore_errors=True)
+        for number in range(1, refreshes + 1):
+            came = zip(steps, recent, strict=True)
+            more = pa.concat_tables([_rows(s, every * number, rows, later=2 * DAY * number) for s, rows in came])
+            run = lake.write(more, kind="event", role="run")
+            generation = _published(lake, [*generation.files, run], every * (number + 1))
+            found, wall, cpu = _once(lambda: workspace.stepping.of(generation, declared))  # noqa: B023  called at once
+            told["refresh"].append(wall)
+            told["refresh_cpu"].append(cpu)
+            told["new"] += more.num_rows
+        told["in_all"] = sum(s.n for s in found.steps)
+        told["folded"] = len([s for s in found.steps if s.later is None])
     return told
+
+
+def _once(work) -> tuple[object, float, float]:
+    began, busy = time.perf_counter(), time.process_time()
+    found = work()
+    return found, time.perf_counter() - began, time.process_time() - busy
 
 
 def _published(lake, files, position):
@@ -173,11 +216,10 @@ def _last(steps: Steps, *, share: float) -> np.ndarray:
     return np.flatnonzero(steps.times >= np.quantile(steps.times[::97], 1 - share))
 
 
-def _rows(steps: Steps, first: int, rows) -> pa.Table:
-    """Events as they lie in the lake; those that come again come a day later."""
+def _rows(steps: Steps, first: int, rows, later: int = 0) -> pa.Table:
+    """Events as they lie in the lake, so many microseconds later."""
     schema = SETTLED["event"]
     whose = np.repeat(steps.customers, np.diff(steps.starts))[rows]
-    later = 2 * (LAST - FIRST) if first else 0
     names = pa.DictionaryArray.from_arrays(pa.array(steps.codes[rows].astype(np.int32)), pa.array(NAMES))
     one = pa.repeat(pa.scalar(0, pa.int32()), len(whose))
     columns = {
@@ -193,5 +235,5 @@ def _rows(steps: Steps, first: int, rows) -> pa.Table:
 if __name__ == "__main__":
     what, place = sys.argv[1], Path(sys.argv[2])
     place.mkdir(parents=True, exist_ok=True)
-    work = {"make": make, "ours": ours, "cache": cache}[what]
+    work = {"make": make, "ours": ours, "cache": cache, "pages": pages}[what]
     print(json.dumps(work(place, *(int(n) for n in sys.argv[3:]))))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import numpy as np
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from regard.errors import Refusal
 from regard.figures import flow_change, flow_map
@@ -24,7 +24,9 @@ from regard.journey.stepnames import known, steps_named
 from regard.periods import parse_span
 from regard.questions import question
 from regard.signals.ask import Ask
+from regard.statistics.choices import EXACT
 from regard.steps.columns import Selection
+from regard.steps.follows import follow
 from regard.steps.within import counted, done
 from regard.wording import Words, between, count, number, percent
 
@@ -34,8 +36,10 @@ if TYPE_CHECKING:
     from regard.figures import Figure
     from regard.signals.stepscope import Stepped
 
-MOST = 1_500_000
+MOST = 400_000
 """Steps in the two periods from which on one in so many customers is looked at."""
+PERMUTED = 2_000
+"""Customers of a portion up to whom labels are permuted: above, the limit of it is quicker and the same to the eye."""
 DRAWN = 45
 """Most lines a map shows and can still be read."""
 
@@ -90,11 +94,13 @@ def discovered(
         raise Refusal("No customer took two steps in this period.", hint="Widen the period, or choose a longer window.")
     names = stepped.steps[0].names
     mine = seen.found.only(seen.now)
-    change = flows.changed(seen.found, seen.now)
+    change = flows.changed(seen.found, seen.now, exact=PERMUTED if about.one_in > 1 else EXACT)
     lines = flows.lines_of(mine)
     rows = line_rows(names, lines, None, change, coverage=coverage)
     rows = tuple(r if not r.shown or i < DRAWN else _hidden(r) for i, r in enumerate(rows))
     steps = step_rows(names, mine)
+    if about.one_in > 1 and not named and not seen.groups:
+        rows, steps = _of_all(stepped, about, rows, steps)
     metric = (metric or ask.declarations.metric or "nps") if colour == "score" else ""
     if metric:
         rows, steps = _with_scores(ask, names, mine, (rows, steps), metric=metric, days=then)
@@ -110,6 +116,30 @@ def discovered(
             method=f"Moves from each step to the next; {change.method}.",
         ),
     )  # fmt: skip
+
+
+def _of_all(
+    stepped: Stepped, about: flows.Journeys, rows: tuple[LineRow, ...], steps: tuple[StepRow, ...]
+) -> tuple[tuple[LineRow, ...], tuple[StepRow, ...]]:
+    """How often, and by how many customers, as everybody did it; what is shared and compared stays of some."""
+    whole = follow(stepped.steps, pause=about.within, selection=stepped.now)
+    pairs = zip(whole.sources.tolist(), whole.targets.tolist(), strict=True)
+    place = {(whole.names[a], whole.names[b]): i for i, (a, b) in enumerate(pairs)}
+    did = dict(zip(whole.names, zip(*done(stepped.steps, selection=stepped.now), strict=True), strict=True))
+    lines = [
+        structs.replace(r, times=int(whole.counts[i]), customers=int(whole.customers[i])) if i is not None
+        else structs.replace(r, times=r.times * about.one_in, customers=r.customers * about.one_in)
+        for r in rows for i in [place.get((r.source, r.target))]
+    ]  # fmt: skip
+    boxes = [
+        structs.replace(
+            s, times=int(did[s.step][0]), customers=int(did[s.step][1]), begins=s.begins * about.one_in,
+            ends=s.ends * about.one_in, again=int(whole.counts[i]) if i is not None else 0,
+        )
+        for s in steps for i in [place.get((s.step, s.step))]
+    ]  # fmt: skip
+    by_step = sorted(boxes, key=lambda s: (-s.times, s.step))
+    return tuple(sorted(lines, key=lambda r: (-r.times, r.source, r.target))), tuple(by_step)
 
 
 def _with_scores(
@@ -255,7 +285,10 @@ def _facts(rows: tuple[LineRow, ...]) -> tuple[str, ...]:
 def _cautions(found: flows.Moves, stepped: Stepped, one_in: int) -> tuple[Caution, ...]:
     told = []
     if one_in > 1:
-        text = f"The log is long: counts are of one in {number(one_in)} customers, whole customers each."
+        text = (
+            f"The log is long: shares, times and changes are of one in {number(one_in)} customers, "
+            "whole customers each; how often steps and moves happened is of all."
+        )
         told.append(Caution(code="one_in", text=text))
     if found.open:
         text = f"{count(found.open, 'journey')} of {number(found.journeys)} may yet go on when the log ends."

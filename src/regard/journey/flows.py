@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.statistics.choices import Compared, compare, shares
+from regard.journey.portions import portion
+from regard.statistics.choices import EXACT, Compared, compare, shares
 from regard.statistics.estimates import Estimate, refusal
 from regard.steps.columns import EVERYTHING, NEVER, Selection, Steps, codes_of, end_of
 from regard.steps.within import rows_within
@@ -23,7 +24,6 @@ BEGIN, END = -1, -2
 """Stand for the beginning and the end of a journey beside the codes of steps."""
 SECOND = 1_000_000
 TOO_RECENT = refusal("The log ends before the time after each of them is over.", n=0)
-MIXER = 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +134,7 @@ def _only_some(steps: Sequence[Steps], one_in: int, selection: Selection) -> Sel
         return selection
     masks = []
     for number, each in enumerate(steps):
-        mixed = (each.customers.astype(np.uint64) * np.uint64(MIXER)) >> np.uint64(40)
-        mask = mixed % np.uint64(one_in) == 0
+        mask = portion(each.customers, one_in)
         masks.append(mask if selection.customers is None else mask & selection.customers[number])
     return replace(selection, customers=masks)
 
@@ -227,16 +226,17 @@ def _quantiles(place: Whole, values: Floats, size: int) -> tuple[Floats, Floats]
     return found[0], found[1]
 
 
-def changed(found: Moves, now: Truths, *, seed: int = 0) -> Compared:
+def changed(found: Moves, now: Truths, *, seed: int = 0, exact: int = EXACT) -> Compared:
     """Where customers went on, in two periods or groups.
 
     Args:
         found: The moves.
         now: (n,) whether a move is of the second.
         seed: Seed of the permutations.
+        exact: Most people whose labels are permuted, as of `compare`.
     """
     over = ~found.recent
-    return compare(found.who[over], found.source[over], found.target[over], now[over], seed=seed)
+    return compare(found.who[over], found.source[over], found.target[over], now[over], seed=seed, exact=exact)
 
 
 def covering(lines: Sequence[Line], share: float) -> tuple[Line, ...]:

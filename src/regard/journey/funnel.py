@@ -16,6 +16,7 @@ from msgspec import Meta, Struct, structs
 from regard.errors import BadInput, Refusal
 from regard.figures import StageMark, journey_band
 from regard.findings import Caution, Finding, Interval
+from regard.journey.portions import one_in, portion, tested_on
 from regard.journey.stepnames import known, steps_named
 from regard.periods import parse_span
 from regard.questions import question
@@ -104,7 +105,7 @@ def funnel_of(
         answer=_answer(ask, rows, now, window), customers=int(now.reached[0]), window=window,
         finished=int(now.reached[-1]),
         rate=rate.value if rate else None, interval=Interval(low=rate.low, high=rate.high) if rate else None, rows=rows,
-        facts=_facts(rows), cautions=_cautions(now, over, stepped, window),
+        facts=_facts(rows), cautions=(*_cautions(now, over, stepped, window), *tested_on(_begun(now, before))),
         next_step=_next_step(stepped, now, within, window),
         evidence=ask.evidence(
             n=int(now.reached[0] + before.reached[0]), customers=int(now.reached[0]), kind="estimated",
@@ -198,13 +199,19 @@ def _beside(row: FunnelRow, way: Any) -> FunnelRow:
     )  # fmt: skip
 
 
+def _begun(now: Funnel, before: Funnel) -> int:
+    return int(now.reached[0] + before.reached[0])
+
+
 def _compared(now: Funnel, before: Funnel) -> dict[int, Any]:
     """Each step in the two periods: of those at the step before, their time over, who went on."""
     parts: list[tuple[NDArray[Any], ...]] = []
+    each = one_in(_begun(now, before))
     for later, found in ((False, before), (True, now)):
         for ids, taken in zip(found.customers, found.taken, strict=True):
+            some = portion(ids, each)
             for k in range(1, len(found.stages)):
-                at = np.flatnonzero(taken[_before(found.stages, k)] >= 0)
+                at = np.flatnonzero(some & (taken[_before(found.stages, k)] >= 0))
                 went = (taken[k][at] >= 0).astype(np.int64)
                 parts.append((ids[at], np.full(len(at), k), went, np.full(len(at), later)))
     if not parts:

@@ -19,6 +19,7 @@ from regard.figures import path_tree
 from regard.findings import Caution, Finding
 from regard.journey import treeing
 from regard.journey.afterwards import afterwards, then_told
+from regard.journey.portions import tested_on
 from regard.journey.stepnames import known, only_steps, steps_named
 from regard.journey.treeing import CLEAR, PathRow, most_clear, path_rows, tree_drawn
 from regard.journey.ways import Route, Ways, joined, tree_of, walked
@@ -26,6 +27,7 @@ from regard.periods import parse_span
 from regard.questions import question
 from regard.signals.ask import Ask
 from regard.steps.scanning import DEEPER
+from regard.steps.weaving import united
 from regard.steps.within import done
 from regard.wording import Words, count, number, percent
 
@@ -205,7 +207,7 @@ def _walks(tree: Any, where: dict[str, int], row: PathRow, found: Ways, mine: ND
     node = where.get(row.after if stops else row.path)
     if node is None:
         return np.zeros(len(mine), np.bool_)
-    passes: NDArray[np.bool_] = (tree.at == node).any(axis=1)
+    passes: NDArray[np.bool_] = tree.at[:, tree.depth[node] - 1] == node
     if stops:
         last = tree.at[np.arange(len(mine)), found.length[mine] - 1] == node
         passes = last & (found.why[mine] < DEEPER) & ~found.open[mine]
@@ -226,7 +228,7 @@ def _finding(  # noqa: PLR0917  what was found, then how it was asked
         facts=_facts(rows, treeing.ARROW.join(named) or rows[0].path), cautions=_cautions(seen, open_, stepped),
         next_step="Choose a step to walk on from there; its number leads to the customers.",
         evidence=ask.evidence(
-            n=len(found), customers=len(np.unique(found.customers)), kind="estimated",
+            n=len(found), customers=len(united(found.customers, found.customers[:0])), kind="estimated",
             method=f"The first way of each customer; {method or 'shares with Wilson intervals'}.",
         ),
     )  # fmt: skip
@@ -263,7 +265,7 @@ def _cautions(seen: _Seen, open_: int, stepped: Stepped) -> tuple[Caution, ...]:
         "Ways that differ are no proof of a cause, and those who go another way are other customers: proof needs a "
         "comparison that was declared."
     )
-    told = [Caution(code="not_proof", text=text)]
+    told = [Caution(code="not_proof", text=text), *tested_on(len(seen.found))]
     if open_:
         ways = count(int(seen.now.sum()), "way")
         text = (

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from regard.figures.pathtree import PathStep
 from regard.journey.flowing import CLEAR, ERRORS, tone
+from regard.journey.portions import one_in, portion
 from regard.journey.ways import Tree, Ways, tree_of
 from regard.statistics.choices import Compared, compare
 from regard.statistics.proportions import wilson
@@ -103,7 +104,9 @@ def path_rows(
     tree = tree_of(found.codes)
     shown = np.ones(len(found), np.bool_) if now is None else now
     place, way, whose = _choices(tree, found)
-    change = None if now is None else compare(found.customers[whose], place, way, now[whose], seed=seed)
+    some = portion(found.customers, one_in(len(found)))[whose]
+    tested = found.customers[whose[some]], place[some], way[some]
+    change = None if now is None else compare(*tested, now[whose[some]], seed=seed)
     counted = _Counted(tree, found, shown, (place, way, whose))
     ways = {(w.place, w.way): w for w in change.ways} if change else {}
     rows: list[PathRow] = []

@@ -154,14 +154,25 @@ def tree_of(codes: Whole) -> Tree:
     above, size = np.zeros(w, np.int64), 1
     for k in range(wide):
         going = np.flatnonzero(codes[:, k] >= 0)
-        pairs, which = np.unique(np.column_stack([above[going], codes[going, k]]), axis=0, return_inverse=True)
-        at[going, k] = size + which.reshape(-1)
+        names = int(codes[:, k].max(initial=0)) + 1
+        keys, which = _different(above[going] * names + codes[going, k], size * names)
+        at[going, k] = size + which
         above = np.where(at[:, k] >= 0, at[:, k], above)
-        parent.append(pairs[:, 0])
-        code.append(pairs[:, 1])
-        depth.append(np.full(len(pairs), k + 1))
-        size += len(pairs)
+        parent.append(keys // names)
+        code.append(keys % names)
+        depth.append(np.full(len(keys), k + 1))
+        size += len(keys)
     return Tree(parent=np.concatenate(parent), code=np.concatenate(code), depth=np.concatenate(depth), at=at)
+
+
+def _different(keys: Whole, bound: int) -> tuple[Whole, Whole]:
+    """The different keys below a bound in order, and which of them each is."""
+    if bound > 10_000_000:
+        different, which = np.unique(keys, return_inverse=True)
+        return different, which.reshape(-1)
+    there = np.zeros(bound, np.bool_)
+    there[keys] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[keys]
 
 
 def joined(one: Ways, other: Ways) -> Ways:
