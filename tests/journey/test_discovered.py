@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from regard.figures.flowmap import FlowStep
+from regard.journey import discovered
 from regard.journey.discovered import figure
 from regard.questions import find
 from regard.signals.ask import answer
@@ -222,3 +223,21 @@ def test_scores_on_the_map_are_those_of_plain_python(view_of):
         for s in found.steps
         if s.score is None and any(s.step in {r.source, r.target} for r in found.rows if r.shown)
     )
+
+
+def test_of_a_long_log_counts_are_of_all_and_shares_of_a_portion_which_is_said(view_of, monkeypatch):
+    view = view_of(sample(), declarations=company_declarations())
+    whole = ask(view)
+    monkeypatch.setattr(discovered, "MOST", 2_000)
+
+    some = ask(view)
+
+    assert some.one_in > 1
+    assert "one_in" in {c.code for c in some.cautions}
+    all_ = {(r.source, r.target): (r.times, r.customers) for r in whole.rows}
+    inner = [r for r in some.rows if r.source and r.target]
+    assert inner
+    assert all(all_[r.source, r.target] == (r.times, r.customers) for r in inner)
+    steps = {s.step: (s.times, s.customers, s.again) for s in whole.steps}
+    assert all(s.times >= steps[s.step][0] and s.customers >= steps[s.step][1] for s in some.steps)
+    assert all(s.again == steps[s.step][2] for s in some.steps)
