@@ -160,7 +160,7 @@ class _Counted:
         self.counts = np.zeros((names + 1) * names, np.int64)
         self.customers = np.zeros((names + 1) * names, np.int64)
         self.ties = np.zeros(1, np.int64)
-        self.threes = np.zeros((names + 1) * names * names + 1 if dense else 0, np.int32)
+        self.threes = np.zeros((names + 1) * names * names + names if dense else 0, np.int32)
 
     def add(self, other: _Counted) -> None:
         for name in ("counts", "customers", "ties", "threes"):
@@ -172,6 +172,9 @@ def _count(piece: Piece, pause: int, selection: Selection, size: int, *, dense: 
     marks = np.full((size + 1) * size, -1, np.int32)
     _pairs(*piece.read, pause, selection.since, selection.until, size, piece.first, piece.last, out.counts,
            out.customers, marks, out.ties, out.threes)  # fmt: skip
+    if dense:
+        edges = out.threes[:-size].reshape(size + 1, size * size).sum(axis=0, dtype=np.int64)
+        out.counts[:] = np.append(edges, out.threes[-size:])
     return out
 
 
@@ -234,10 +237,11 @@ def _times(
 def _pairs(starts, stops, tails, ends, times, codes, keep, rows, pause, since, until, size, first, last,
            counts, customers, marks, ties, threes):  # fmt: skip
     """One look at each step. Where a journey ends cannot be foreseen, so nothing branches on it: the step before is
-    then the one that stands for none, and a path of three that is none goes to the last place. Places are unsigned:
+    then the one that stands for none, and a path of three that is none goes to the last places. Places are unsigned:
     a signed one would be looked at for being less than nothing each time."""
-    masked, wide, nowhere, none = len(rows) > 0, len(threes) > 0, np.uint64(len(threes) - 1), np.uint64(size)
+    masked, wide, nowhere, none = len(rows) > 0, len(threes) > 0, np.uint64(max(len(threes) - size, 0)), np.uint64(size)
     tied, bounded = 0, since > EVER or until < NEVER
+    pause = min(pause, NEVER // 4)  # what comes first comes after longer than any pause
     for c in range(first, last):
         if len(keep) and not keep[c]:
             continue
@@ -250,11 +254,12 @@ def _pairs(starts, stops, tails, ends, times, codes, keep, rows, pause, since, u
                 if masked and not rows[i]:
                     continue
                 t, code = times[i], np.uint64(codes[i])
-                goes_on = (before != none) & (t - then <= pause)
-                if wide:
-                    threes[edge * none + code if goes_on else nowhere] += 1
+                goes_on = t - then <= pause
+                if wide:  # these count the edges, too: each path's last two; what begins has places of its own
+                    threes[edge * none + code if goes_on else nowhere + code] += 1
                 edge = (before if goes_on else none) * none + code
-                counts[edge] += 1
+                if not wide:
+                    counts[edge] += 1
                 customers[edge] += marks[edge] != whose
                 marks[edge] = whose
                 tied += t == then

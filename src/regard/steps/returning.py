@@ -149,9 +149,10 @@ def _return_bits(starts, stops, tails, ends, times, keep, edges, bins, shift, fi
     begin, final = edges[0], edges[periods]
     even = edges[1] - edges[0]  # all periods are as long, as where no clock is set forward or back: no table is needed
     for period in range(periods):
-        if edges[period + 1] - edges[period] != even:
+        if edges[period + 1] - edges[period] != even or even > 1 << 43:  # beyond, the half would drown in rounding
             even = 0
-    share = 1.0 / max(even, 1)
+    share, eights = 1.0 / max(even, 1), (periods + 7) // 8
+    told = np.zeros((periods, eights, 256), np.int32)
     for c in range(first, last):
         began = starts[c] if stops[c] > starts[c] or not len(tails) else tails[c]
         final_row = stops[c] if stops[c] > starts[c] or not len(tails) else ends[c]
@@ -164,9 +165,7 @@ def _return_bits(starts, stops, tails, ends, times, keep, edges, bins, shift, fi
             for i in range(np.uint64(low), np.uint64(high)):  # unsigned places need no look whether they are negative
                 if even > 0:  # decided once, outside the loop
                     passed = times[i] - begin
-                    k = np.int64(np.float64(passed) * share)
-                    k -= np.int64(k * even > passed)
-                    k += np.int64(passed - k * even >= even)
+                    k = np.int64((np.float64(passed) + 0.5) * share)  # half a microsecond away from where one begins
                     there |= np.uint64(1) << np.uint64(k)
                 else:
                     at = np.uint64(bins[np.uint64(times[i] - begin) >> np.uint64(shift)])
@@ -176,8 +175,22 @@ def _return_bits(starts, stops, tails, ends, times, keep, edges, bins, shift, fi
         cohort += times[began] >= edges[cohort + 1]
         there >>= np.uint64(cohort)
         seen[cohort, periods] += 1
-        for later in range(periods):  # always as many, which the processor likes better than only those there are
-            seen[cohort, later] += np.int64((there >> np.uint64(later)) & np.uint64(1))
+        for part in range(eights):
+            told[cohort, part, (there >> np.uint64(8 * part)) & np.uint64(255)] += 1
+    _unfolded(told, seen)
+
+
+@compiled()
+def _unfolded(told, seen):
+    """Customers by cohort and eight periods at a time, each pattern of presence counted once, as counts a period."""
+    for cohort in range(told.shape[0]):
+        for part in range(told.shape[1]):
+            for pattern in range(256):
+                if told[cohort, part, pattern] == 0:
+                    continue
+                for bit in range(8):
+                    if (pattern >> bit) & 1:
+                        seen[cohort, 8 * part + bit] += told[cohort, part, pattern]
 
 
 @compiled(*READ, "r:b1", "r:b1", "r:i8", "i8", "i8", "w2:i8")
