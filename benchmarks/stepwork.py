@@ -195,7 +195,6 @@ def _arranged(root: Path, events: int, refreshes: int) -> dict:
             told["refresh_cpu"].append(cpu)
             told["new"] += more.num_rows
         told["in_all"] = sum(s.n for s in found.steps)
-        told["folded"] = len([s for s in found.steps if s.later is None])
     return told
 
 

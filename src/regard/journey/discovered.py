@@ -1,8 +1,8 @@
 """The discovered journey: what customers really do, step by step, without anything declared.
 
 Every move from a step to the next within a journey; a journey ends where a pause is longer than the window, or, from a
-chosen step on, where the window is over. Logs of many millions of moves are told from one in so many customers, whole
-customers each; how many is said.
+chosen step on, where the window is over. Of logs of many moves, shares, times and changes are told from one in so many
+customers, whole customers each, and how many is said; how often steps and moves happened is of all.
 """
 
 from __future__ import annotations
