@@ -36,6 +36,7 @@ ESTIMATES = (
     "leadership/priorities",
     "leadership/proof",
     "leadership/policies",
+    "reliability/disruptions",
 )
 """Questions that fit models to the whole base, told beside the others."""
 

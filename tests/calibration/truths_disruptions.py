@@ -117,6 +117,17 @@ def begun(rng: Generator, stray: float = 0.0, slowly: bool = False) -> float:
 
 def register(case: Callable, named: Callable) -> None:
     """Put this module's rows into the table."""
+    quiet = {"room": ROOM, "method": METHOD, "kind": "alarms", "nominal": RATE, "runs": 100, "short": 1}
+    case(**quiet, truth="300 customers, 36 combinations' leaves, rates differ by customer and value")(month)
+    named("quiet_month")
+    case(**quiet, truth="the same, days stray by 15 %, whole and values; Sundays half as often again")(
+        lambda rng: month(rng, shock=0.15, weekday=0.4)
+    )
+    named("quiet_month_astray")
+    case(**quiet, truth="the same, everybody takes a new version within six weeks")(
+        lambda rng: month(rng, rollout=True)
+    )
+    named("quiet_month_of_a_rollout")
     case(room=ROOM, method=FINDER, truth="24 of 300 whose attempts fail half of the time: named within three days",
          kind="finds", nominal=0.8, runs=100, short=4)(found_in_time)  # fmt: skip
     about = {"room": ROOM, "method": "change-point (Smith 1975)", "runs": 1000}

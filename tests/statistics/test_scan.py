@@ -140,3 +140,36 @@ def test_falling_counts_ring_where_fewer_is_worse():
 
     assert found.found[0].named.values == {1: (4,)}
     assert found.found[0].named.ratio == pytest.approx(0.6, abs=0.12)
+
+
+def test_where_the_whole_strays_widely_a_red_subset_is_told_from_outside_it():
+    """Days stray by 60 % as a whole; today is a calm one, and three of sixty combinations fail five times as often."""
+    rng = np.random.default_rng(17)
+    days, volume = 25, 40
+    hit = (GRID[:, 0] == 2) & (GRID[:, 1] == 3)
+    share = 0.06 * np.exp(np.append(rng.normal(0, 0.6, days - 1), -0.3))[:, None]
+    share = np.repeat(share, len(GRID), axis=1)
+    share[-1, hit] *= 5
+    bad = rng.binomial(volume, np.minimum(share, 0.9)).astype(float)
+    total = np.full(bad.shape, float(volume))
+    past = Past(bad=bad[-1], total=total[-1], past_bad=bad[:-1], past_total=total[:-1])
+    whole = cube(GRID)
+
+    plain = scan(whole, past, level=0.01)
+    found = scan(whole, past, level=0.001, replicas=999, rare=True)
+
+    assert found.p < 0.001
+    assert whole.values(found.cell) == {0: 2, 1: 3}
+    assert found.score[found.cell] > plain.score[found.cell] + 3
+
+
+def test_a_p_far_below_one_in_the_draws_is_read_off_their_tail():
+    """The oracle is ten times as many draws, counted."""
+    rng = np.random.default_rng(18)
+    past = counts(rng, hit=GRID[:, 0] == 3, lift=1.5)
+    whole = cube(GRID)
+    many = scan(whole, past, replicas=3000, seed=1)
+    quick = scan(whole, past, replicas=300, level=0.001, rare=True, seed=2)
+
+    assert quick.replicas <= 300
+    assert quick.p == pytest.approx(many.p, abs=0.004)
