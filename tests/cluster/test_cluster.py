@@ -19,14 +19,13 @@ from regard.signals.cluster import Cluster
 from regard.signals.workspace import Workspace
 from regard.simulation import declarations, run_simulation
 from regard.steps.columns import Selection
-from regard.steps.deflected import contacted_after, deflected
-from regard.steps.dropoff import dropoff
 from regard.steps.follows import follow
+from regard.steps.frictions import frictions
 from regard.steps.funnels import Stage, funnel
 from regard.steps.gaps import gaps
-from regard.steps.loops import loops
+from regard.steps.journeys import Course, journeys
+from regard.steps.occasions import occasions
 from regard.steps.returning import calendar, returning
-from regard.steps.variants import variants
 from regard.steps.walks import Route, walk
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]  # Spark leaves sockets open
@@ -90,11 +89,12 @@ def scans(made):
     return {
         "funnel": funnel(s, stages, within=200 * HOUR, by=label, selection=chosen),
         "walk": walked, "behind": walked.behind(1), "ended": walked.behind(2, ended=True), "between": between,
-        "follow": follow(s, pause=HOUR, selection=chosen), "variants": variants(s, pause=HOUR, selection=chosen),
+        "follow": follow(s, pause=HOUR, selection=chosen),
+        "journeys": journeys(s, Course(within=HOUR), selection=chosen),
+        "ways": journeys(s, Course(start=(a,), target=(c,), within=24 * HOUR), selection=chosen),
         "returning": returning(s, periods, selection=chosen), "gaps": gaps(s, start=(a,), to=(b,), selection=chosen),
-        "loops": loops(s, pause=HOUR, selection=chosen), "dropoff": dropoff(s, silence=24 * HOUR, selection=chosen),
-        "deflected": deflected(s, articles=(a, b), contacts=(c,), selection=chosen),
-        "contacted": contacted_after(s, a, contacts=(c,), selection=chosen),
+        "frictions": frictions(s, pause=24 * HOUR, goal=(c,), selection=chosen),
+        "occasions": occasions(s, {a: 0, b: 1}, awaited=(c,), within=72 * HOUR, selection=chosen),
     }  # fmt: skip
 
 

@@ -26,9 +26,10 @@ from regard.signals.scope import Given, resolve
 from regard.signals.stepscope import micros
 from regard.signals.workspace import Reader, Workspace
 from regard.steps.follows import follow
+from regard.steps.frictions import frictions
 from regard.steps.funnels import Stage, funnel
-from regard.steps.loops import loops
-from regard.steps.variants import variants
+from regard.steps.journeys import Course
+from regard.steps.journeys import journeys as whole
 from regard.steps.walks import Route, walk
 
 DAY = 86_400
@@ -189,8 +190,8 @@ def journeys(made_):
     walked = walk(made_.steps, Route(start=("A",), every=True, depth=3))
     return (
         funnel(made_.steps, stages, within=3_600_000_000).reached.tolist(), counted.threes, counted.counts.tolist(),
-        counted.after.tolist(), walked.arrivals.tolist(), variants(made_.steps, pause=90_000_000).counts.tolist(),
-        loops(made_.steps).returns.tolist(),
+        counted.after.tolist(), walked.arrivals.tolist(), sorted(whole(made_.steps, Course(within=90_000_000)).keys.tolist()),
+        frictions(made_.steps, pause=90_000_000).counts.tolist(),
     )  # fmt: skip
 
 
