@@ -108,6 +108,25 @@ def test_a_red_subset_of_a_green_total_is_found_with_who_since_when_and_what_is_
     assert figure(found) is not None
 
 
+def test_where_the_total_is_red_and_all_are_hit_alike_it_is_everybody(view_of):
+    found = ask(view_of, log(seed=5, hit=lambda *_: True, since=DAYS - 5, bad=0.06, worse=0.3))
+
+    assert [(r.subset, r.where, r.total) for r in found.rows] == [("everybody", (), "red")]
+    assert found.rows[0].disrupted > 0.25 * found.rows[0].customers
+    assert "of every kind are not served well" in found.answer
+    assert "The total is red, too." in found.answer or "the total is red, too." in found.answer
+    assert found.next_step.startswith("Look at what changed for everybody")
+
+
+def test_a_subset_hit_much_harder_than_a_red_total_keeps_its_name(view_of):
+    found = ask(
+        view_of, log(seed=6, hit=lambda region, plan: region in {"BR", "IN"}, since=DAYS - 5, bad=0.05, worse=0.8)
+    )
+
+    assert ("region=BR", "region=IN") in [r.where for r in found.rows]
+    assert {r.total for r in found.rows} == {"red"}
+
+
 def test_a_quiet_log_tells_the_smallest_disruption_that_would_have_been_seen(view_of):
     found = ask(view_of, log(seed=2))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from regard.reliability.cubed import DAY, LOOK_HOURS, WEEK, Counted, Met, Read, 
 from regard.statistics.calm import calm
 from regard.statistics.cuboids import Cube, cube
 from regard.statistics.expectations import Past
+from regard.statistics.naming import counted as sums
 from regard.statistics.onsets import Rise, rise
 from regard.statistics.peeling import Disruption, Disruptions, disruptions, interval_of
 from regard.statistics.phases import seasoned
@@ -44,6 +45,10 @@ SEED = 20_261_127
 GREEN = 0.05
 ALIKE = 0.5
 """Share of the smaller's customers from which two findings are one cause."""
+AS_MUCH = 0.5
+"""Part of a subset's rise, as a logarithm, from which on the others, where they have risen too, are hit much alike."""
+NONE_ELSE = 0.05
+"""Share of all customers below which those outside a subset tell nothing: it is everybody."""
 OVER = 0.01
 """Chance of so few in the last day, were it still going on, below which a disruption of the week is over."""
 
@@ -192,9 +197,14 @@ def subsets(seen: Read, looked: Sequence[Look]) -> tuple[Subset, ...]:
     found.sort(key=lambda s: (-s.score, s.counted.days, s.met.name))
     kept: list[Subset] = []
     for one in found:
-        if not any(k.met is one.met and alike(k.hit, one.hit) for k in kept):
+        if not any(k.met is one.met and alike(k.hit, one.hit) and not _stands_out(one, k) for k in kept):
             kept.append(one)
     return tuple(sorted(kept, key=lambda s: (-len(s.hit), s.p, s.met.name)))
+
+
+def _stands_out(one: Subset, whole: Subset) -> bool:
+    """Whether a subset is hit far more than everybody is."""
+    return bool(one.where) and not whole.where and one.ratio >= 2 * whole.ratio
 
 
 def causes(found: Sequence[Subset]) -> tuple[tuple[Subset, ...], ...]:
@@ -226,7 +236,7 @@ def _subset(seen: Read, look: Look, found: Disruptions, each: Disruption) -> Sub
     held, past = look.counted, look.past
     assert held is not None  # noqa: S101 only looks that found something are told
     assert past is not None  # noqa: S101
-    named, expected = each.named, found.expected
+    named, expected = _as_everybody(past, found, each.named), found.expected
     low, high = interval_of(past, expected, named)
     ages, hits, tries = _daily(look, named)
     begun = rise(hits, tries)
@@ -236,7 +246,7 @@ def _subset(seen: Read, look: Look, found: Disruptions, each: Disruption) -> Sub
     return Subset(
         met=look.met, counted=held, where=_where(seen, named.values), customers=there,
         bad=hit, due=due, low=low, high=high, p=each.alarm.p, score=named.score, weight=named.weight,
-        others=tuple(_where(seen, o.values) for o in each.naming.alternatives[:3]),
+        others=tuple(_where(seen, o.values) for o in each.naming.alternatives[:3]) if named.values else (),
         worse=tuple(
             (seen.dims[x.dimension], str(seen.labels[x.dimension][x.value]), x.seen / x.due if x.due else math.inf)
             for x in each.naming.worse_within[:4]
@@ -247,6 +257,24 @@ def _subset(seen: Read, look: Look, found: Disruptions, each: Disruption) -> Sub
         series=tuple(_series(look, named)), usual=due / max(len(there), 1),
         green=found.change.p > GREEN, end=seen.end,
     )  # fmt: skip
+
+
+def _as_everybody(past: Past, found: Disruptions, named: Named) -> Named:
+    """The name; or nobody's in particular, where the total is red and those outside are hit much as those inside are.
+
+    Of a shock of the whole the clearest subset is a large one that changes from day to day, and says less than that it
+    is everybody.
+    """
+    if found.change.p > GREEN or named.ratio <= 1:
+        return named
+    every = np.ones_like(named.leaves)
+    seen, usual, total = sums(past, found.expected, every)
+    hit, due, others = sums(past, found.expected, ~named.leaves)
+    by_chance = float(special.pdtrc(max(hit - 1, 0), due)) if hit > 0 and due > 0 else 1.0
+    alone = by_chance > GREEN or math.log(hit / due) < AS_MUCH * math.log(named.ratio)
+    if alone and others > NONE_ELSE * total:
+        return named
+    return replace(named, values={}, leaves=every, seen=seen, due=usual, total=total)
 
 
 def _people(held: Counted, named: Named, *, period: int) -> tuple[Whole, Flags]:

@@ -220,6 +220,8 @@ def next_step(found: Found, groups: Sequence[Sequence[Subset]]) -> str:
 
 def advice(one: Subset) -> str:
     """What to do about a subset."""
+    if not one.where:
+        return "Look at what changed for everybody, and say so on a page that all can see."
     return f"Write to those with {told(one.where)} before they write to you, and look at what changed for them."
 
 
