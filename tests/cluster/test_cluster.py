@@ -143,11 +143,14 @@ def test_every_question_that_asks_for_steps_answers_the_same_on_a_cluster(here, 
 
 def test_a_worker_that_does_not_see_the_workspace_says_which_file(there, root):
     made = there.view.made_steps()
-    opener, (_, *rest) = made.steps[0].address
+    address = opener, (_, *rest) = made.steps[0].address
     object.__setattr__(made.steps[0], "address", (opener, (str(root / "nowhere.steps"), *rest)))
 
-    with pytest.raises(Refusal, match=r"nowhere\.steps"):
-        follow(made.steps)
+    try:
+        with pytest.raises(Refusal, match=r"nowhere\.steps"):
+            follow(made.steps)
+    finally:
+        object.__setattr__(made.steps[0], "address", address)
 
 
 def test_a_cluster_that_is_not_there_is_named(here, master):
