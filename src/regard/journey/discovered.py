@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from regard.figures import Figure
     from regard.signals.stepscope import Stepped
 
-MOST = 300_000
+MOST = 250_000
 """Steps in the two periods from which on one in so many customers is looked at."""
 PERMUTED = 2_000
 """Customers of a portion up to whom labels are permuted: above, the limit of it is quicker and the same to the eye."""
