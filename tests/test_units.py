@@ -2,8 +2,11 @@
 
 from typing import Annotated
 
+import numpy as np
+import pytest
 from msgspec import Meta, Struct
 
+from regard.findings import encoded
 from regard.sheets import text_of
 from regard.units import Counted, by_row, described, settled
 
@@ -53,3 +56,11 @@ def test_a_terminal_writes_each_number_as_people_do():
     assert [w.strip() for w in head if w.strip()] == ["value", "share", "low", "median"]
     assert [w.strip() for w in first if w.strip()] == ["2.5 days", "50\xa0%", "25\xa0%", "2\xa0h"]
     assert [w.strip() for w in second if w.strip()] == ["10\xa0%", "33\xa0%", "20\xa0%", "40\xa0s"]
+
+
+def test_a_number_of_an_arrays_type_is_written_as_that_number():
+    row = Row(value=np.float64(0.5), share=np.float32(0.25), low=np.int64(1), median_seconds=0.0)
+
+    assert b'"value":0.5,"share":0.25,"low":1' in encoded(row)
+    with pytest.raises(NotImplementedError, match="Path"):
+        encoded(type("Path", (), {})())

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from regard.alerting import alerts_group
 from regard.bringing import import_command
 from regard.errors import BadInput, RegardError, UnknownName
+from regard.findings import encoded
 from regard.holding import held_group
 from regard.keeping import COMMANDS, JSON, WORKSPACE, bring_up_to_date, ledger_of, opened, say, settle
 from regard.settings import settings
@@ -157,7 +157,7 @@ def _asker(path: str) -> Callable[..., None]:
         if figure:
             _write_figure(path, finding, Path(figure), quiet=as_json)
         if as_json:
-            click.echo(msgspec.json.encode(finding).decode())
+            click.echo(encoded(finding).decode())
         elif as_csv:
             click.echo(csv_of(finding, table), nl=False)
         else:

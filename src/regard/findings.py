@@ -87,3 +87,19 @@ def tables(kind: type[Finding]) -> dict[str, type[msgspec.Struct]]:
             if isinstance(row, type) and issubclass(row, msgspec.Struct) and row is not Caution:
                 found[name] = row
     return found
+
+
+def as_number(value: Any) -> Any:
+    """What JSON holds of a value that it does not know: a number of an array's type is that number.
+
+    Raises:
+        NotImplementedError: It is no number.
+    """
+    if hasattr(value, "item"):
+        return value.item()
+    raise NotImplementedError(f"{type(value).__name__} has no JSON")
+
+
+def encoded(value: Any, *, order: Literal["deterministic"] | None = None) -> bytes:
+    """A finding, or part of one, as JSON."""
+    return msgspec.json.encode(value, enc_hook=as_number, order=order)

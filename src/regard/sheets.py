@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from regard.errors import UnknownName
-from regard.findings import Finding, Interval, tables
+from regard.findings import Finding, Interval, encoded, tables
 from regard.units import Counted, by_row, described, settled
 from regard.wording import count, duration, percent
 
@@ -95,7 +95,7 @@ def flat_values(row: msgspec.Struct) -> list[Any]:
         elif isinstance(value, date | datetime):
             values.append(value.isoformat())
         elif isinstance(value, tuple | list | dict | msgspec.Struct):
-            values.append(msgspec.json.encode(value).decode())
+            values.append(encoded(value).decode())
         else:
             values.append(value)
     return values

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 
 from regard.errors import BadInput, UnknownName
+from regard.findings import encoded
 
 if TYPE_CHECKING:
     import inspect
@@ -135,7 +136,6 @@ def _asker(marked: Marked) -> Callable[..., None]:
     def run(
         *, file: str, read: tuple[str, ...], as_json: bool, as_csv: bool, table: str, figure: str | None, **options: Any
     ) -> None:
-        import msgspec
 
         from regard.sheets import csv_of
 
@@ -143,7 +143,7 @@ def _asker(marked: Marked) -> Callable[..., None]:
         if figure:
             _write_figure(marked, found, Path(figure), quiet=as_json or as_csv)
         if as_json:
-            click.echo(msgspec.json.encode(found).decode())
+            click.echo(encoded(found).decode())
         elif as_csv:
             click.echo(csv_of(found, table or "rows"), nl=False)
         else:

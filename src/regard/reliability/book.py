@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from regard import wording
+from regard.findings import encoded
 from regard.reliability import learned, messages
 from regard.reliability.raised import Raised
 from regard.store import alerts
@@ -209,4 +210,4 @@ def _slice(raised: Raised) -> str:
 
 
 def _text(raised: Raised) -> str:
-    return msgspec.json.encode(raised).decode()
+    return encoded(raised).decode()

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from regard.delivery import outbox, receivers
+from regard.findings import as_number
 from regard.store import alerts
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def put(
 
 def payload(*, alert: int, what: str, words: str, raised: Raised, now: datetime) -> dict[str, Any]:
     """A message as it is sent; type and timestamp as Standard Webhooks proposes."""
-    told: dict[str, Any] = msgspec.to_builtins(raised)
+    told: dict[str, Any] = msgspec.to_builtins(raised, enc_hook=as_number)
     told["who"]["customers"] = told["who"]["customers"][:MOST_NAMED]
     told.pop("notice")
     return {

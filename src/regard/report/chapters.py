@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from regard.errors import RegardError, UnknownName
-from regard.findings import Caution, Finding
+from regard.findings import Caution, Finding, encoded
 from regard.questions import find
 from regard.signals.ask import answer
 from regard.signals.scope import Given
@@ -114,7 +114,7 @@ def _chapter(ask: Ask, plan: Plan, question: Question, number: int) -> Chapter:
     except RegardError as error:
         # A filter this question does not know, say: the chapter tells it, the others go on.
         return msgspec.structs.replace(chapter, answer=error.message, refused=error.message, next_step=error.hint)
-    plain = msgspec.json.decode(msgspec.json.encode(finding))
+    plain = msgspec.json.decode(encoded(finding))
     return msgspec.structs.replace(
         chapter, answer=finding.answer, facts=finding.facts[:3], cautions=finding.cautions, refused=finding.refused,
         next_step=finding.next_step if finding.refused else "", finding=plain,

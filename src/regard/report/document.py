@@ -17,7 +17,7 @@ import msgspec
 
 from regard import wording
 from regard.figures.figure import stylesheet, tokens
-from regard.findings import Finding, field_help, tables
+from regard.findings import Finding, encoded, field_help, tables
 from regard.report.chapters import Chapter, figure_of, finding_of, table_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _MONEY = re.compile(r"\bcurrency\b|\bmoney\b", re.IGNORECASE)
 
 def json(state: State) -> bytes:
     """The state as JSON, indented: every chapter with its whole finding."""
-    return msgspec.json.format(msgspec.json.encode(state, order="deterministic"), indent=2)
+    return msgspec.json.format(encoded(state, order="deterministic"), indent=2)
 
 
 def html(state: State, *, language: str = "en") -> str:

@@ -170,7 +170,8 @@ def change_of(past: Past, expected: Expected, *, sign: int = 1) -> Change:
     alike = float((past.past_total.sum(axis=0) * expected.rate).sum()) * level / max(tries, 1e-12)
     season = alike - before if past.season is not None else 0.0
     mix = due - before - season
-    return Change(before=before, now=now, mix=mix, season=season, rate=now - due, p=float(special.ndtr(-z)))
+    told = (float(each) for each in (before, now, mix, season, now - due, special.ndtr(-z)))
+    return Change(**dict(zip(("before", "now", "mix", "season", "rate", "p"), told, strict=True)))
 
 
 def least_seen(

@@ -9,6 +9,7 @@ import msgspec
 from regard.delivery import outbox, receivers
 from regard.delivery.receivers import add_receiver, resume_receiver, send_again, stop_receiver
 from regard.delivery.sending import knock, send_due
+from regard.findings import as_number
 from regard.reliability import alerts
 from regard.reliability.answering import answer_alert, undo_answer
 from regard.reliability.rounds import look
@@ -119,5 +120,5 @@ class Watching:
 
 
 def _plain(found: msgspec.Struct) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(found)
+    plain: dict[str, Any] = msgspec.to_builtins(found, enc_hook=as_number)
     return plain

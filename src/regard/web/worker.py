@@ -101,7 +101,12 @@ def _status(error: RegardError) -> dict[str, int]:
 
 
 def _encoded(value: Any) -> bytes:
-    return value if isinstance(value, bytes) else msgspec.json.encode(value, enc_hook=str)
+    return value if isinstance(value, bytes) else msgspec.json.encode(value, enc_hook=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: a number of an array's type is that number, all else its words."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def main() -> None:
