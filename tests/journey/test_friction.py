@@ -192,3 +192,26 @@ def test_what_cannot_be_told_says_what_to_do(view_of):
         ask(view, "customers/list", who="met-friction", path="pay")
     with pytest.raises(BadInput, match="length of time"):
         ask(view, pause="long")
+
+
+def test_that_who_orders_again_has_bought_again_is_not_told_as_what_follows(view_of):
+    start = datetime(2026, 9, 1, 9)
+    times = [(i, timedelta(hours=i, minutes=k)) for i in range(300) for k in range(2 if i % 3 else 1)]
+    times += [(i, timedelta(hours=i, days=2)) for i in range(0, 300, 6)]
+    orders = [
+        {
+            "person": f"p{i}",
+            "key": str(k),
+            "order": str(k),
+            "occurred_at": str(start + at),
+            "amount": 20,
+            "currency": "EUR",
+        }
+        for k, (i, at) in enumerate(times)
+    ]
+    late = {"person": "end", "occurred_at": "2026-12-20 12:00", "name": "look"}
+    view = view_of({"order": orders, "event": [late]}, declarations=Declarations(currency="EUR"))
+    found = ask(view, given={"since": "2026-09-01", "until": "2026-10-31"}, then=4)
+
+    assert [(r.friction, r.customers) for r in found.rows] == [("order: placed again at once", 200)]
+    assert {r.follows for r in found.after} & {"bought", "spent"} == set()

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.browser
 PAGES = [
     "/", "/customers", "/customers/ledger", "/journey", "/listening", "/listening/scores", "/listening/scores?by=region&period=1y",
     "/listening/drivers", "/journey/map", "/journey/discovered", "/journey/paths?start=help_opened", "/customers/list?who=lost",
-    "/reliability/served?by=region", "/sources", "/sources/ledger", "/sources/held", "/sources/readiness", "/settings", "/nowhere",
+    "/journey/funnel", "/journey/friction", "/journey/retention", "/journey/variants", "/journey/before-loss", "/journey/products",
+    "/listening/deflection", "/reliability/disruptions", "/reliability/served?by=region", "/sources", "/sources/ledger", "/sources/held", "/sources/readiness", "/settings", "/nowhere",
 ]  # fmt: skip
 WIDTHS = (640, 320)
 """1280 pixels at 200 % zoom are 640 of CSS; 320 is the narrowest there is."""

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from regard.errors import BadInput
+from regard.journey.afterwards import afterwards
 from regard.journey.returns import theirs
 from regard.journey.stepnames import known, several
 from regard.periods import parse_span
@@ -159,28 +158,21 @@ def followed(ask: Ask, customers: Whole, began: Whole, *, metric: str, days: int
         metric: Of the scores.
         days: Within how many days.
     """
-    ask.keep("ways", pa.table({
-        "walk": pa.array(np.arange(len(customers))), "customer": pa.array(customers),
-        "began": pa.array(began, pa.timestamp("us")),
-    }))  # fmt: skip
-    read = ask.table("paths.sql", metric=metric, days=days)
-    last = datetime.combine(ask.view.last_day() + timedelta(days=1), datetime.min.time())
-    over = began <= int((last - datetime(1970, 1, 1)).total_seconds() - days * 86_400) * 1_000_000
-    score = read["score"].cast("float64").fill_null(np.nan).to_numpy()
-    kept = read["kept"].cast("int8").fill_null(-1).to_numpy()
+    told = afterwards(ask, customers, began, metric=metric, days=days)
+    score, over = told.score, told.over
     forms = {"score": {"nps": ("net", 100.0), "csat": ("share", 100.0)}.get(metric, ("mean", 1.0))}
-    if ask.count("subscription"):
+    if told.contracts:
         forms["stayed"] = ("share", 1.0)
-    if ask.count("order"):
+    if told.orders:
         forms |= {"bought": ("share", 1.0), "spent": ("mean", 1.0)}
     if metric == "nps":
         score = score / 100
     elif metric == "csat":
         score = np.where(np.isfinite(score), score > 50, np.nan)
-    spent = np.where(over, read["spent"].cast("float64").to_numpy(), np.nan)
+    spent = np.where(over, told.spent, np.nan)
     return After(
         score=score, forms=forms, spent=spent, bought=np.where(over, (spent > 0).astype(float), np.nan),
-        stayed=np.where(over & (kept >= 0), kept.astype(float), np.nan),
+        stayed=np.where(over & (told.kept >= 0), told.kept.astype(float), np.nan),
     )  # fmt: skip
 
 

@@ -295,10 +295,7 @@ def _cautions(ask: Ask, seen: Leaving, found: Motifs, stepped: Stepped, *, cut: 
     if cut:
         text = "Losses are too few to cut: look at one part alone with --where."
         told.append(Caution(code="not_cut", text=text))
-    if stepped.machines:
-        many = count(stepped.machines, "customer")
-        text = f"{many} with more than {number(stepped.busiest)} steps in a day are left out."
-        told.append(Caution(code="machines", text=text))
+    told += stepped.cautions()
     return tuple(told)
 
 

@@ -297,10 +297,7 @@ def _cautions(found: flows.Moves, stepped: Stepped, one_in: int) -> tuple[Cautio
         moves = int(((found.source >= 0) & (found.target >= 0)).sum())
         text = f"{number(found.ties)} of {count(moves, 'move')} have equal times, their order is the log's."
         told.append(Caution(code="equal_times", text=text))
-    if stepped.machines:
-        many = count(stepped.machines, "customer")
-        text = f"{many} with more than {number(stepped.busiest)} steps in a day are left out."
-        told.append(Caution(code="machines", text=text))
+    told += stepped.cautions()
     return tuple(told)
 
 

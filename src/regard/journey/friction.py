@@ -56,6 +56,8 @@ NAMED = {
     "error": "an error at {}", "again": "{} again at once", "back": "coming back to {}", "stopped": "stopping at {}",
 }  # fmt: skip
 HEADS = {"ended": "ended there", "score": "score", "stayed": "stayed", "bought": "bought", "spent": "spent"}
+ITSELF = {"order: ": ("bought", "spent"), "subscription: ": ("stayed",)}
+"""What a step is of itself: that who orders again has bought again is no consequence of it."""
 SHARES = {"ended": "go no further", "stayed": "stay", "bought": "buy again"}
 """What is a share, and how it is said."""
 
@@ -222,7 +224,11 @@ def _held(found: Frictions, rows: Any, place: Any, kind: str, after: After) -> I
         yield "ended", gave_up(found.ends[rows], strata)
     if min(int((met & known).sum()), int((~met & known).sum())) < LEAST:
         return
+    name = found.names[int(found.codes[rows[0]])]
+    itself = next((told for start, told in ITSELF.items() if name.startswith(start)), ())
     for what, (form, _) in after.forms.items():
+        if kind in {"again", "back"} and what in itself:
+            continue
         yield what, held(np.where(known, after.of(what)[place], np.nan), met, strata, form=form)
 
 
@@ -370,10 +376,7 @@ def _cautions(stepped: Stepped, found: Frictions, aims: tuple[str, ...], told: _
     if told.drawn:
         text = f"What follows is told of {number(MOST_EACH)} customers of a step, drawn, where there are more."
         made.append(Caution(code="drawn", text=text))
-    if stepped.machines:
-        many = count(stepped.machines, "customer")
-        text = f"{many} with more than {number(stepped.busiest)} steps in a day are left out."
-        made.append(Caution(code="machines", text=text))
+    made += stepped.cautions()
     return tuple(made)
 
 

@@ -286,10 +286,7 @@ def _cautions(now: Funnel, over: Funnel, stepped: Stepped, window: str) -> tuple
         if not over.reached[0]:
             text += " No share is known yet: ask with a shorter window or an earlier period."
         told.append(Caution(code="still_open", text=text))
-    if stepped.machines:
-        many = count(stepped.machines, "customer")
-        text = f"{many} with more than {number(stepped.busiest)} steps in a day are left out."
-        told.append(Caution(code="machines", text=text))
+    told += stepped.cautions()
     return tuple(told)
 
 

@@ -276,12 +276,7 @@ def _cautions(seen: _Seen, open_: int, stepped: Stepped) -> tuple[Caution, ...]:
     if seen.found.ties:
         text = f"{count(seen.found.ties, 'move')} between steps of equal time stand in the order of the log."
         told.append(Caution(code="equal_times", text=text))
-    if stepped.machines:
-        text = (
-            f"{count(stepped.machines, 'customer')} with more than {number(stepped.busiest)} steps in a day "
-            f"({count(stepped.left_out, 'step')}) are taken for machines and left out."
-        )
-        told.append(Caution(code="machines", text=text))
+    told += stepped.cautions()
     return tuple(told)
 
 

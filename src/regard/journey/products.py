@@ -250,10 +250,7 @@ def _cautions(made: Products, found: AcrossProducts) -> Iterator[Caution]:
         "as far as what is declared of them goes."
     )
     yield Caution(code="not_proof", text=text)
-    if made.stepped.machines:
-        many = count(made.stepped.machines, "customer")
-        text = f"{many} with more than {number(made.stepped.busiest)} steps in a day are left out."
-        yield Caution(code="machines", text=text)
+    yield from made.stepped.cautions()
 
 
 def figure(finding: AcrossProducts) -> Figure | None:

@@ -355,10 +355,7 @@ def _cautions(stepped: Stepped, now: Cohorts, seen: _Curve, each: str) -> tuple[
     if seen.smaller:
         text = f"Not told, but among the others: {count(seen.smaller, 'smaller group')}."
         told.append(Caution(code="smaller_groups", text=text))
-    if stepped.machines:
-        many = count(stepped.machines, "customer")
-        text = f"{many} with more than {number(stepped.busiest)} steps in a day are left out."
-        told.append(Caution(code="machines", text=text))
+    told += stepped.cautions()
     return tuple(told)
 
 

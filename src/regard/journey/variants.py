@@ -235,10 +235,7 @@ def _cautions(found: WaysTaken, stepped: Stepped, least: int) -> tuple[Caution, 
         "comparison that was declared."
     )
     told.append(Caution(code="not_proof", text=text))
-    if stepped.machines:
-        many = count(stepped.machines, "customer")
-        text = f"{many} with more than {number(stepped.busiest)} steps in a day are left out."
-        told.append(Caution(code="machines", text=text))
+    told += stepped.cautions()
     return tuple(told)
 
 

@@ -377,7 +377,7 @@ def _cautions(asked: _Asked, views: Occasions, total: Held, searched: Occasions 
             "was viewed after it counts as open. Bring in the newer contacts."
         )
         told.append(Caution(code="contacts_end_early", text=text))
-    return tuple(told)
+    return (*told, *asked.stepped.cautions())
 
 
 def figure(finding: Deflection) -> Figure | None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regard.errors import UnknownName
+from regard.findings import Caution
 from regard.steps.columns import Selection
 from regard.store.pace import abreast
+from regard.wording import count, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +46,16 @@ class Stepped:
     machines: int
     left_out: int
     busiest: int
+
+    def cautions(self) -> list[Caution]:
+        """Who is left out for doing more than people do; empty where nobody is."""
+        if not self.machines:
+            return []
+        text = (
+            f"{count(self.machines, 'customer')} with more than {number(self.busiest)} steps in a day "
+            f"({count(self.left_out, 'step')}) are taken for machines and left out."
+        )
+        return [Caution(code="machines", text=text)]
 
 
 def stepped(made: Made, scope: Scope, declared: Declarations, *, customers: Whole | None = None) -> Stepped:
